@@ -1,0 +1,180 @@
+"""Score decoded videos trial by trial, and then averaged over the trials of a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mua_decode.data import Batch
+from mua_decode.metrics import Shown, VideoMetric
+from mua_decode.types import ResultTable, StimulusSet
+
+Predict = Callable[[Batch], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of one decoder on one part of the split.
+
+    Parameters
+    ----------
+    table
+        One row per condition, metric, segment and averaging, and one over all conditions.
+    conditions
+        int (Q,): conditions that had trials.
+    true, predicted
+        Float (Q, C, T, H, W): videos averaged over the trials of each condition.
+    true_example, predicted_example
+        The first single trial of each condition, same shape.
+    trial_condition, trial_identified
+        int (B,): condition of every trial and the condition identified (-1 where none is).
+    """
+
+    table: ResultTable
+    conditions: np.ndarray
+    true: Tensor
+    predicted: Tensor
+    true_example: Tensor
+    predicted_example: Tensor
+    trial_condition: np.ndarray
+    trial_identified: np.ndarray
+
+
+class _ConditionMeans:
+    """Running sums of videos per condition, so that trials need not be kept."""
+
+    def __init__(self, candidates: Tensor) -> None:
+        self.sums = torch.zeros_like(candidates, dtype=torch.float64)
+        self.number = torch.zeros(len(candidates), dtype=torch.long)
+        self.first = torch.zeros_like(candidates)
+
+    def add(self, video: Tensor, condition: Tensor) -> None:
+        video = video.cpu()
+        self.sums.index_add_(0, condition, video.double())
+        for row, k in enumerate(condition.tolist()):
+            if self.number[k] == 0:
+                self.first[k] = video[row]
+            self.number[k] += 1
+
+    def mean(self, conditions: Tensor) -> Tensor:
+        number = self.number[conditions].double()
+        return (self.sums[conditions] / number.view(-1, 1, 1, 1, 1)).float()
+
+
+@torch.inference_mode()
+def evaluate_decoder(
+    predict: Predict,
+    batches: Iterable[Batch],
+    *,
+    stimuli: StimulusSet,
+    candidates: Tensor,
+    metrics: Sequence[VideoMetric],
+    identify: Callable[[Tensor, Tensor], Tensor],
+    run: str,
+    split: str,
+) -> Evaluation:
+    """Decode every batch once and score it.
+
+    Parameters
+    ----------
+    predict
+        Maps a batch to videos (B, C, T, H, W) in [0, 1].
+    stimuli
+        Names of conditions and segments.
+    candidates
+        The K condition videos (K, C, T, H, W) to identify among.
+    metrics
+        Applied to the whole video and to each segment.
+    identify
+        Maps (videos, candidates) to the index of the nearest candidate, (B,).
+    run, split
+        Labels in the table.
+    """
+    spans = _spans(stimuli)
+    values: dict[tuple[str, str], list[Tensor]] = {}
+    conditions: list[Tensor] = []
+    true, predicted = _ConditionMeans(candidates), _ConditionMeans(candidates)
+    identified: list[Tensor] = []
+    for batch in batches:
+        video = predict(batch).cpu().float()
+        shown = Shown(video=batch.video, condition=batch.condition, candidates=candidates)
+        for key, score in _scores(video, shown, metrics, spans).items():
+            values.setdefault(key, []).append(score)
+        conditions.append(batch.condition)
+        true.add(batch.video, batch.condition)
+        predicted.add(video, batch.condition)
+        identified.append(identify(video, candidates))
+    condition = torch.cat(conditions)
+    present = torch.unique(condition)
+    labels = {"run": run, "split": split, "mask": "none"}
+    units = {m.name: m.unit for m in metrics}
+    names = stimuli.names
+    single = {key: torch.cat(v) for key, v in values.items()}
+    rows = _rows(single, condition, names, units, {**labels, "trial": "single_trial"})
+    mean_true, mean_predicted = true.mean(present), predicted.mean(present)
+    shown = Shown(video=mean_true, condition=present, candidates=candidates)
+    averaged = _scores(mean_predicted, shown, metrics, spans)
+    rows += _rows(averaged, present, names, units, {**labels, "trial": "trial_average"})
+    return Evaluation(
+        table=ResultTable.from_rows(rows),
+        conditions=present.numpy(),
+        true=mean_true,
+        predicted=mean_predicted,
+        true_example=true.first[present],
+        predicted_example=predicted.first[present],
+        trial_condition=condition.numpy(),
+        trial_identified=torch.cat(identified).numpy(),
+    )
+
+
+def _spans(stimuli: StimulusSet) -> dict[str, tuple[int, int]]:
+    spans = {"all": (0, stimuli.n_frames)}
+    if len(stimuli.segments) > 1:
+        spans |= {s.name: (s.start, s.stop) for s in stimuli.segments}
+    return spans
+
+
+def _scores(
+    video: Tensor,
+    shown: Shown,
+    metrics: Sequence[VideoMetric],
+    spans: Mapping[str, tuple[int, int]],
+) -> dict[tuple[str, str], Tensor]:
+    return {
+        (metric.name, segment): metric(video[:, :, start:stop], shown.frames(start, stop))
+        for metric in metrics
+        for segment, (start, stop) in spans.items()
+    }
+
+
+def _rows(
+    scores: Mapping[tuple[str, str], Tensor],
+    condition: Tensor,
+    names: Sequence[str],
+    units: Mapping[str, str],
+    labels: Mapping[str, str],
+) -> list[dict[str, object]]:
+    """One row over all conditions and one per condition; undefined values are left out of n."""
+    rows: list[dict[str, object]] = []
+    for (metric, segment), score in scores.items():
+        value = score.double().numpy()
+        groups = {"all": np.ones(len(value), bool)}
+        groups |= {names[int(k)]: condition.numpy() == int(k) for k in torch.unique(condition)}
+        for name, inside in groups.items():
+            defined = value[inside & ~np.isnan(value)]
+            rows.append(
+                {
+                    **labels,
+                    "condition": name,
+                    "segment": segment,
+                    "metric": metric,
+                    "value": float(defined.mean()) if len(defined) else float("nan"),
+                    "unit": units[metric],
+                    "n": len(defined),
+                }
+            )
+    return rows

@@ -1,0 +1,143 @@
+"""Hydra configs: composed from conf/ and the command line, turned into objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import mua_decode
+from mua_decode.types import InputError, nearest_name
+
+_TRUSTED = ("mua_decode", "torch.optim", "pytorch_lightning")
+
+
+def config_folder() -> Path:
+    """Folder of the configs: inside the installed package, or conf/ of a checkout."""
+    package = Path(mua_decode.__file__).parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise InputError("the configs (conf/) are missing from this installation; install it again")
+
+
+def compose(command: str, overrides: Sequence[str]) -> DictConfig:
+    """Compose the config of a command.
+
+    Raises
+    ------
+    InputError
+        In one line, with the nearest right name, if an override cannot be applied.
+    """
+    with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+        try:
+            cfg = hydra.compose(command, overrides=list(overrides))
+            OmegaConf.resolve(cfg)
+        except MissingConfigException as error:
+            missing, options = error.missing_cfg_file or "", error.options or []
+            name = Path(missing).name
+            group = str(Path(missing).parent).strip("/")
+            raise InputError(
+                f"{group}={name}: there is no such {group or 'config'}"
+                f"{nearest_name(name, options)}; choose from: {', '.join(options)}"
+            ) from error
+        except (HydraException, OmegaConfBaseException) as error:
+            raise InputError(_one_line(command, error)) from error
+    assert isinstance(cfg, DictConfig)
+    return cfg
+
+
+def groups() -> dict[str, list[str]]:
+    """Config groups and the options of each."""
+    folder = config_folder()
+    return {
+        group.name: sorted(p.stem for p in group.glob("*.yaml"))
+        for group in sorted(folder.iterdir())
+        if group.is_dir() and any(group.glob("*.yaml"))
+    }
+
+
+def instantiate(cfg: Any, *, trusted: Iterable[str] = (), **kwargs: Any) -> Any:
+    """Build the object a config names with ``_target_``.
+
+    Only classes and functions of this project, ``torch.optim`` and ``pytorch_lightning`` are
+    built, and those of the packages in ``trusted``: a run folder from elsewhere cannot run code.
+
+    Raises
+    ------
+    InputError
+        If a target is not allowed, not found, or refuses its arguments.
+    """
+    allowed = (*_TRUSTED, *trusted)
+    for target in _targets(cfg):
+        _check_target(target, allowed)
+    name = str(cfg.get("_target_", "")).rpartition(".")[2]
+    try:
+        # Keyword arguments go past Hydra, which would turn dataclasses into dictionaries.
+        build = hydra.utils.instantiate(cfg, _partial_=True, _convert_="all")
+        return build(**kwargs)
+    except InputError:
+        raise
+    except HydraException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, InputError):
+            raise cause from None
+        raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _targets(cfg: Any) -> Iterator[str]:
+    if isinstance(cfg, DictConfig | dict):
+        for key, value in cfg.items():
+            if key == "_target_":
+                yield str(value)
+            else:
+                yield from _targets(value)
+    elif isinstance(cfg, ListConfig | list):
+        for value in cfg:
+            yield from _targets(value)
+
+
+def _check_target(target: str, allowed: tuple[str, ...]) -> None:
+    def is_allowed(name: str) -> bool:
+        return any(name == p or name.startswith(f"{p}.") for p in allowed)
+
+    if is_allowed(target):
+        try:
+            found = hydra.utils.get_object(target)
+        except Exception as error:
+            raise InputError(f"_target_: there is no {target}") from error
+        # A dotted path can wander into other modules; what counts is where the object is from.
+        if is_allowed(str(getattr(found, "__module__", ""))):
+            return
+    raise InputError(
+        f"_target_: {target} is not part of mua_decode; name its package in trusted=[PACKAGE] "
+        "if you trust this config"
+    )
+
+
+def _one_line(command: str, error: Exception) -> str:
+    """Say what Hydra objects to in one line, with the nearest right name."""
+    text = str(error)
+    unknown = re.search(r"Could not (?:override|append) (?:to )?'([^'@]+)", text)
+    if unknown:
+        name = unknown.group(1)
+        known = dict.fromkeys([*_keys(compose(command, [])), *groups()])
+        return f"'{name}' is not an option of {command}{nearest_name(name, known)}"
+    return " ".join(text.split())
+
+
+def _keys(cfg: Any, prefix: str = "") -> Iterator[str]:
+    if isinstance(cfg, DictConfig):
+        for key in cfg:
+            name = f"{prefix}{key!s}"
+            yield name
+            if not OmegaConf.is_missing(cfg, key):
+                yield from _keys(cfg[key], f"{name}.")

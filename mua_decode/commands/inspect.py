@@ -1,0 +1,86 @@
+"""Show what a recording holds before anything is trained on it."""
+
+from __future__ import annotations
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from mua_decode.commands.build import build_recording
+from mua_decode.types import Recording, Session
+
+
+def run(cfg: DictConfig) -> None:
+    """List sessions, sites per region, trials per condition, missing data and problems."""
+    recording = build_recording(cfg)
+    out = Console()
+    stimuli = recording.stimuli
+    c, h, w = stimuli.frame_shape
+    out.print(f"[bold]{recording.name}[/bold]", highlight=False)
+    out.print(
+        f"{stimuli.n_conditions} conditions, {len(stimuli.videos)} videos of {stimuli.n_frames} "
+        f"frames, {c}x{h}x{w}, one every {stimuli.frame_s:g} s",
+        highlight=False,
+    )
+    for s in stimuli.segments:
+        out.print(
+            f"  {s.name}: {s.start * stimuli.frame_s:g} to {s.stop * stimuli.frame_s:g} s, "
+            f"loss weight {s.weight:g}",
+            highlight=False,
+        )
+    out.print(_sessions(recording))
+    for line in problems(recording):
+        out.print(f"problem: {line}", style="yellow", highlight=False)
+    for note in recording.notes:
+        out.print(f"note: {note}", style="dim", highlight=False)
+    for key, value in recording.provenance.items():
+        out.print(f"{key}: {value}", style="dim", highlight=False)
+
+
+def _sessions(recording: Recording) -> Table:
+    regions = recording.sites.regions
+    table = Table(title="sessions")
+    for name in ("session", "trials", "trials per\ncondition", "bins", "missing\nsite-trials"):
+        table.add_column(name, justify="left" if name == "session" else "right")
+    for region in regions:
+        table.add_column(f"sites\n{region}", justify="right")
+    for s in recording.sessions:
+        per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
+        if s.counts is not None:
+            bins = f"{s.counts.shape[1]} x {s.bin_s:g} s"
+        else:
+            assert s.spike_times is not None
+            bins = f"spike times, {s.spike_times.duration_s:g} s"
+        numbers = [str(int((s.sites.region == r).sum())) for r in regions]
+        table.add_row(
+            s.name, str(s.n_trials), f"{per.min()}–{per.max()}", bins, f"{missing(s):.1%}", *numbers
+        )
+    total = [str(int((recording.sites.region == r).sum())) for r in regions]
+    table.add_section()
+    table.add_row("all", str(sum(s.n_trials for s in recording.sessions)), "", "", "", *total)
+    return table
+
+
+def missing(session: Session) -> float:
+    """Share of site-trials with any missing bin."""
+    if session.counts is None or session.counts.dtype.kind != "f":
+        return 0.0
+    return float(np.isnan(session.counts).any(axis=1).mean())
+
+
+def problems(recording: Recording) -> list[str]:
+    """What will get in the way of decoding, in numbers."""
+    found = []
+    for s in recording.sessions:
+        per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
+        if (per == 0).any():
+            found.append(f"session {s.name}: {int((per == 0).sum())} conditions without trials")
+        if ((per > 0) & (per < 3)).any():
+            few = int(((per > 0) & (per < 3)).sum())
+            found.append(f"session {s.name}: {few} conditions with fewer than 3 trials")
+        if s.counts is not None:
+            silent = int((np.nansum(s.counts, axis=(0, 1)) == 0).sum())
+            if silent:
+                found.append(f"session {s.name}: {silent} sites without a spike")
+    return found

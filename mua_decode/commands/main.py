@@ -1,0 +1,133 @@
+"""``mua-decode COMMAND overrides...``: dispatch, help and one-line errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+from mua_decode import __version__
+from mua_decode.types import InputError, nearest_name
+
+COMMANDS = {
+    "simulate": "render the task's videos, simulate sessions and write a recording file",
+    "inspect": "show sessions, sites, trials, missing data and problems of a recording",
+    "train": "train a decoder, then score it beside its floors on the test trials",
+    "evaluate": "score a trained run again, or on another part of the split",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command; exit code 2 and one line for errors the user can mend."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in args
+    args = [a for a in args if a != "--debug"]
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return
+    if args[0] == "--version":
+        print(f"mua-decode {__version__}")
+        return
+    try:
+        _run(args[0], args[1:])
+    except InputError as error:
+        _fail(error, debug, 2)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        _fail(error, debug, 2)
+    except Exception as error:
+        _fail(error, debug, 1)
+
+
+def _run(command: str, args: list[str]) -> None:
+    if command not in COMMANDS:
+        raise InputError(
+            f"there is no command '{command}'{nearest_name(command, COMMANDS)}; "
+            f"choose from: {', '.join(COMMANDS)}"
+        )
+    if any(a in ("-h", "--help") for a in args):
+        print(_command_help(command))
+        return
+    flags = [a for a in args if a.startswith("--") and a != "--cfg"]
+    if flags:
+        raise InputError(f"unknown flag {flags[0]}; options are written name=value")
+    from omegaconf import OmegaConf
+
+    from mua_decode.commands.config import compose
+
+    cfg = compose(command, [a for a in args if a != "--cfg"])
+    if "--cfg" in args:
+        print(OmegaConf.to_yaml(cfg))
+        return
+    module = importlib.import_module(f"mua_decode.commands.{command}")
+    _quiet()
+    module.run(cfg)
+
+
+def _quiet() -> None:
+    """Silence notices that ask nothing of the user."""
+    import logging
+
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _fail(error: Exception, debug: bool, code: int) -> None:
+    if debug:
+        traceback.print_exc()
+    else:
+        line = " ".join(str(error).split()) or type(error).__name__
+        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        hint = "" if code == 2 else " (run again with --debug for the traceback)"
+        print(f"mua-decode: {kind}{line}{hint}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: mua-decode COMMAND [name=value ...] [--debug]",
+            "",
+            "Decode the video a monkey is watching from multi-unit activity.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "mua-decode COMMAND --help  explains a command and lists its options",
+            "mua-decode COMMAND --cfg   prints its full configuration without running it",
+        ]
+    )
+
+
+def _command_help(command: str) -> str:
+    from mua_decode.commands.config import config_folder, groups
+
+    module = importlib.import_module(f"mua_decode.commands.{command}")
+    text = (config_folder() / f"{command}.yaml").read_text()
+    listed = [f"  {name}={'|'.join(options)}" for name, options in groups().items()]
+    return "\n".join(
+        [
+            f"mua-decode {command}: {COMMANDS[command]}",
+            "",
+            (module.run.__doc__ or "").strip(),
+            "",
+            f"options (conf/{command}.yaml):",
+            *(f"  {line}" for line in text.splitlines()),
+            "",
+            "config groups:",
+            *listed,
+        ]
+    )

@@ -1,0 +1,131 @@
+"""Progress on the terminal: one bar for the whole run, a line per epoch where there is none."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+console = Console(stderr=True)
+T = TypeVar("T")
+
+
+def _bar(*extra: Any) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        *extra,
+        console=console,
+        refresh_per_second=4,
+    )
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something of unknown length is going on, and how long it took."""
+    start = time.perf_counter()
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        yield
+    console.print(f"{what} [dim]{time.perf_counter() - start:.1f} s[/dim]", highlight=False)
+
+
+def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """Iterate with a progress bar and time left."""
+    start = time.perf_counter()
+    if console.is_terminal:
+        with _bar() as bar:
+            yield from bar.track(items, total=total, description=what)
+    else:
+        yield from items
+    console.print(f"{what} [dim]{time.perf_counter() - start:.1f} s[/dim]", highlight=False)
+
+
+class TrainingProgress(pl.Callback):
+    """A bar over all batches of all epochs with losses, pseudo-trials per second and time left."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._epoch_start = 0.0
+        self._seen = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Open the bar."""
+        total = int(trainer.num_training_batches * (trainer.max_epochs or 1))
+        done = int(trainer.num_training_batches * trainer.current_epoch)
+        if console.is_terminal and trainer.is_global_zero:
+            self._bar = _bar(TextColumn("{task.fields[state]}"))
+            self._bar.start()
+            self._task = self._bar.add_task("training", total=total, completed=done, state="")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Start the epoch's clock."""
+        self._epoch_start, self._seen = time.perf_counter(), 0
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Any,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Advance."""
+        self._seen += len(batch[0])
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, state=self._state(trainer))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Print a line where there is no terminal."""
+        if self._bar is None and trainer.is_global_zero:
+            print(f"epoch {self._state(trainer)}", file=sys.stderr, flush=True)
+
+    def _state(self, trainer: pl.Trainer) -> str:
+        metrics = trainer.callback_metrics
+        parts = [f"{trainer.current_epoch + 1}/{trainer.max_epochs}"]
+        parts += [
+            f"{k} {float(metrics[k]):.4g}" for k in ("train/loss", "val/loss") if k in metrics
+        ]
+        seconds = max(1e-9, time.perf_counter() - self._epoch_start)
+        return " · ".join([*parts, f"{self._seen / seconds:.0f} trials/s"])
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Close the bar."""
+        self.close()
+
+    def on_exception(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        exception: BaseException,  # noqa: ARG002
+    ) -> None:
+        """Close the bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop drawing."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,132 @@
+"""The folder of one run: what lies where, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+
+from mua_decode.types import InputError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run's folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The full config of the run."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """``best.ckpt`` and ``last.ckpt``."""
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """Flat ``metrics.json``."""
+        return self.path / "metrics.json"
+
+    @property
+    def results(self) -> Path:
+        """Tidy ``results.csv``."""
+        return self.path / "results.csv"
+
+    @property
+    def log(self) -> Path:
+        """Loss by epoch, ``epochs.csv``."""
+        return self.path / "epochs.csv"
+
+    def figure(self, name: str) -> Path:
+        """Path of a figure; its folder is made."""
+        folder = self.path / "figures"
+        folder.mkdir(exist_ok=True)
+        return folder / name
+
+    @classmethod
+    def create(cls, run_dir: str | None, name: str) -> RunFolder:
+        """Make the folder; without ``run_dir`` it is ``runs/NAME_DATE_TIME``.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        path = Path(run_dir).expanduser() if run_dir else Path("runs") / f"{name}_{stamp}"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            probe = path / f".write-test-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"run_dir: cannot write to {path}: {error.strerror}") from error
+        return cls(path)
+
+    @classmethod
+    def existing(cls, run_dir: str | None) -> RunFolder:
+        """Return the folder of a run that was trained.
+
+        Raises
+        ------
+        InputError
+            If there is no run in it.
+        """
+        if not run_dir:
+            raise InputError("run_dir is not set; give the folder of a run: run_dir=runs/NAME")
+        run = cls(Path(run_dir).expanduser())
+        if not run.config.is_file():
+            raise InputError(f"run_dir: {run.path} holds no run (no config.yaml)")
+        return run
+
+    def save_config(self, cfg: DictConfig) -> None:
+        """Write the config."""
+        write_text(self.config, OmegaConf.to_yaml(cfg))
+
+    def load_config(self) -> DictConfig:
+        """Read the config of the run.
+
+        Raises
+        ------
+        InputError
+            If it is not a config.
+        """
+        try:
+            cfg = OmegaConf.load(self.config)
+        except Exception as error:
+            raise InputError(f"{self.config}: is not readable YAML") from error
+        if not isinstance(cfg, DictConfig) or "model" not in cfg:
+            raise InputError(f"{self.config}: is not the config of a run")
+        return cfg
+
+    def checkpoint(self, name: str) -> Path:
+        """Path of ``best`` or ``last``; must exist."""
+        path = self.checkpoints / f"{name}.ckpt"
+        if not path.is_file():
+            raise InputError(f"no such checkpoint: {path}")
+        return path
+
+    def save_metrics(self, metrics: Mapping[str, Any], table: pd.DataFrame) -> None:
+        """Write ``results.csv`` and then ``metrics.json``."""
+        write_text(self.results, table.to_csv(index=False, float_format="%.6g"))
+        write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

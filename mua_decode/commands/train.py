@@ -1,0 +1,110 @@
+"""Train a decoder and score it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+
+from mua_decode.commands.build import (
+    build_data,
+    build_recording,
+    build_task,
+    load_checkpoint,
+    load_weights,
+)
+from mua_decode.commands.config import instantiate
+from mua_decode.commands.epoch_log import EpochLog
+from mua_decode.commands.progress import TrainingProgress, console
+from mua_decode.commands.run_folder import RunFolder
+from mua_decode.commands.score import print_summary, score
+from mua_decode.data import DecodingData
+from mua_decode.types import InputError
+
+
+def run(cfg: DictConfig) -> dict[str, Any]:
+    """Train on the train part, choose by the val part, score on the test part.
+
+    The run's folder holds config.yaml, checkpoints/best.ckpt and last.ckpt, epochs.csv,
+    metrics.json, results.csv and figures/. After Ctrl-C or a crash, go on with
+    run_dir=FOLDER ckpt_path=last and the same options.
+    """
+    folder = RunFolder.create(cfg.run_dir, str(cfg.name))
+    ckpt_path = _resume_from(cfg, folder)
+    recording = build_recording(cfg)
+    data = build_data(cfg, recording)
+    for note in data.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")
+    console.print(
+        f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s, "
+        f"{data.stimuli.n_conditions} conditions; {data.audit.line}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    task = build_task(cfg, data)
+    folder.save_config(cfg)
+    trainer = _trainer(cfg, folder, data)
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+    except (KeyboardInterrupt, SystemExit):
+        console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last")
+        raise KeyboardInterrupt from None
+    if trainer.interrupted:
+        console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last")
+        raise KeyboardInterrupt
+    load_weights(task, folder.checkpoint("best"))
+    flat = score(cfg, task, data, folder, "test" if len(data.dataset("test")) else "val")
+    print_summary(flat, folder.path, "test")
+    return flat
+
+
+def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
+    if cfg.ckpt_path is None:
+        if (folder.checkpoints / "last.ckpt").is_file():
+            raise InputError(
+                f"run_dir: {folder.path} already holds a run; go on with it (ckpt_path=last) or "
+                "choose another run_dir"
+            )
+        return None
+    path = folder.checkpoint("last") if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
+    load_checkpoint(path)
+    return path
+
+
+def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData) -> pl.Trainer:
+    monitor = "val/loss" if len(data.dataset("val")) else "train/loss"
+    callbacks: list[Callback] = [
+        # EpochLog first: its rows are part of the checkpoints written after it.
+        EpochLog(folder.log),
+        _checkpoint(folder, "best", monitor),
+        _checkpoint(folder, "last", None),
+        TrainingProgress(),
+    ]
+    if cfg.early_stopping is not None:
+        callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))
+    logger = instantiate(cfg.logger, save_dir=str(folder.path)) if cfg.logger else False
+    trainer: pl.Trainer = instantiate(
+        cfg.trainer,
+        callbacks=callbacks,
+        logger=logger,
+        default_root_dir=str(folder.path),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    return trainer
+
+
+def _checkpoint(folder: RunFolder, name: str, monitor: str | None) -> ModelCheckpoint:
+    # At the end of the epoch, after the schedule has stepped, so that a resumed run is exact.
+    return ModelCheckpoint(
+        dirpath=folder.checkpoints,
+        filename=name,
+        monitor=monitor,
+        save_top_k=1,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )

@@ -1,0 +1,40 @@
+"""From a recording to batches: windows, split, population, standardisation, loaders."""
+
+from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
+from mua_decode.data.datamodule import DecodingData, PseudoTrialPlan
+from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+from mua_decode.data.pooling import (
+    Candidates,
+    build_pool,
+    choose_sites,
+    draw_pseudo_trials,
+    find_candidates,
+    select_sites,
+)
+from mua_decode.data.splitting import SplitPlan, split_recording
+from mua_decode.data.standardise import Standardiser
+from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
+
+__all__ = [
+    "Batch",
+    "Candidates",
+    "DecodingData",
+    "EpochSampler",
+    "LeakAudit",
+    "LeakError",
+    "PseudoTrialDataset",
+    "PseudoTrialPlan",
+    "SplitPlan",
+    "Standardiser",
+    "Window",
+    "WindowedSession",
+    "audit_leakage",
+    "build_pool",
+    "choose_sites",
+    "draw_pseudo_trials",
+    "find_candidates",
+    "frame_of_bin",
+    "select_sites",
+    "split_recording",
+    "window_session",
+]

@@ -1,0 +1,319 @@
+"""The whole leak-free path from a recording to batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mua_decode.data.audit import LeakAudit, audit_leakage
+from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+from mua_decode.data.pooling import (
+    Candidates,
+    build_pool,
+    choose_sites,
+    draw_pseudo_trials,
+    find_candidates,
+    select_sites,
+)
+from mua_decode.data.splitting import SplitPlan, split_recording
+from mua_decode.data.standardise import Standardiser
+from mua_decode.data.windows import Window, frame_of_bin, window_session
+from mua_decode.types import (
+    PARTS,
+    InputError,
+    PseudoTrials,
+    Recording,
+    Segment,
+    Split,
+    StimulusSet,
+    TrialPool,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PseudoTrialPlan:
+    """How pseudo-trials are assembled.
+
+    Parameters
+    ----------
+    per_condition
+        Pseudo-trials per condition over train, val and test together; each part gets its share.
+    draw
+        ``site`` (as published) or ``session`` (keeps the noise correlations within a session).
+    fresh
+        Draw the training pseudo-trials afresh in every epoch. With the published order they are
+        drawn once, before the split, whatever this says.
+    """
+
+    per_condition: int = 512
+    draw: str = "site"
+    fresh: bool = True
+
+    def __post_init__(self) -> None:
+        if self.per_condition < 3:
+            raise InputError(
+                f"pseudo.per_condition must be at least 3 (one for each of train, val and test), "
+                f"found {self.per_condition}"
+            )
+
+
+class DecodingData(pl.LightningDataModule):
+    """Windows, split, population, standardisation and loaders, in that order.
+
+    Parameters
+    ----------
+    recording
+        What a reader or the simulator returned.
+    window
+        Sliding counting window; ``None`` keeps recorded counts.
+    split, pseudo
+        The plans.
+    regions, sites_per_region
+        Which sites form the population; ``None`` takes all.
+    batch_size
+        Pseudo-trials per batch.
+    seed
+        Reproduces split, population, pseudo-trials and order of batches.
+
+    Attributes
+    ----------
+    pool, split, standardise, stimuli, audit
+        What was built; ``stimuli`` has one frame per bin.
+    notes
+        What was left out, in numbers, one line each.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        window: Window | None,
+        split: SplitPlan,
+        pseudo: PseudoTrialPlan,
+        regions: Sequence[str] | None = None,
+        sites_per_region: int | Mapping[str, int] | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
+        self.plan, self.pseudo_plan = split, pseudo
+        self.batch_size, self.seed = batch_size, seed
+        self.notes: list[str] = list(recording.notes)
+        self.split: Split = split_recording(recording, split, seed=seed)
+        self.pool: TrialPool = build_pool([window_session(s, window) for s in recording.sessions])
+        self.stimuli: StimulusSet = _one_frame_per_bin(recording.stimuli, self.pool)
+        keep = choose_sites(
+            self.pool.sites, regions=regions, sites_per_region=sites_per_region, seed=seed
+        )
+        self.pool = select_sites(self.pool, keep)
+        self._candidates = self._find_candidates()
+        self.standardise = Standardiser.fit(self.pool, self.split.trials["train"])
+        if self.standardise.n_silent:
+            self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
+        self._videos = _share_variants(self.stimuli, split, seed)
+        self._datasets = self._build_datasets()
+        self.audit: LeakAudit = audit_leakage(
+            self._datasets["train"].pseudo, self._datasets["test"].pseudo, leaking=self.leaking
+        )
+
+    @property
+    def leaking(self) -> bool:
+        """Whether the split is the published, leaking one."""
+        return self.split.leaking
+
+    @property
+    def n_sites(self) -> int:
+        """Sites in the population, N."""
+        return len(self.pool.sites)
+
+    @property
+    def n_bins(self) -> int:
+        """Bins per trial, T."""
+        return self.pool.n_bins
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.stimuli.frame_shape
+
+    def conditions(self, part: str) -> np.ndarray:
+        """Conditions that have trials in a part of the split."""
+        return self._candidates[part].conditions
+
+    def n_recorded_trials(self, part: str) -> int:
+        """Recorded trials in a part, summed over sessions."""
+        return sum(len(rows) for rows in self.split.trials[part].values())
+
+    def mean_videos(self, part: str | None) -> Tensor:
+        """Mean video of every condition, (K, C, T, H, W), over a part's variants or over all."""
+        mean = self.stimuli.mean_videos(None if part is None else self._videos[part])
+        return torch.from_numpy(mean).permute(0, 2, 1, 3, 4)
+
+    def dataset(self, part: str) -> PseudoTrialDataset:
+        """Return the pseudo-trials of train, val or test."""
+        return self._datasets[part]
+
+    def batches(self, part: str) -> Iterator[Batch]:
+        """Iterate over a part in order, once."""
+        return iter(self._loader(part, shuffle=False))
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled training batches; the last incomplete batch is dropped."""
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Validation batches."""
+        return self._loader("val", shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Test batches."""
+        return self._loader("test", shuffle=False)
+
+    def _loader(self, part: str, *, shuffle: bool) -> DataLoader[Batch]:
+        dataset = self._datasets[part]
+        return DataLoader(
+            dataset,
+            batch_size=min(self.batch_size, max(1, len(dataset))),
+            sampler=EpochSampler(dataset, seed=self.seed, shuffle=shuffle),
+            drop_last=shuffle,
+            collate_fn=_already_a_batch,
+        )
+
+    def _find_candidates(self) -> dict[str, Candidates]:
+        """Find drawable trials; sites without any for some condition leave the population."""
+        draw = self.pseudo_plan.draw
+        k = self.stimuli.n_conditions
+
+        def find() -> dict[str, Candidates]:
+            return {
+                p: find_candidates(self.pool, self.split.trials[p], n_conditions=k, draw=draw)
+                for p in PARTS
+            }
+
+        found = find()
+        complete = np.ones(self.n_sites, bool)
+        for part in PARTS:
+            complete &= (found[part].number[:, found[part].conditions] > 0).all(axis=1)
+        if not complete.any():
+            raise InputError(
+                "no site was recorded in every condition of train, val and test; use fewer "
+                "sessions, larger test and val shares, or pseudo.draw=site"
+            )
+        if not complete.all():
+            lost = self.pool.sites.select(~complete)
+            self.notes.append(
+                f"{len(lost)} of {self.n_sites} sites left out: no recorded trial of some "
+                f"condition in train, val or test ({', '.join(lost.site_id[:5])}"
+                f"{' ...' if len(lost) > 5 else ''})"
+            )
+            self.pool = select_sites(self.pool, np.flatnonzero(complete))
+            found = find()
+        return found
+
+    def _build_datasets(self) -> dict[str, PseudoTrialDataset]:
+        shares = _shares(self.plan)
+        sources: dict[str, PseudoTrials | Callable[[int], PseudoTrials]] = {}
+        if self.leaking:
+            pooled = self._draw_part("train", self.pseudo_plan.per_condition, 0)
+            rng = np.random.default_rng([self.seed, 7])
+            ends = np.cumsum([round(shares[p] * len(pooled)) for p in PARTS])[:-1]
+            rows = np.split(rng.permutation(len(pooled)), ends)
+            for part, chosen in zip(PARTS, rows, strict=True):
+                sources[part] = PseudoTrials(
+                    pooled.pool,
+                    pooled.condition[chosen],
+                    pooled.source_trial[chosen],
+                    pooled.video[chosen],
+                )
+        else:
+            for part in PARTS:
+                share = 1.0 if self.plan.unit == "condition" and part == "test" else shares[part]
+                number = max(1, round(share * self.pseudo_plan.per_condition)) if share else 0
+                if part == "train" and self.pseudo_plan.fresh:
+                    sources[part] = partial(self._draw_part, "train", number)
+                else:
+                    sources[part] = self._draw_part(part, number, 0)
+        return {
+            p: PseudoTrialDataset(s, self.stimuli, self.standardise) for p, s in sources.items()
+        }
+
+    def _draw_part(self, part: str, per_condition: int, epoch: int) -> PseudoTrials:
+        rng = np.random.default_rng([self.seed, 11, PARTS.index(part), epoch])
+        condition = np.repeat(self.conditions(part), per_condition)
+        videos = self._videos[part]
+        by_condition = [
+            videos[self.stimuli.condition[videos] == k] for k in range(self.stimuli.n_conditions)
+        ]
+        sizes = np.array([len(v) for v in by_condition])
+        table = np.zeros((len(by_condition), sizes.max()), np.int64)
+        for k, v in enumerate(by_condition):
+            table[k, : len(v)] = v
+        variant = rng.integers(0, sizes[condition]) if len(condition) else condition
+        return draw_pseudo_trials(
+            self.pool,
+            self._candidates[part],
+            condition=condition,
+            video=table[condition, variant],
+            draw=self.pseudo_plan.draw,
+            rng=rng,
+        )
+
+
+def _already_a_batch(batch: Any) -> Any:
+    return batch
+
+
+def _shares(plan: SplitPlan) -> dict[str, float]:
+    if plan.n_folds is None:
+        return {"train": plan.train, "val": plan.val, "test": plan.test}
+    test = 1 / plan.n_folds
+    val = (1 - test) * plan.val / (plan.train + plan.val)
+    return {"train": 1 - test - val, "val": val, "test": test}
+
+
+def _one_frame_per_bin(stimuli: StimulusSet, pool: TrialPool) -> StimulusSet:
+    frame = frame_of_bin(stimuli, n_bins=pool.n_bins, bin_s=pool.bin_s, window_s=pool.window_s)
+    if np.array_equal(frame, np.arange(stimuli.n_frames)):
+        return stimuli
+    segments: list[Segment] = []
+    for segment in stimuli.segments:
+        inside = np.flatnonzero((frame >= segment.start) & (frame < segment.stop))
+        if len(inside):
+            segments.append(replace(segment, start=int(inside[0]), stop=int(inside[-1]) + 1))
+    return replace(
+        stimuli,
+        videos=np.ascontiguousarray(stimuli.videos[:, frame]),
+        segments=tuple(segments),
+        frame_s=pool.bin_s,
+    )
+
+
+def _share_variants(stimuli: StimulusSet, plan: SplitPlan, seed: int) -> dict[str, np.ndarray]:
+    """Give each part its own video variants where a condition has enough of them.
+
+    With fewer than 10 variants, or with the published order, all parts share all videos.
+    """
+    counts = np.bincount(stimuli.condition, minlength=stimuli.n_conditions)
+    if counts.min() < 10 or plan.unit == "pseudo_trial":
+        return {part: np.arange(len(stimuli.videos)) for part in PARTS}
+    rng = np.random.default_rng([seed, 13])
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    shares = _shares(plan)
+    for k in range(stimuli.n_conditions):
+        shuffled = rng.permutation(stimuli.variants(k))
+        n_test = max(1, round(shares["test"] * len(shuffled)))
+        n_val = max(1, round(shares["val"] * len(shuffled)))
+        parts["test"].append(shuffled[:n_test])
+        parts["val"].append(shuffled[n_test : n_test + n_val])
+        parts["train"].append(shuffled[n_test + n_val :])
+    return {part: np.sort(np.concatenate(v)) for part, v in parts.items()}

@@ -1,0 +1,105 @@
+"""Pseudo-trials with their videos, read a whole batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from mua_decode.data.standardise import Standardiser
+from mua_decode.types import PseudoTrials, StimulusSet
+
+
+class Batch(NamedTuple):
+    """What a model, a loss and a metric see.
+
+    ``spikes`` (B, T, N) standardised counts, ``video`` (B, C, T, H, W) in [0, 1], ``condition``
+    (B,) and ``row`` (B,), the number of the pseudo-trial.
+    """
+
+    spikes: Tensor
+    video: Tensor
+    condition: Tensor
+    row: Tensor
+
+
+class PseudoTrialDataset(Dataset[Batch]):
+    """Gathers counts and videos of a batch on demand; nothing is tiled per pseudo-trial.
+
+    Parameters
+    ----------
+    pseudo
+        The pseudo-trials, or a function of the epoch that draws them afresh.
+    stimuli
+        Videos, one frame per bin.
+    standardise
+        Fitted on the training part.
+    """
+
+    def __init__(
+        self,
+        pseudo: PseudoTrials | Callable[[int], PseudoTrials],
+        stimuli: StimulusSet,
+        standardise: Standardiser,
+    ) -> None:
+        self._draw = pseudo if callable(pseudo) else None
+        self.pseudo = pseudo(0) if callable(pseudo) else pseudo
+        self.stimuli = stimuli
+        self.standardise = standardise
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the pseudo-trials of an epoch, if they are drawn afresh."""
+        if self._draw is not None:
+            self.pseudo = self._draw(epoch)
+
+    def __len__(self) -> int:
+        return len(self.pseudo)
+
+    def __getitems__(self, rows: list[int]) -> Batch:
+        """Read a batch by row numbers."""
+        index = np.asarray(rows)
+        spikes = self.standardise(self.pseudo.counts(index))
+        video = torch.from_numpy(self.stimuli.videos[self.pseudo.video[index]])
+        return Batch(
+            spikes=torch.from_numpy(spikes),
+            video=video.permute(0, 2, 1, 3, 4).to(torch.float32).div_(255),
+            condition=torch.from_numpy(self.pseudo.condition[index]),
+            row=torch.from_numpy(index),
+        )
+
+    def __getitem__(self, row: int) -> Batch:
+        """Read one pseudo-trial, as a batch of one."""
+        return self.__getitems__([row])
+
+
+class EpochSampler(Sampler[int]):
+    """Order of the pseudo-trials in an epoch, a function of seed and epoch alone.
+
+    Lightning calls :meth:`set_epoch` before each epoch, so that a resumed run sees exactly the
+    batches the unbroken run would have seen.
+    """
+
+    def __init__(self, dataset: PseudoTrialDataset, *, seed: int, shuffle: bool) -> None:
+        self._dataset = dataset
+        self._seed = seed
+        self._shuffle = shuffle
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch; fresh pseudo-trials are drawn here."""
+        self._epoch = epoch
+        self._dataset.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __iter__(self) -> Iterator[int]:
+        n = len(self._dataset)
+        if not self._shuffle:
+            return iter(range(n))
+        rng = np.random.default_rng([self._seed, 5, self._epoch])
+        return iter(rng.permutation(n).tolist())

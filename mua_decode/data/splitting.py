@@ -1,0 +1,148 @@
+"""Recorded trials -> train, val and test, before anything is pooled."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from mua_decode.types import PARTS, InputError, Recording, Session, Split, nearest_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitPlan:
+    """How to split.
+
+    Parameters
+    ----------
+    unit
+        ``recorded_trial`` (sound), ``condition`` (hold out whole conditions) or ``pseudo_trial``
+        (the published order; leaks).
+    train, val, test
+        Shares of the trials; they sum to 1.
+    n_folds, fold
+        With ``n_folds``, the test part is fold number ``fold`` (0-based) of ``n_folds`` and
+        ``val`` is the share of the remaining trials.
+    held_out
+        Names or wildcard patterns (``*-90``) of conditions for unit ``condition``.
+    """
+
+    unit: str = "recorded_trial"
+    train: float = 0.7
+    val: float = 0.1
+    test: float = 0.2
+    n_folds: int | None = None
+    fold: int = 0
+    held_out: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        total = self.train + self.val + self.test
+        if min(self.train, self.val, self.test) < 0 or abs(total - 1) > 1e-6:
+            raise InputError(
+                f"split: train, val and test must be shares that sum to 1, found "
+                f"{self.train:g} + {self.val:g} + {self.test:g} = {total:g}"
+            )
+        if self.n_folds is not None and not (self.n_folds >= 2 and 0 <= self.fold < self.n_folds):
+            raise InputError(
+                f"split: need n_folds >= 2 and 0 <= fold < n_folds, found n_folds={self.n_folds}, "
+                f"fold={self.fold}"
+            )
+        if (self.unit == "condition") != bool(self.held_out):
+            raise InputError(
+                "split: unit=condition goes with a list of held_out conditions, "
+                f"found unit={self.unit}, held_out={list(self.held_out)}"
+            )
+
+
+def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Split:
+    """Split the recorded trials of every session.
+
+    Trials that share recorded data (one ``presentation``) stay together, and every condition is
+    divided in the same proportions.
+
+    Raises
+    ------
+    InputError
+        If a session has too few trials of a condition, naming it.
+    """
+    held_out = _match(plan.held_out, recording.stimuli.names)
+    trials: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
+    for number, session in enumerate(recording.sessions):
+        rng = np.random.default_rng([seed, number])
+        if plan.unit == "pseudo_trial":
+            parts = {part: np.arange(session.n_trials) for part in PARTS}
+        else:
+            parts = _split_session(session, plan, held_out, rng)
+        for part in PARTS:
+            trials[part][session.name] = parts[part]
+    return Split(trials=trials, unit=plan.unit, seed=seed, held_out=held_out)
+
+
+def _match(patterns: Sequence[str], names: list[str]) -> tuple[int, ...]:
+    found: set[int] = set()
+    for pattern in patterns:
+        hits = [k for k, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
+        if not hits:
+            raise InputError(
+                f"split: held_out '{pattern}' matches no condition{nearest_name(pattern, names)}"
+            )
+        found.update(hits)
+    if len(found) == len(names):
+        raise InputError("split: held_out matches every condition; nothing is left to train on")
+    return tuple(sorted(found))
+
+
+def _split_session(
+    session: Session, plan: SplitPlan, held_out: tuple[int, ...], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    condition = session.condition
+    _, presentation = np.unique(session.trials["presentation"].to_numpy(), return_inverse=True)
+    stratum = _strata(condition, presentation)
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    for s in np.unique(stratum):
+        rows = np.flatnonzero(stratum == s)
+        if np.isin(condition[rows], held_out).any():
+            # Conditions that share presentations with a held-out one leave training with it.
+            parts["test"].append(rows[np.isin(condition[rows], held_out)])
+            continue
+        where = f"session '{session.name}', condition {condition[rows[0]]}"
+        shuffled = rng.permutation(np.unique(presentation[rows]))
+        for part, chosen in _deal(shuffled, plan, where).items():
+            parts[part].append(rows[np.isin(presentation[rows], chosen)])
+    empty = np.empty(0, int)
+    return {part: np.sort(np.concatenate([empty, *rows])) for part, rows in parts.items()}
+
+
+def _strata(condition: np.ndarray, presentation: np.ndarray) -> np.ndarray:
+    """Label trials by their condition, merging conditions linked by shared presentations."""
+    k = condition.max() + 1
+    n = k + presentation.max() + 1
+    links = coo_array((np.ones(len(condition)), (condition, k + presentation)), shape=(n, n))
+    labels = connected_components(links, directed=False)[1]
+    return np.asarray(labels[condition])
+
+
+def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarray]:
+    n = len(items)
+    if plan.n_folds is not None:
+        if n < plan.n_folds:
+            raise InputError(f"{where}: {n} trials are fewer than n_folds={plan.n_folds}")
+        folds = np.array_split(items, plan.n_folds)
+        test = folds[plan.fold]
+        rest = np.concatenate([f for i, f in enumerate(folds) if i != plan.fold])
+        n_val = _count(plan.val / (plan.train + plan.val), len(rest))
+    else:
+        n_test = 0 if plan.unit == "condition" else _count(plan.test, n)
+        test, rest = items[:n_test], items[n_test:]
+        n_val = _count(plan.val / max(plan.train + plan.val, 1e-9), len(rest))
+    if len(rest) - n_val < 1:
+        raise InputError(f"{where}: {n} trials are too few for train, val and test")
+    return {"train": rest[n_val:], "val": rest[:n_val], "test": test}
+
+
+def _count(share: float, n: int) -> int:
+    return 0 if share == 0 else max(1, round(share * n))

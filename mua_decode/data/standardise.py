@@ -1,0 +1,39 @@
+"""Zero mean and unit variance per site, fitted on training trials only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mua_decode.types import TrialPool
+
+
+@dataclass(frozen=True, eq=False)
+class Standardiser:
+    """Per-site mean and standard deviation, float32 (N,), over training trials and bins.
+
+    Silent sites, which never vary in training, have ``std`` 1; ``n_silent`` counts them.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    n_silent: int = 0
+
+    def __call__(self, counts: np.ndarray) -> np.ndarray:
+        """Standardise counts (..., N) -> float32 (..., N)."""
+        return (counts.astype(np.float32) - self.mean) / self.std
+
+    @classmethod
+    def fit(cls, pool: TrialPool, trials: Mapping[str, np.ndarray]) -> Standardiser:
+        """Fit on the recorded trials of every session given by row (the training part)."""
+        mean = np.zeros(len(pool.sites), np.float32)
+        std = np.zeros(len(pool.sites), np.float32)
+        for session, rows in trials.items():
+            for n in np.flatnonzero(pool.sites.session == session):
+                counts = pool.counts[rows[pool.observed[rows, n]], n].astype(np.float64)
+                if counts.size:
+                    mean[n], std[n] = counts.mean(), counts.std()
+        silent = std == 0
+        return cls(mean, np.where(silent, np.float32(1), std), int(silent.sum()))

@@ -1,0 +1,99 @@
+"""Training and validation loss by epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from mua_decode.types import InputError, nearest_name
+
+_STYLE = {"train": ("#0072B2", "o"), "val": ("#D55E00", "s")}  # Okabe and Ito
+_LOG_FROM = 8  # ratio of largest to smallest loss from which the axis is logarithmic
+
+
+def loss_curves(
+    metrics: Path | pd.DataFrame,
+    *,
+    train: str = "train/loss",
+    val: str = "val/loss",
+    unit: str = "",
+    title: str = "",
+) -> Figure:
+    """Draw the losses that a CSV logger wrote.
+
+    Parameters
+    ----------
+    metrics
+        The logger's ``metrics.csv`` or its table: columns ``epoch``, ``train`` and ``val``, with
+        NaN where a row holds something else. Several rows of one epoch are averaged.
+    train, val
+        Column names. Without validation rows the training loss is drawn alone.
+    unit
+        Written after the axis name.
+    title
+        Printed on top.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a column is missing or there is no training loss.
+    """
+    table = _read(metrics)
+    for column in ("epoch", train):
+        if column not in table.columns:
+            raise InputError(
+                f"loss curves: no column '{column}'{nearest_name(column, map(str, table.columns))};"
+                f" found: {', '.join(map(str, table.columns))}"
+            )
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    ax = figure.subplots()
+    drawn = []
+    for part, column in (("train", train), ("val", val)):
+        epoch, loss = _curve(table, column)
+        if not len(loss):
+            if part == "train":
+                raise InputError(f"loss curves: column '{column}' holds no value yet")
+            continue
+        colour, marker = _STYLE[part]
+        label = {"train": "training", "val": "validation"}[part]
+        ax.plot(epoch, loss, color=colour, marker=marker, markersize=3.5, label=label)
+        drawn.append(loss)
+        if part == "val":
+            best = int(loss.argmin())
+            label = f"best epoch {epoch[best]:.0f}: {loss[best]:.4g}"
+            ax.axvline(epoch[best], color="0.6", linestyle=":", zorder=0)
+            ax.plot(epoch[best], loss[best], "*", markersize=11, color=colour, label=label)
+    values = np.concatenate(drawn)
+    if values.min() > 0 and values.max() / values.min() > _LOG_FROM:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="epoch", ylabel=f"loss ({unit})" if unit else "loss", title=title)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return figure
+
+
+def _curve(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Epochs and the mean loss of each, both (E,), of rows that hold a loss."""
+    if column not in table.columns:
+        return np.zeros(0), np.zeros(0)
+    curve = table[["epoch", column]].dropna().groupby("epoch")[column].mean()
+    return curve.index.to_numpy(float), curve.to_numpy(float)
+
+
+def _read(metrics: Path | pd.DataFrame) -> pd.DataFrame:
+    if isinstance(metrics, pd.DataFrame):
+        return metrics
+    try:
+        return pd.read_csv(metrics)
+    except FileNotFoundError:
+        raise InputError(f"loss curves: {metrics} does not exist") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"loss curves: {metrics} is not a readable CSV file: {error}") from None

@@ -1,0 +1,152 @@
+"""A film of what was shown beside what was decoded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mua_decode.figures.frames import checked_videos
+from mua_decode.types import InputError, Segment
+
+_DPI = 100
+_TEXT_PX = 22  # height of a line of text
+_GAP_PX = 8
+_SUFFIXES = (".gif", ".mp4")
+
+
+def write_video(
+    path: Path,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    names: Sequence[str],
+    segments: Sequence[Segment],
+    frame_s: float,
+    slow_down: float = 1.0,
+    least_px: int = 192,
+) -> Path:
+    """Write videos side by side, true on the left and decoded on the right, one row per video.
+
+    Frames are scaled up by repeating pixels; time and segment are printed on every frame. The
+    file appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.gif`` or ``.mp4``.
+    true, predicted
+        Float arrays (M, C, T, H, W) in [0, 1], C = 1 or 3.
+    names
+        M names, printed over each row.
+    segments
+        Named stretches of frames.
+    frame_s
+        Seconds from one frame to the next.
+    slow_down
+        Plays so many times slower than it was shown; printed where it is not 1.
+    least_px
+        Smallest side of a scaled frame in pixels.
+
+    Returns
+    -------
+    ``path``.
+
+    Raises
+    ------
+    InputError
+        If the suffix is unknown, shapes disagree, or the file cannot be written.
+    """
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"video: {path.name} must end in {' or '.join(_SUFFIXES)}")
+    if frame_s <= 0 or slow_down <= 0:
+        raise InputError(
+            f"video: frame_s and slow_down must be positive, found {frame_s} and {slow_down}"
+        )
+    if not path.parent.is_dir():
+        raise InputError(f"video: folder {path.parent} does not exist")
+    true, predicted = checked_videos(true, predicted, names)
+    images = list(_images(true, predicted, names, segments, frame_s, slow_down, least_px))
+    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        if path.suffix.lower() == ".gif":
+            iio.imwrite(part, images, plugin="pillow", duration=1000 * frame_s * slow_down, loop=0)
+        else:
+            fps = 1 / (frame_s * slow_down)
+            iio.imwrite(
+                part,
+                images,
+                plugin="FFMPEG",
+                fps=fps,
+                codec="libx264",
+                macro_block_size=2,
+                quality=8,
+            )
+        part.replace(path)
+    except OSError as error:
+        raise InputError(f"video: {path} cannot be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _images(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    names: Sequence[str],
+    segments: Sequence[Segment],
+    frame_s: float,
+    slow_down: float,
+    least_px: int,
+) -> Iterator[np.ndarray]:
+    """Yield the film's frames, uint8 (height, width, 3), sides even as H.264 wants them."""
+    n_videos, _, n_frames, height, width = true.shape
+    scale = max(1, -(-least_px // min(height, width)))
+    block = (scale * height, scale * width)
+    total_w = 2 * block[1] + 3 * _GAP_PX
+    total_w += total_w % 2
+    row_h = _TEXT_PX + block[0]
+    total_h = 2 * _TEXT_PX + n_videos * row_h + _GAP_PX
+    total_h += total_h % 2
+    columns = (_GAP_PX, 2 * _GAP_PX + block[1])
+    sheet = np.full((total_h, total_w, 3), 255, np.uint8)
+    head = [("true", columns[0] + block[1] / 2, "center")]
+    head.append(("decoded", columns[1] + block[1] / 2, "center"))
+    sheet[:_TEXT_PX] = _text(head, total_w)
+    tops = [_TEXT_PX + row * row_h for row in range(n_videos)]
+    for top, name in zip(tops, names, strict=True):
+        sheet[top : top + _TEXT_PX] = _text([(name, _GAP_PX, "left")], total_w)
+    foot = _TEXT_PX + n_videos * row_h
+    speed = "" if slow_down == 1 else f", {slow_down:g} times slower"
+    for t in range(n_frames):
+        image = sheet.copy()
+        for row, top in enumerate(tops):
+            y = top + _TEXT_PX
+            for x, video in zip(columns, (true, predicted), strict=True):
+                image[y : y + block[0], x : x + block[1]] = _enlarged(video[row, :, t], scale)
+        segment = next((f"  {s.name}" for s in segments if s.start <= t < s.stop), "")
+        line = f"{t * frame_s:.2f} s{segment}{speed}"
+        image[foot : foot + _TEXT_PX] = _text([(line, _GAP_PX, "left")], total_w)
+        yield image
+
+
+def _enlarged(frame: np.ndarray, scale: int) -> np.ndarray:
+    """Turn a frame (C, H, W) in [0, 1] into RGB uint8 (scale*H, scale*W, 3), pixels repeated."""
+    pixels = (frame * 255).round().astype(np.uint8).transpose(1, 2, 0)
+    pixels = pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def _text(parts: list[tuple[str, float, str]], width: int) -> np.ndarray:
+    """Draw a line of text, uint8 (_TEXT_PX, width, 3): (text, x in pixels, alignment) each."""
+    figure = Figure(figsize=(width / _DPI, _TEXT_PX / _DPI), dpi=_DPI)
+    canvas = FigureCanvasAgg(figure)
+    for text, x, align in parts:
+        figure.text(x / width, 0.5, text, ha=align, va="center_baseline", fontsize=9)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3]

@@ -1,0 +1,111 @@
+"""The two blocks that the video network is built from."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mua_decode.nn.routes import Route
+from mua_decode.nn.stages import Size
+from mua_decode.nn.stem_conv import StemConv3d
+from mua_decode.nn.upsample_conv import UpsampleConv3d
+
+
+class EncoderBlock(nn.Module):
+    """Conv3d ("same") → BatchNorm → ReLU → MaxPool.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels before and after.
+    kernel_size : int
+        Odd kernel, the same along all axes.
+    size : (int, int, int)
+        Size (T, H, W) of the input.
+    window : (int, int, int)
+        Pooling window; one that hangs over the end of an axis pools what is there.
+    stem : bool
+        Whether this is the first block, whose input has few channels.
+    route : {"auto", "plain", "fused"}
+        See :class:`mua_decode.nn.UpsampleConv3d`.
+
+    Notes
+    -----
+    Input (B, C_in, T, H, W), output (B, C_out, ⌈T/pt⌉, ⌈H/ph⌉, ⌈W/pw⌉). The pooling runs before
+    the ReLU: the two commute exactly, and the ReLU then has fewer values to pass over.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        size: Size,
+        window: Size,
+        stem: bool = False,
+        route: Route = "auto",
+    ) -> None:
+        super().__init__()
+        self.conv: nn.Conv3d
+        if stem:
+            self.conv = StemConv3d(in_channels, out_channels, kernel_size, route=route)
+        else:
+            self.conv = UpsampleConv3d(in_channels, out_channels, kernel_size, route=route)
+        self.norm = nn.BatchNorm3d(out_channels)
+        self.window = window
+        self.partial = any(n % p for n, p in zip(size, window, strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block to `x` (B, C_in, T, H, W)."""
+        x = self.norm(self.conv(x))
+        if self.window != (1, 1, 1):
+            x = F.max_pool3d(x, self.window, ceil_mode=self.partial)
+        return F.relu(x)
+
+
+class DecoderBlock(nn.Module):
+    """Nearest upsampling → Conv3d ("same") → BatchNorm → ReLU.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels before and after.
+    kernel_size : int
+        Odd kernel, the same along all axes.
+    scale : (int, int, int)
+        Upsampling factors.
+    size : (int, int, int)
+        Size (T, H, W) of the output: what hangs over (the encoder's last window was partial
+        there) is cut off.
+    activation : bool
+        Whether a ReLU ends the block.
+    route : {"auto", "plain", "fused"}
+        See :class:`mua_decode.nn.UpsampleConv3d`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        scale: Size,
+        size: Size,
+        activation: bool = True,
+        route: Route = "auto",
+    ) -> None:
+        super().__init__()
+        self.conv = UpsampleConv3d(in_channels, out_channels, kernel_size, scale=scale, route=route)
+        self.norm = nn.BatchNorm3d(out_channels)
+        self.size = size
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block to `x` (B, C_in, t, h, w); returns (B, C_out, T, H, W)."""
+        x = self.conv(x)
+        if tuple(x.shape[2:]) != self.size:
+            t, h, w = self.size
+            x = x[:, :, :t, :h, :w]
+        x = self.norm(x)
+        return F.relu(x) if self.activation else x

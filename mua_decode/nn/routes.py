@@ -1,0 +1,36 @@
+"""The name of the route a layer computes by; every route gives the same numbers."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Route = Literal["auto", "plain", "fused"]
+ROUTES: tuple[str, ...] = get_args(Route)
+
+
+def check_route(route: str) -> Route:
+    """Return `route` if it is one of "auto", "plain", "fused".
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    for known in get_args(Route):
+        if route == known:
+            return known
+    raise ValueError(f"kernels: expected one of {', '.join(ROUTES)}, found {route!r}")
+
+
+def as_triple(value: int | tuple[int, ...] | list[int], name: str) -> tuple[int, int, int]:
+    """Return `value` as (time, height, width); one number stands for all three.
+
+    Raises
+    ------
+    ValueError
+        If there are not three positive integers.
+    """
+    values = (value,) * 3 if isinstance(value, int) else tuple(int(v) for v in value)
+    if len(values) != 3 or any(v < 1 for v in values):
+        raise ValueError(f"{name}: expected three positive integers (T, H, W), found {value!r}")
+    return values[0], values[1], values[2]

@@ -1,0 +1,202 @@
+"""The project's own file: one HDF5 file per recording.
+
+Layout (version 1)::
+
+    /                     attributes format, version, name, notes, provenance (JSON), sha256
+    /stimuli/videos       uint8 (V, T, C, H, W); attribute frame_s
+    /stimuli/condition    int (V,)
+    /stimuli/conditions/COLUMN, /stimuli/segments/COLUMN     tables, one dataset per column
+    /sessions/NAME/counts (trials, bins, N); attributes bin_s, window_s
+    /sessions/NAME/spike_times/{time_s,trial,site}           instead of counts; attribute duration_s
+    /sessions/NAME/trials/COLUMN, /sessions/NAME/sites/COLUMN
+    /truth/TABLE/COLUMN   what a simulator planted
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from mua_decode.recordings.files import open_hdf5
+from mua_decode.types import (
+    InputError,
+    Recording,
+    Segment,
+    Session,
+    SiteTable,
+    SpikeTimes,
+    StimulusSet,
+)
+
+_FORMAT = "mua_decode recording"
+_VERSION = 1
+
+
+def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
+    """Read a file written by :func:`write_recording`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    verify
+        Compare the contents with the stored checksum.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, of another format or a newer version.
+    """
+    if not path:
+        raise InputError("recording.path is not set; give the file: recording.path=FILE.h5")
+    source = Path(path).expanduser()
+    with open_hdf5(source) as file:
+        if file.attrs.get("format") != _FORMAT:
+            raise InputError(f"{source}: is not a recording written by mua-decode")
+        if int(file.attrs["version"]) > _VERSION:
+            raise InputError(
+                f"{source}: has format version {file.attrs['version']}, this mua-decode reads "
+                f"up to {_VERSION}; update mua-decode"
+            )
+        if verify and _digest(file) != file.attrs["sha256"]:
+            raise InputError(f"{source}: contents do not match their checksum; copy it again")
+        try:
+            return _read(file)
+        except KeyError as error:
+            raise InputError(f"{source}: incomplete, {error.args[0]}") from error
+
+
+def write_recording(recording: Recording, path: Path) -> None:
+    """Write a recording to one HDF5 file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with h5py.File(partial, "w") as file:
+            _write(recording, file)
+            file.attrs.update(format=_FORMAT, version=_VERSION, sha256=_digest(file))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(recording: Recording, file: h5py.File) -> None:
+    file.attrs["name"] = recording.name
+    file.attrs["notes"] = json.dumps(list(recording.notes))
+    file.attrs["provenance"] = json.dumps(dict(recording.provenance), default=str)
+    stimuli = recording.stimuli
+    group = file.create_group("stimuli")
+    _write_array(group, "videos", stimuli.videos, chunks=(1, *stimuli.videos.shape[1:]))
+    group.attrs["frame_s"] = stimuli.frame_s
+    _write_array(group, "condition", stimuli.condition)
+    _write_table(group, "conditions", stimuli.conditions)
+    segments = pd.DataFrame([vars(s) for s in stimuli.segments])
+    _write_table(group, "segments", segments)
+    sessions = file.create_group("sessions", track_order=True)
+    for session in recording.sessions:
+        group = sessions.create_group(session.name)
+        _write_table(group, "trials", session.trials)
+        _write_table(group, "sites", session.sites.to_frame())
+        if session.counts is not None:
+            _write_array(group, "counts", session.counts, chunks=(1, *session.counts.shape[1:]))
+            group.attrs.update(bin_s=session.bin_s, window_s=session.window_s)
+        elif session.spike_times is not None:
+            spikes = group.create_group("spike_times")
+            for name in ("time_s", "trial", "site"):
+                _write_array(spikes, name, getattr(session.spike_times, name))
+            spikes.attrs["duration_s"] = session.spike_times.duration_s
+    truth = file.create_group("truth")
+    for name, frame in recording.truth.items():
+        _write_table(truth, name, frame)
+
+
+def _write_array(
+    group: h5py.Group, name: str, values: np.ndarray, chunks: tuple[int, ...] | None = None
+) -> None:
+    small = values.size == 0
+    options = {} if small else {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    group.create_dataset(name, data=values, chunks=None if small else chunks or True, **options)
+
+
+def _write_table(group: h5py.Group, name: str, frame: pd.DataFrame) -> None:
+    table = group.create_group(name, track_order=True)
+    for column in frame.columns:
+        values = frame[column].to_numpy()
+        if values.dtype.kind in "biuf":
+            _write_array(table, str(column), values)
+        else:
+            text = [str(v) for v in values]
+            table.create_dataset(str(column), data=text, dtype=h5py.string_dtype())
+
+
+def _read(file: h5py.File) -> Recording:
+    stimuli = file["stimuli"]
+    sessions = tuple(_read_session(name, group) for name, group in file["sessions"].items())
+    segments = _read_table(stimuli["segments"])
+    return Recording(
+        name=str(file.attrs["name"]),
+        sessions=sessions,
+        stimuli=StimulusSet(
+            videos=stimuli["videos"][()],
+            condition=stimuli["condition"][()],
+            conditions=_read_table(stimuli["conditions"]),
+            segments=tuple(
+                Segment(str(s["name"]), int(s["start"]), int(s["stop"]), float(s["weight"]))
+                for s in segments.to_dict("records")
+            ),
+            frame_s=float(stimuli.attrs["frame_s"]),
+        ),
+        provenance=json.loads(file.attrs["provenance"]),
+        truth={name: _read_table(group) for name, group in file["truth"].items()},
+        notes=tuple(json.loads(file.attrs["notes"])),
+    )
+
+
+def _read_session(name: str, group: h5py.Group) -> Session:
+    sites = _read_table(group["sites"])
+    given: dict[str, Any] = {}
+    if "counts" in group:
+        given["counts"] = group["counts"][()]
+        given["bin_s"] = float(group.attrs["bin_s"])
+        given["window_s"] = float(group.attrs["window_s"])
+    else:
+        spikes = group["spike_times"]
+        arrays = {n: spikes[n][()] for n in ("time_s", "trial", "site")}
+        given["spike_times"] = SpikeTimes(**arrays, duration_s=float(spikes.attrs["duration_s"]))
+    return Session(
+        name=name,
+        sites=SiteTable(**{str(c): sites[c].to_numpy() for c in sites.columns}),
+        trials=_read_table(group["trials"]),
+        **given,
+    )
+
+
+def _read_table(group: h5py.Group) -> pd.DataFrame:
+    columns = {}
+    for name, dataset in group.items():
+        is_text = h5py.check_string_dtype(dataset.dtype) is not None
+        columns[name] = dataset.asstr()[()] if is_text else dataset[()]
+    return pd.DataFrame(columns)
+
+
+def _digest(file: h5py.File) -> str:
+    """SHA-256 over names, shapes, types and contents of every dataset, in name order."""
+    digest = hashlib.sha256()
+    names: list[str] = []
+    file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) else None)
+    for name in sorted(names):
+        dataset = file[name]
+        digest.update(f"{name}{dataset.shape}".encode())
+        if h5py.check_string_dtype(dataset.dtype) is not None:
+            digest.update("\0".join(dataset.asstr()[()].ravel()).encode())
+        else:
+            step = max(1, (1 << 26) // max(1, dataset[:1].nbytes)) if dataset.size else 1
+            for first in range(0, len(dataset) if dataset.size else 0, step):
+                digest.update(np.ascontiguousarray(dataset[first : first + step]).data)
+    return digest.hexdigest()

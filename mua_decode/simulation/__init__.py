@@ -1,0 +1,34 @@
+"""The simulated experiment: the task's videos and a population of sites that watches them."""
+
+from mua_decode.simulation.behaviour import BehaviourParameters
+from mua_decode.simulation.dots import DotParameters
+from mua_decode.simulation.experiment import simulate
+from mua_decode.simulation.noise import NoiseParameters
+from mua_decode.simulation.outlines import CueParameters
+from mua_decode.simulation.palette import Palette
+from mua_decode.simulation.population import PopulationParameters, simulate_sessions
+from mua_decode.simulation.regions import RegionParameters
+from mua_decode.simulation.stimulus import (
+    FrameParameters,
+    StimulusParameters,
+    TrialTiming,
+    render_stimuli,
+)
+from mua_decode.simulation.tuning import TuningParameters
+
+__all__ = [
+    "BehaviourParameters",
+    "CueParameters",
+    "DotParameters",
+    "FrameParameters",
+    "NoiseParameters",
+    "Palette",
+    "PopulationParameters",
+    "RegionParameters",
+    "StimulusParameters",
+    "TrialTiming",
+    "TuningParameters",
+    "render_stimuli",
+    "simulate",
+    "simulate_sessions",
+]

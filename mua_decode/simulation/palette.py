@@ -1,0 +1,99 @@
+"""Dot colours of equal luminance, set by their hue in CIE L*a*b*."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mua_decode.simulation.checks import require_range
+from mua_decode.types import InputError
+
+# IEC 61966-2-1 (sRGB), D65 white.
+_XYZ_TO_RGB = np.array(
+    [
+        [3.2404542, -1.5371385, -0.4985314],
+        [-0.9692660, 1.8760108, 0.0415560],
+        [0.0556434, -0.2040259, 1.0572252],
+    ]
+)
+_WHITE = np.array([0.95047, 1.0, 1.08883])
+_LUMINANCE = np.array([0.2126729, 0.7151522, 0.0721750])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """Colours on a circle of constant lightness and chroma.
+
+    Parameters
+    ----------
+    names
+        One name per colour.
+    hues_deg
+        Hue angle of every colour in CIE L*a*b*, degrees (about 30 is red, 95 yellow, 150 green).
+    lightness
+        L*, 0..100, the same for all colours, hence equal luminance.
+    chroma
+        Distance from grey in the a*b* plane, > 0; too much of it leaves the RGB gamut.
+
+    Raises
+    ------
+    InputError
+        If names and hues differ in number, a name repeats or a colour is outside the gamut.
+    """
+
+    names: Sequence[str] = ("green", "lime", "orange", "red")
+    hues_deg: Sequence[float] = (150.0, 115.0, 75.0, 40.0)
+    lightness: float = 65.0
+    chroma: float = 60.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(str(n) for n in self.names))
+        object.__setattr__(self, "hues_deg", tuple(float(h) for h in self.hues_deg))
+        if len(self.names) != len(self.hues_deg) or not self.names:
+            raise InputError(
+                f"palette: names and hues_deg must be as many and at least one, found "
+                f"{len(self.names)} and {len(self.hues_deg)}"
+            )
+        if len(set(self.names)) != len(self.names):
+            raise InputError(f"palette: names repeat: {list(self.names)}")
+        require_range("palette", low=0, high=100, lightness=self.lightness)
+        require_range("palette", low=0, above=True, chroma=self.chroma)
+        linear = self._linear()
+        outside = ((linear < -1e-6) | (linear > 1 + 1e-6)).any(axis=1)
+        if outside.any():
+            name = self.names[int(np.argmax(outside))]
+            raise InputError(
+                f"palette: colour '{name}' cannot be shown at lightness {self.lightness:g} and "
+                f"chroma {self.chroma:g}; lower the chroma"
+            )
+
+    def _linear(self) -> np.ndarray:
+        """Linear RGB before clipping, float (n, 3)."""
+        hue = np.deg2rad(self.hues_deg)
+        fy = (self.lightness + 16) / 116
+        f = np.stack(
+            [
+                fy + self.chroma * np.cos(hue) / 500,
+                np.full(len(hue), fy),
+                fy - self.chroma * np.sin(hue) / 200,
+            ],
+            axis=1,
+        )
+        xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * _WHITE
+        return xyz @ _XYZ_TO_RGB.T
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The colours as uint8 sRGB, shape (n, 3)."""
+        linear = np.clip(self._linear(), 0, 1)
+        coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+        return np.rint(255 * coded).astype(np.uint8)
+
+
+def luminance(rgb: np.ndarray) -> np.ndarray:
+    """Relative luminance (0..1) of uint8 sRGB colours (..., 3), IEC 61966-2-1."""
+    coded = np.asarray(rgb, dtype=np.float64) / 255
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ _LUMINANCE)

@@ -1,0 +1,194 @@
+"""The neurons: sessions with different sites, tuned to cue shape, colour and direction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.simulation.behaviour import BehaviourParameters, draw_responses
+from mua_decode.simulation.checks import require_range, require_whole, whole_steps
+from mua_decode.simulation.noise import NoiseParameters, draw_counts
+from mua_decode.simulation.rates import mean_rates
+from mua_decode.simulation.regions import RegionParameters, six_regions
+from mua_decode.simulation.tuning import TuningParameters, plant_sites
+from mua_decode.types import InputError, Session, SiteTable, StimulusSet
+
+_NEEDED = ("cue", "hue_deg", "direction_deg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PopulationParameters:
+    """Everything that makes the recorded spikes.
+
+    Parameters
+    ----------
+    regions
+        What is planted, by region name.
+    tuning, noise, behaviour
+        Tuning curves and time courses, variability, and the animal's answers.
+    sessions
+        Number of sessions, >= 1; every region's sites are dealt out to them in turn.
+    subjects
+        Names of the animals, recorded in turn.
+    trials_per_condition
+        Trials of every condition in every session, >= 1.
+    base_bin_s
+        Width of the bins in which spikes are counted, seconds; frames and the trial are whole
+        numbers of bins.
+
+    Raises
+    ------
+    InputError
+        For a value out of range, no region, or fewer sites than sessions.
+    """
+
+    regions: Mapping[str, RegionParameters] = field(default_factory=six_regions)
+    tuning: TuningParameters = field(default_factory=TuningParameters)
+    noise: NoiseParameters = field(default_factory=NoiseParameters)
+    behaviour: BehaviourParameters = field(default_factory=BehaviourParameters)
+    sessions: int = 6
+    subjects: Sequence[str] = ("A", "B")
+    trials_per_condition: int = 20
+    base_bin_s: float = 0.02
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
+        object.__setattr__(self, "subjects", tuple(str(s) for s in self.subjects))
+        where = "population"
+        require_whole(
+            where, low=1, sessions=self.sessions, trials_per_condition=self.trials_per_condition
+        )
+        require_range(where, low=0, above=True, base_bin_s=self.base_bin_s)
+        if not self.regions or not self.subjects:
+            raise InputError(f"{where}: at least one region and one subject are needed")
+        total = sum(r.sites for r in self.regions.values())
+        if total < self.sessions:
+            raise InputError(
+                f"{where}: {total} sites cannot fill {self.sessions} sessions; every session "
+                "needs one"
+            )
+
+    @property
+    def planted(self) -> pd.DataFrame:
+        """One row per region: ``region`` and everything planted in it."""
+        rows = [
+            {"region": name, **{f.name: getattr(region, f.name) for f in fields(region)}}
+            for name, region in self.regions.items()
+        ]
+        return pd.DataFrame(rows)
+
+
+def _deal(planted: pd.DataFrame, parameters: PopulationParameters) -> pd.DataFrame:
+    """Give every site a session, a subject and an id; order by session, then region.
+
+    Sites are dealt one by one through all regions, so every region with at least as many sites
+    as there are sessions is in all of them and sessions differ by one site at most.
+    """
+    dealt = planted.copy()
+    number = np.arange(len(planted)) % parameters.sessions
+    names = np.array([f"session{s + 1:02d}" for s in range(parameters.sessions)])
+    subjects = np.array(parameters.subjects)
+    dealt["session"] = names[number]
+    dealt["subject"] = subjects[number % len(subjects)]
+    within = planted.groupby("region").cumcount() + 1
+    dealt["site_id"] = dealt["session"] + "-" + dealt["region"] + "-" + within.map("{:03d}".format)
+    order = np.argsort(number, kind="stable")
+    first = ["site_id", "region", "session", "subject"]
+    rest = [c for c in dealt.columns if c not in first]
+    return dealt[first + rest].iloc[order].reset_index(drop=True)
+
+
+def simulate_sessions(
+    parameters: PopulationParameters, *, stimuli: StimulusSet, seed: np.random.SeedSequence
+) -> tuple[tuple[Session, ...], pd.DataFrame]:
+    """Record all sessions.
+
+    Parameters
+    ----------
+    parameters
+        What to record.
+    stimuli
+        Only its conditions and timing are used, never the random dots.
+    seed
+        Tuning and every session have random streams of their own, spawned from this seed.
+
+    Returns
+    -------
+    sessions
+        Counts in bins of ``base_bin_s``; trials table with ``condition``, the columns of the
+        conditions table, ``response`` and ``correct``, in random order.
+    sites : DataFrame
+        What was planted: one row per site, in the order of the sessions.
+    """
+    table = stimuli.conditions
+    missing = [c for c in _NEEDED if c not in table.columns]
+    if missing:
+        raise InputError(f"population: conditions table has no column '{missing[0]}'")
+    width = parameters.base_bin_s
+    bins = whole_steps(
+        "population",
+        duration_s=stimuli.n_frames * stimuli.frame_s,
+        step_s=width,
+        name="trial",
+    )
+    fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
+    site_seed, *session_seeds = fresh.spawn(1 + parameters.sessions)
+    planted = plant_sites(
+        parameters.regions,
+        parameters.tuning,
+        cues=tuple(dict.fromkeys(table["cue"])),
+        rng=np.random.default_rng(site_seed),
+    )
+    sites = _deal(planted, parameters)
+    time_s = (np.arange(bins) + 0.5) * width
+    sessions = tuple(
+        _record(group, parameters=parameters, stimuli=stimuli, time_s=time_s, seed=child)
+        for (_, group), child in zip(
+            sites.groupby("session", sort=False), session_seeds, strict=True
+        )
+    )
+    return sessions, sites
+
+
+def _record(
+    sites: pd.DataFrame,
+    *,
+    parameters: PopulationParameters,
+    stimuli: StimulusSet,
+    time_s: np.ndarray,
+    seed: np.random.SeedSequence,
+) -> Session:
+    """Record one session: the order of trials and the answers, then the spikes."""
+    trial_seed, spike_seed = seed.spawn(2)
+    rng = np.random.default_rng(trial_seed)
+    every = np.repeat(np.arange(stimuli.n_conditions), parameters.trials_per_condition)
+    condition = rng.permutation(every)
+    shown = stimuli.conditions.drop(columns="name").iloc[condition].reset_index(drop=True)
+    answers = draw_responses(shown, behaviour=parameters.behaviour, rng=rng)
+    rates = mean_rates(
+        sites,
+        regions=parameters.regions,
+        tuning=parameters.tuning,
+        stimuli=stimuli,
+        time_s=time_s,
+    )
+    counts = draw_counts(
+        rates,
+        condition=condition,
+        baseline_hz=sites["baseline_hz"].to_numpy(),
+        bin_s=parameters.base_bin_s,
+        noise=parameters.noise,
+        seed=spike_seed,
+    )
+    identity = {c: sites[c].to_numpy() for c in ("site_id", "region", "session", "subject")}
+    return Session(
+        name=str(sites["session"].iloc[0]),
+        sites=SiteTable(**identity),
+        trials=pd.concat([pd.DataFrame({"condition": condition}), shown, answers], axis=1),
+        counts=counts,
+        bin_s=parameters.base_bin_s,
+        window_s=parameters.base_bin_s,
+    )

@@ -1,0 +1,91 @@
+"""Spikes in, video out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+class DecodingBatch(Protocol):
+    """What a training step reads from a batch."""
+
+    spikes: Tensor
+    video: Tensor
+
+
+class DecodeVideo(pl.LightningModule):
+    """Train a decoder to give back the video paired with each pseudo-trial.
+
+    Parameters
+    ----------
+    model
+        Maps spikes (B, T, N) to video (B, C, T, H, W) in [0, 1].
+    loss
+        Maps (predicted, true) videos to a scalar.
+    optimizer
+        Called with the parameters.
+    scheduler
+        Called with the optimiser and, where it is stepped after every batch,
+        ``total_steps``; ``None`` keeps the rate constant.
+    scheduler_interval
+        ``"epoch"`` or ``"step"``.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: nn.Module,
+        *,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        scheduler_interval: str = "epoch",
+    ) -> None:
+        super().__init__()
+        if scheduler_interval not in ("epoch", "step"):
+            raise ValueError(f"scheduler_interval must be epoch or step, not {scheduler_interval}")
+        self.model = model
+        self.loss = loss
+        self._optimizer, self._scheduler = optimizer, scheduler
+        self._interval = scheduler_interval
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """Decode standardised counts (B, T, N) to video (B, C, T, H, W) in [0, 1]."""
+        video: Tensor = self.model(spikes)
+        return video
+
+    def training_step(self, batch: DecodingBatch, batch_idx: int) -> Tensor:  # noqa: ARG002
+        """Loss of one batch."""
+        loss = self._loss_of(batch)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.spikes))
+        return loss
+
+    def validation_step(self, batch: DecodingBatch, batch_idx: int) -> None:  # noqa: ARG002
+        """Log the loss of one validation batch."""
+        self.log("val/loss", self._loss_of(batch), batch_size=len(batch.spikes))
+
+    def _loss_of(self, batch: DecodingBatch) -> Tensor:
+        predicted = self(batch.spikes)
+        # SSIM subtracts nearly equal numbers; it needs full precision under autocast.
+        with torch.autocast(predicted.device.type, enabled=False):
+            loss: Tensor = self.loss(predicted.float(), batch.video)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimiser and its schedule."""
+        optimizer = self._optimizer(self.parameters())
+        if self._scheduler is None:
+            return optimizer
+        if self._interval == "step":
+            total = int(self.trainer.estimated_stepping_batches)
+            schedule = self._scheduler(optimizer, total_steps=total)
+        else:
+            schedule = self._scheduler(optimizer)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": self._interval},
+        }

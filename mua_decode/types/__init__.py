@@ -1,0 +1,31 @@
+"""The few things that flow through the house: frozen, validated, with documented shapes.
+
+Axis letters: B batch, T bins or frames, N sites, C channels, H height, W width; K conditions,
+V videos, P pseudo-trials, R recorded trials. Times in seconds, angles in degrees
+counter-clockwise from rightward.
+"""
+
+from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.pseudo import PseudoTrials, TrialPool
+from mua_decode.types.recording import Recording, Session, SpikeTimes
+from mua_decode.types.results import COLUMNS, ResultTable
+from mua_decode.types.sites import SiteTable
+from mua_decode.types.split import PARTS, Split
+from mua_decode.types.stimuli import Segment, StimulusSet
+
+__all__ = [
+    "COLUMNS",
+    "PARTS",
+    "InputError",
+    "PseudoTrials",
+    "Recording",
+    "ResultTable",
+    "Segment",
+    "Session",
+    "SiteTable",
+    "SpikeTimes",
+    "Split",
+    "StimulusSet",
+    "TrialPool",
+    "nearest_name",
+]

@@ -1,0 +1,111 @@
+"""Pseudo-trials: sites of different sessions, assembled into one population."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mua_decode.types.errors import InputError
+from mua_decode.types.sites import SiteTable
+
+
+@dataclass(frozen=True, eq=False)
+class TrialPool:
+    """The windowed counts of all sessions side by side, indexed by (trial, site).
+
+    Sessions have different trials, so row r of one site's column is row r of *its own* session.
+
+    Parameters
+    ----------
+    counts
+        Unsigned integers, or float32 for averaged counts, (R, N, T); R is the largest number of
+        trials of any session. Rows past a session's last trial, and trials in which a site was
+        not recorded, hold 0 and are marked in ``observed``.
+    observed
+        bool (R, N): this site was recorded throughout this trial.
+    condition
+        int (R, N): condition of the trial, -1 past the session's last trial.
+    presentation
+        int (R, N): trials of one session with the same number share recorded data.
+    sites
+        The N sites; columns of one session are simultaneous.
+    bin_s, window_s
+        Step and width of the counting window in seconds.
+    """
+
+    counts: np.ndarray
+    observed: np.ndarray
+    condition: np.ndarray
+    presentation: np.ndarray
+    sites: SiteTable
+    bin_s: float
+    window_s: float
+
+    def __post_init__(self) -> None:
+        r, n, _ = self.counts.shape
+        for name in ("observed", "condition", "presentation"):
+            found = getattr(self, name).shape
+            if found != (r, n):
+                raise InputError(f"trial pool: {name} must be {(r, n)}, found {found}")
+        if len(self.sites) != n:
+            raise InputError(f"trial pool: {n} sites in counts, {len(self.sites)} in the table")
+        if self.counts.dtype.kind not in "uf":
+            raise InputError(f"trial pool: counts must be >= 0, found {self.counts.dtype}")
+
+    @property
+    def n_bins(self) -> int:
+        """Bins per trial, T."""
+        return int(self.counts.shape[2])
+
+    def gather(self, source_trial: np.ndarray) -> np.ndarray:
+        """Counts of pseudo-trials.
+
+        Parameters
+        ----------
+        source_trial
+            int (B, N): the recorded trial each site's counts come from.
+
+        Returns
+        -------
+        Counts (B, T, N).
+        """
+        return self.counts[source_trial, np.arange(source_trial.shape[1])].transpose(0, 2, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class PseudoTrials:
+    """Pseudo-trials as references into a :class:`TrialPool`; counts are gathered on demand.
+
+    Parameters
+    ----------
+    pool
+        Where the counts lie.
+    condition
+        int (P,): condition of every pseudo-trial.
+    source_trial
+        int (P, N): the recorded trial that each site's counts come from (provenance).
+    video
+        int (P,): index of the video paired with the pseudo-trial.
+    """
+
+    pool: TrialPool
+    condition: np.ndarray
+    source_trial: np.ndarray
+    video: np.ndarray
+
+    def __post_init__(self) -> None:
+        p, n = len(self.condition), len(self.pool.sites)
+        if self.source_trial.shape != (p, n):
+            raise InputError(
+                f"pseudo-trials: source_trial must be {(p, n)}, found {self.source_trial.shape}"
+            )
+        if self.video.shape != (p,):
+            raise InputError(f"pseudo-trials: video must be {(p,)}, found {self.video.shape}")
+
+    def __len__(self) -> int:
+        return len(self.condition)
+
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """Counts (B, T, N) of the given pseudo-trials."""
+        return self.pool.gather(self.source_trial[rows])

@@ -1,0 +1,192 @@
+"""What every reader and the simulator return: sessions, stimuli and where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.sites import SiteTable
+from mua_decode.types.stimuli import StimulusSet
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeTimes:
+    """Spike times of one session, flat, in seconds from the start of the trial.
+
+    Parameters
+    ----------
+    time_s
+        float array (S,), one entry per spike.
+    trial, site
+        int arrays (S,): the row of the trials table and of the site table.
+    duration_s
+        Length of every trial in seconds.
+    """
+
+    time_s: np.ndarray
+    trial: np.ndarray
+    site: np.ndarray
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        shapes = {n: getattr(self, n).shape for n in ("time_s", "trial", "site")}
+        if len(set(shapes.values())) != 1 or self.time_s.ndim != 1:
+            raise InputError(f"spike times: arrays must share one shape (S,), found {shapes}")
+        if not np.isfinite(self.time_s).all():
+            raise InputError("spike times: NaN or infinite time")
+        if self.time_s.size and self.time_s.min() < 0:
+            raise InputError(f"spike times: negative time {self.time_s.min():.4g} s")
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """One simultaneous recording.
+
+    Parameters
+    ----------
+    name
+        Session name, unique in the recording.
+    sites
+        Table of the N sites recorded.
+    trials
+        One row per recorded trial. Column ``condition`` (int) is required. Column
+        ``presentation`` (any label; default: the row number) names trials that share recorded
+        data: rows with the same label are always put in the same part of a split.
+    counts
+        Spike counts, shape (trials, bins, N): an unsigned integer type, or float with NaN
+        where a site was not recorded. Exactly one of ``counts`` and ``spike_times`` is given.
+    spike_times
+        Spike times instead of counts.
+    bin_s
+        Time from the start of one bin of ``counts`` to the next, in seconds.
+    window_s
+        Width of the counting window in seconds; default ``bin_s``. It can be narrower than
+        ``bin_s`` (gaps between bins) or wider (overlapping windows).
+
+    Raises
+    ------
+    InputError
+        Naming the session, the array, what was expected and what was found.
+    """
+
+    name: str
+    sites: SiteTable
+    trials: pd.DataFrame
+    counts: np.ndarray | None = None
+    spike_times: SpikeTimes | None = None
+    bin_s: float | None = None
+    window_s: float | None = None
+
+    def __post_init__(self) -> None:
+        where = f"session '{self.name}'"
+        if (self.counts is None) == (self.spike_times is None):
+            raise InputError(f"{where}: give either counts or spike times")
+        if "condition" not in self.trials.columns:
+            raise InputError(f"{where}: trials table has no column 'condition'")
+        if len(self.trials) == 0:
+            raise InputError(f"{where}: no usable trial")
+        if "presentation" not in self.trials.columns:
+            trials = self.trials.assign(presentation=np.arange(len(self.trials)))
+            object.__setattr__(self, "trials", trials)
+        if self.counts is not None:
+            self._check_counts(where, self.counts)
+        elif self.spike_times is not None and self.spike_times.time_s.size:
+            st = self.spike_times
+            if st.trial.max() >= len(self.trials) or st.site.max() >= len(self.sites):
+                raise InputError(
+                    f"{where}: spike times name trial {st.trial.max()} and site {st.site.max()}, "
+                    f"but there are {len(self.trials)} trials and {len(self.sites)} sites"
+                )
+
+    def _check_counts(self, where: str, counts: np.ndarray) -> None:
+        if self.bin_s is None or self.bin_s <= 0:
+            raise InputError(f"{where}: counts need bin_s > 0 (seconds), found {self.bin_s}")
+        if self.window_s is None:
+            object.__setattr__(self, "window_s", self.bin_s)
+        n_bins = counts.shape[1] if counts.ndim == 3 else "bins"
+        expected = (len(self.trials), n_bins, len(self.sites))
+        if counts.shape != expected:
+            raise InputError(
+                f"{where}: counts must be (trials, bins, sites) = {expected}, found {counts.shape}"
+            )
+        if counts.dtype.kind not in "uif":
+            raise InputError(f"{where}: counts must be numbers, found {counts.dtype}")
+        if counts.dtype.kind != "u" and counts.size:
+            low, high = np.nanmin(counts, initial=0), np.nanmax(counts, initial=0)
+            if low < 0:
+                raise InputError(f"{where}: counts must be >= 0, found {low:g}")
+            if not np.isfinite(high):
+                raise InputError(f"{where}: counts must be finite or NaN (missing), found {high:g}")
+
+    @property
+    def n_trials(self) -> int:
+        """Number of recorded trials."""
+        return len(self.trials)
+
+    @property
+    def condition(self) -> np.ndarray:
+        """Condition of every trial, int array (trials,)."""
+        return self.trials["condition"].to_numpy(dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A set of sessions recorded with one stimulus set.
+
+    Parameters
+    ----------
+    name
+        A short name.
+    sessions
+        At least one session.
+    stimuli
+        The videos shown and their conditions.
+    provenance
+        Source files with checksums, reader, licence text; free form, shown by ``inspect``.
+    truth
+        What a simulator planted, one DataFrame per table; empty for real recordings.
+    notes
+        Problems found while reading, one line each, with numbers.
+    """
+
+    name: str
+    sessions: tuple[Session, ...]
+    stimuli: StimulusSet
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    truth: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sessions:
+            raise InputError(f"recording '{self.name}': no session")
+        names = [s.name for s in self.sessions]
+        if len(set(names)) != len(names):
+            raise InputError(f"recording '{self.name}': session names repeat: {names}")
+        for session in self.sessions:
+            out = (session.condition < 0) | (session.condition >= self.stimuli.n_conditions)
+            if out.any():
+                raise InputError(
+                    f"session '{session.name}': condition {session.condition[out][0]} has no "
+                    f"video; the stimulus set has conditions 0..{self.stimuli.n_conditions - 1}"
+                )
+
+    @property
+    def sites(self) -> SiteTable:
+        """All sites of all sessions, in session order."""
+        return SiteTable.concat([s.sites for s in self.sessions])
+
+    def select_sessions(self, names: Sequence[str]) -> Recording:
+        """Return the recording restricted to the named sessions."""
+        known = {s.name: s for s in self.sessions}
+        missing = [n for n in names if n not in known]
+        if missing:
+            raise InputError(
+                f"session '{missing[0]}' is not in recording '{self.name}'"
+                f"{nearest_name(missing[0], known)}; found: {', '.join(known)}"
+            )
+        return replace(self, sessions=tuple(known[n] for n in names))

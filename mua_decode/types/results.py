@@ -1,0 +1,45 @@
+"""The tidy table every analysis returns and every figure takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mua_decode.types.errors import InputError
+
+COLUMNS = (
+    "run",  # name of the run or floor: "decoder", "ridge", "lookup", "mean_video", "ceiling"
+    "split",  # "test", "val"; "test (leaking)" when pooled before the split
+    "condition",  # condition name, or "all"
+    "trial",  # how trials entered: "single_trial" or "trial_average"
+    "mask",  # "none" or which sites were removed, and how
+    "segment",  # segment name or "all"
+    "metric",
+    "value",
+    "unit",
+    "n",  # number of values averaged
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ResultTable:
+    """A DataFrame with exactly the columns of ``COLUMNS``."""
+
+    frame: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        missing = [c for c in COLUMNS if c not in self.frame.columns]
+        extra = [c for c in self.frame.columns if c not in COLUMNS]
+        if missing or extra:
+            raise InputError(f"result table: missing columns {missing}, unknown columns {extra}")
+
+    @classmethod
+    def from_rows(cls, rows: list[dict[str, object]]) -> ResultTable:
+        """Build from one dict per row."""
+        return cls(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+    @classmethod
+    def concat(cls, tables: list[ResultTable]) -> ResultTable:
+        """Stack tables."""
+        return cls(pd.concat([t.frame for t in tables], ignore_index=True))

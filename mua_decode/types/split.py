@@ -1,0 +1,62 @@
+"""Which recorded trials may be used for fitting, for choosing and for testing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mua_decode.types.errors import InputError
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Recorded trials of every session in train, val and test; made before pooling.
+
+    Parameters
+    ----------
+    trials
+        ``trials[part][session]`` is an int array of rows of that session's trials table.
+    unit
+        ``"recorded_trial"``: recorded trials are split and then pooled. ``"pseudo_trial"``: the
+        published order, pooled and then split; every part draws from all trials and test data
+        leak into training. ``"condition"``: whole conditions are held out for testing.
+    seed
+        The seed that made it.
+    held_out
+        Conditions that training never sees (unit ``"condition"``).
+
+    Raises
+    ------
+    InputError
+        If two parts share a recorded trial while the split claims to be free of leaks.
+    """
+
+    trials: Mapping[str, Mapping[str, np.ndarray]]
+    unit: str
+    seed: int
+    held_out: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("recorded_trial", "pseudo_trial", "condition"):
+            raise InputError(
+                f"split unit '{self.unit}' is unknown; use recorded_trial, condition or "
+                "pseudo_trial (the published order, which leaks)"
+            )
+        if set(self.trials) != set(PARTS):
+            raise InputError(f"split: parts must be {PARTS}, found {tuple(self.trials)}")
+        if self.leaking:
+            return
+        for session in self.trials["train"]:
+            parts = [self.trials[p][session] for p in PARTS]
+            joined = np.concatenate(parts)
+            if len(np.unique(joined)) != len(joined):
+                raise InputError(f"split: session '{session}' has a trial in two parts")
+
+    @property
+    def leaking(self) -> bool:
+        """Whether test data can reach training (the published order)."""
+        return self.unit == "pseudo_trial"

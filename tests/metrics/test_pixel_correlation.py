@@ -1,0 +1,28 @@
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from mua_decode.metrics import PixelCorrelation, Shown
+
+
+def test_correlation_equals_numpy_and_ignores_brightness_and_contrast():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.rand(4, 3, 5, 6, 7, generator=generator)
+    x = 0.9 + 0.1 * (0.5 * y + 0.5 * torch.rand(y.shape, generator=generator))
+    metric = instantiate(OmegaConf.load("conf/metric/pixel_correlation.yaml"))
+    shown = Shown(y, torch.arange(4), y)
+    value = metric(x, shown)
+    pairs = zip(x.double().numpy(), y.double().numpy(), strict=True)
+    expected = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs]
+    np.testing.assert_allclose(value.numpy(), expected, atol=1e-5)
+    torch.testing.assert_close(metric(0.2 * x + 0.3, shown), value, atol=1e-4, rtol=0)
+
+
+def test_a_constant_image_has_no_correlation():
+    y = torch.rand(3, 1, 2, 4, 4)
+    x = y.clone()
+    x[0] = 0.3  # not a binary fraction: its mean is not exactly itself
+    y[1] = 0.7
+    value = PixelCorrelation()(x, Shown(y, torch.zeros(3, dtype=torch.long), y[:1]))
+    assert value.isnan().tolist() == [True, True, False]
