@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -67,17 +68,21 @@ def loss_curves(
             label = f"best epoch {epoch[best]:.0f}: {loss[best]:.4g}"
             ax.axvline(epoch[best], color="0.6", linestyle=":", zorder=0)
             ax.plot(epoch[best], loss[best], "*", markersize=11, color=colour, label=label)
-    values = np.concatenate(drawn)
-    if values.min() > 0 and values.max() / values.min() > _LOG_FROM:
-        ax.set_yscale("log")
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
+    _scale(ax, np.concatenate(drawn))
     ax.set(xlabel="epoch", ylabel=f"loss ({unit})" if unit else "loss", title=title)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
     return figure
+
+
+def _scale(ax: Axes, values: np.ndarray) -> None:
+    """Make the loss axis logarithmic if the losses span enough."""
+    if values.min() > 0 and values.max() / values.min() > _LOG_FROM:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _curve(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:

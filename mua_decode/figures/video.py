@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -64,35 +65,30 @@ def write_video(
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"video: {path.name} must end in {' or '.join(_SUFFIXES)}")
-    if frame_s <= 0 or slow_down <= 0:
-        raise InputError(
-            f"video: frame_s and slow_down must be positive, found {frame_s} and {slow_down}"
-        )
+    if min(frame_s, slow_down) <= 0:
+        raise InputError(f"video: times must be positive, found {frame_s} s, slowed {slow_down}")
     if not path.parent.is_dir():
         raise InputError(f"video: folder {path.parent} does not exist")
     true, predicted = checked_videos(true, predicted, names)
     images = list(_images(true, predicted, names, segments, frame_s, slow_down, least_px))
     part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        if path.suffix.lower() == ".gif":
-            iio.imwrite(part, images, plugin="pillow", duration=1000 * frame_s * slow_down, loop=0)
-        else:
-            fps = 1 / (frame_s * slow_down)
-            iio.imwrite(
-                part,
-                images,
-                plugin="FFMPEG",
-                fps=fps,
-                codec="libx264",
-                macro_block_size=2,
-                quality=8,
-            )
+        _write(part, images, frame_s * slow_down)
         part.replace(path)
     except OSError as error:
         raise InputError(f"video: {path} cannot be written: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def _write(path: Path, images: list[np.ndarray], frame_s: float) -> None:
+    """Encode the film's frames, each shown for ``frame_s``, by the suffix of ``path``."""
+    if path.suffix.lower() == ".gif":
+        iio.imwrite(path, images, plugin="pillow", duration=1000 * frame_s, loop=0)
+        return
+    h264: dict[str, Any] = {"codec": "libx264", "macro_block_size": 2, "quality": 8}
+    iio.imwrite(path, images, plugin="FFMPEG", fps=1 / frame_s, **h264)
 
 
 def _images(

@@ -1,0 +1,91 @@
+"""Small recordings made on the spot, and the real ones where a folder names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mua_decode.types import Recording, Segment, Session, SiteTable, StimulusSet
+
+torch.set_num_threads(2)
+
+
+def make_stimuli(
+    n_conditions: int = 4,
+    *,
+    n_frames: int = 6,
+    shape: tuple[int, int, int] = (1, 12, 12),
+    variants: int = 1,
+    frame_s: float = 0.1,
+) -> StimulusSet:
+    rng = np.random.default_rng(0)
+    videos = rng.integers(0, 256, (n_conditions * variants, n_frames, *shape), dtype=np.uint8)
+    half = n_frames // 2
+    segments = (Segment("first", 0, half, 1.0), Segment("second", half, n_frames, 2.0))
+    return StimulusSet(
+        videos=videos,
+        condition=np.repeat(np.arange(n_conditions), variants),
+        conditions=pd.DataFrame({"name": [f"c{k}" for k in range(n_conditions)]}),
+        segments=segments if half else segments[1:],
+        frame_s=frame_s,
+    )
+
+
+def make_session(
+    name: str,
+    stimuli: StimulusSet,
+    *,
+    regions: tuple[str, ...] = ("V4", "V4", "MT"),
+    trials: int = 10,
+    seed: int = 0,
+    tuned: bool = True,
+) -> Session:
+    """Poisson counts; tuned sites have a rate per condition and bin of their own."""
+    rng = np.random.default_rng([seed, len(name)])
+    k, t, n = stimuli.n_conditions, stimuli.n_frames, len(regions)
+    condition = np.repeat(np.arange(k), trials)
+    rate = rng.gamma(2.0, 3.0, (k, t, n)) if tuned else np.full((k, t, n), 5.0)
+    counts = rng.poisson(rate[condition]).astype(np.uint16)
+    sites = SiteTable(
+        site_id=[f"{name}-{i}" for i in range(n)],
+        region=list(regions),
+        session=[name] * n,
+        subject=["A"] * n,
+    )
+    trials_table = pd.DataFrame({"condition": condition})
+    return Session(name=name, sites=sites, trials=trials_table, counts=counts, bin_s=0.1)
+
+
+@pytest.fixture
+def recording() -> Recording:
+    stimuli = make_stimuli()
+    sessions = tuple(make_session(f"s{i}", stimuli, seed=i, trials=10 + 2 * i) for i in range(3))
+    return Recording(name="small", sessions=sessions, stimuli=stimuli)
+
+
+@pytest.fixture
+def build_recording() -> Callable[..., Recording]:
+    def build(n_sessions: int = 2, *, trials: int = 10, tuned: bool = True, **stimuli: object):
+        shown = make_stimuli(**stimuli)  # type: ignore[arg-type]
+        sessions = tuple(
+            make_session(f"s{i}", shown, seed=i, trials=trials, tuned=tuned)
+            for i in range(n_sessions)
+        )
+        return Recording(name="built", sessions=sessions, stimuli=shown)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real recordings; tests that need it are skipped without it."""
+    root = os.environ.get("MUA_DECODE_DATA")
+    if not root or not Path(root).is_dir():
+        pytest.skip("MUA_DECODE_DATA does not name the folder of the real recordings")
+    return Path(root).resolve()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mua_decode.data import SplitPlan, split_recording
+from mua_decode.types import PARTS, InputError, Recording
+from tests.conftest import make_session, make_stimuli
+
+
+def with_presentations(labels: np.ndarray) -> Recording:
+    stimuli = make_stimuli()
+    session = make_session("s", stimuli, trials=10)
+    session = replace(session, trials=session.trials.assign(presentation=labels))
+    return Recording(name="r", sessions=(session,), stimuli=stimuli)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), trials=st.integers(3, 25))
+def test_every_trial_lies_in_exactly_one_part(seed: int, trials: int) -> None:
+    stimuli = make_stimuli()
+    session = make_session("s", stimuli, trials=trials)
+    recording = Recording(name="r", sessions=(session,), stimuli=stimuli)
+    split = split_recording(recording, SplitPlan(), seed=seed)
+    joined = np.concatenate([split.trials[p]["s"] for p in PARTS])
+    np.testing.assert_array_equal(np.sort(joined), np.arange(session.n_trials))
+    for part in PARTS:  # every condition in every part
+        assert set(session.condition[split.trials[part]["s"]]) == {0, 1, 2, 3}
+
+
+def test_seed_zero_is_a_seed_and_seeds_differ(recording: Recording) -> None:
+    def test_part(seed: int) -> list[int]:
+        return split_recording(recording, SplitPlan(), seed=seed).trials["test"]["s1"].tolist()
+
+    assert test_part(0) == test_part(0)
+    assert test_part(0) != test_part(1)
+
+
+def test_shared_presentations_stay_together() -> None:
+    # Trial i of conditions 0 and 1 share data; so do those of 2 and 3.
+    labels = np.concatenate([np.arange(10), np.arange(10), np.arange(20, 30), np.arange(20, 30)])
+    recording = with_presentations(labels)
+    split = split_recording(recording, SplitPlan(), seed=3)
+    owner = {p: set(labels[split.trials[p]["s"]]) for p in PARTS}
+    assert not owner["train"] & owner["test"]
+    assert not owner["train"] & owner["val"]
+    assert not owner["val"] & owner["test"]
+
+
+def test_folds_tile_the_trials(recording: Recording) -> None:
+    tests = [
+        split_recording(recording, SplitPlan(n_folds=5, fold=f), seed=0).trials["test"]["s2"]
+        for f in range(5)
+    ]
+    joined = np.sort(np.concatenate(tests))
+    np.testing.assert_array_equal(joined, np.arange(recording.sessions[2].n_trials))
+
+
+def test_fewer_trials_than_folds(recording: Recording) -> None:
+    with pytest.raises(InputError, match=r"session 's0', condition 0: 10 trials are fewer"):
+        split_recording(recording, SplitPlan(n_folds=12), seed=0)
+
+
+def test_held_out_conditions_are_never_trained_on(recording: Recording) -> None:
+    split = split_recording(recording, SplitPlan(unit="condition", held_out=["c1", "c3"]), seed=0)
+    assert split.held_out == (1, 3)
+    for session in recording.sessions:
+        seen = session.condition[split.trials["train"][session.name]]
+        tested = session.condition[split.trials["test"][session.name]]
+        assert set(seen) == {0, 2}
+        assert set(tested) == {1, 3}
+
+
+def test_a_condition_that_shares_data_with_a_held_out_one_leaves_training() -> None:
+    labels = np.concatenate([np.arange(10), np.arange(10), np.arange(20, 30), np.arange(30, 40)])
+    recording = with_presentations(labels)
+    split = split_recording(recording, SplitPlan(unit="condition", held_out=["c0"]), seed=0)
+    assert set(recording.sessions[0].condition[split.trials["train"]["s"]]) == {2, 3}
+
+
+def test_the_published_order_says_that_it_leaks(recording: Recording) -> None:
+    split = split_recording(recording, SplitPlan(unit="pseudo_trial"), seed=0)
+    assert split.leaking
+    assert len(split.trials["train"]["s0"]) == recording.sessions[0].n_trials
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ({"train": 0.9}, "sum to 1"),
+        ({"n_folds": 1}, "n_folds >= 2"),
+        ({"n_folds": 4, "fold": 4}, "fold < n_folds"),
+        ({"unit": "condition"}, "held_out"),
+        ({"held_out": ["c0"]}, "held_out"),
+    ],
+)
+def test_impossible_plans(given_: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SplitPlan(**given_)
+
+
+def test_misspelt_names(recording: Recording) -> None:
+    plan = SplitPlan(unit="condition", held_out=["c9"])
+    with pytest.raises(InputError, match="matches no condition"):
+        split_recording(recording, plan, seed=0)
+    with pytest.raises(InputError, match="split unit 'recorded_trail' is unknown"):
+        split_recording(recording, SplitPlan(unit="recorded_trail"), seed=0)
