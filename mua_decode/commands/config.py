@@ -35,22 +35,53 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
     InputError
         In one line, with the nearest right name, if an override cannot be applied.
     """
-    with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-        try:
+    try:
+        with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
             cfg = hydra.compose(command, overrides=list(overrides))
-            OmegaConf.resolve(cfg)
-        except MissingConfigException as error:
-            missing, options = error.missing_cfg_file or "", error.options or []
-            name = Path(missing).name
-            group = str(Path(missing).parent).strip("/")
-            raise InputError(
-                f"{group}={name}: there is no such {group or 'config'}"
-                f"{nearest_name(name, options)}; choose from: {', '.join(options)}"
-            ) from error
-        except (HydraException, OmegaConfBaseException) as error:
-            raise InputError(_one_line(command, error)) from error
-    assert isinstance(cfg, DictConfig)
+        OmegaConf.resolve(cfg)
+    except MissingConfigException as error:
+        missing = Path(error.missing_cfg_file or "")
+        group = str(missing.parent).strip("/").split("@")[0]
+        options = error.options or groups().get(group, [])
+        raise InputError(
+            f"{group}={missing.name}: there is no such {group}"
+            f"{nearest_name(missing.name, options)}; choose from: {', '.join(options)}"
+        ) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_one_line(command, error)) from error
+    unknown = [str(key) for key in cfg if key not in _declared(command)]
+    if unknown:
+        known = _declared(command)
+        raise InputError(
+            f"'{unknown[0]}' is not an option of {command}{nearest_name(unknown[0], known)}"
+        )
+    chosen = [o for o in overrides if "." not in o.split("=")[0]]
+    if len(chosen) < len(overrides):
+        _check_kinds(cfg, compose(command, chosen))
+    seed = cfg.get("seed", 0)
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed: expected a whole number >= 0, found {seed}")
     return cfg
+
+
+def _check_kinds(cfg: DictConfig, default: DictConfig) -> None:
+    """Refuse text where the default is a number, or anything else where it is true or false."""
+    for name in _keys(default):
+        expected, found = OmegaConf.select(default, name), OmegaConf.select(cfg, name)
+        is_number = isinstance(expected, int | float) and isinstance(found, str)
+        is_switch = isinstance(expected, bool) and not isinstance(found, bool | type(None))
+        if is_switch or is_number:
+            kind = "true or false" if isinstance(expected, bool) else "a number"
+            raise InputError(f"{name}: expected {kind} such as {expected}, found {found!r}")
+
+
+def _declared(command: str) -> set[str]:
+    """Top-level options of a command: those of its file and its config groups."""
+    plain = OmegaConf.load(config_folder() / f"{command}.yaml")
+    assert isinstance(plain, DictConfig)
+    defaults = plain.pop("defaults", [])
+    named = {str(key) for entry in defaults if isinstance(entry, DictConfig) for key in entry}
+    return {str(key) for key in plain} | named
 
 
 def groups() -> dict[str, list[str]]:

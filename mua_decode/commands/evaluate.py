@@ -30,7 +30,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     except Exception as error:
         raise InputError(f"overrides: {' '.join(str(error).split())}") from error
     trained.trusted = list(cfg.trusted)
-    trained.metric, trained.floor = cfg.metric, cfg.floor
+    trained.metric, trained.floor = cfg.get("metric", {}), cfg.get("floor", {})
     checkpoint = source.checkpoint(cfg.checkpoint)
     out = RunFolder.create(
         cfg.out_dir or str(source.path / f"evaluation_{cfg.part}_{cfg.checkpoint}"), "evaluation"

@@ -32,7 +32,7 @@ def score(
     """Evaluate on one part of the split; write ``metrics.json``, ``results.csv`` and figures."""
     if len(data.dataset(part)) == 0:
         raise InputError(f"part={part}: the split leaves it empty")
-    metrics = [instantiate(m) for m in cfg.metric.values()]
+    metrics = [instantiate(m) for m in (cfg.get("metric") or {}).values()]
     identification = Identification(similarity="correlation")
     candidates = data.mean_videos(None)
     label = f"{part} (leaking)" if data.leaking else part

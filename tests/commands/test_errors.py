@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mua_decode.commands.main import COMMANDS, main
+
+SMALL = "recording=simulated_small"
+
+
+def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(list(args))
+    assert stop.value.code == 2
+    lines = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("mua-decode: ") or "Traceback" in line
+    ]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["trian"], "there is no command 'trian' (did you mean 'train'?)"),
+        (["train", "model.widht=3"], "'model.widht' is not an option of train (did you mean"),
+        (["train", "modl=mlp_decoder"], "'modl' is not an option of train (did you mean 'model'?)"),
+        (["train", "+foo=1"], "'foo' is not an option of train"),
+        (["train", "metric=[ident]"], "metric=ident: there is no such metric (did you mean 'ide"),
+        (["train", "recording=simulatd"], "(did you mean 'simulated'?)"),
+        (["train", "experiment=zhang"], "(did you mean 'zhang2026'?)"),
+        (["train", "model.width=wide"], "model.width: expected a number such as 32, found 'wide'"),
+        (["train", "data.pseudo.fresh=7"], "data.pseudo.fresh: expected true or false"),
+        (["train", "seed=-1"], "seed: expected a whole number >= 0, found -1"),
+        (["train", "--fast"], "unknown flag --fast"),
+        (["train", "recording=v1_movies"], "recording.root is not set"),
+        (["train", SMALL, "data.regions=[v4]"], "region 'v4' is not in this recording (did you"),
+        (["train", SMALL, "data.window.width_s=9"], "longer than the trial (4.5 s)"),
+        (["train", SMALL, "data.window.width_s=0.05"], "must be at least step_s"),
+        (["train", SMALL, "data.split.n_folds=90"], "20 trials are fewer than n_folds=90"),
+        (["train", SMALL, "data.sites_per_region=99"], "fewer than the 99 asked for"),
+        (["train", SMALL, "task.optimizer._target_=os.system"], "is not part of mua_decode"),
+        (["train", SMALL, "ckpt_path=/nowhere.ckpt"], "no such checkpoint: /nowhere.ckpt"),
+        (["train", SMALL, "run_dir=/proc/nowhere"], "run_dir: cannot write to /proc/nowhere"),
+        (["evaluate"], "run_dir is not set"),
+        (["evaluate", "run_dir=/"], "/ holds no run (no config.yaml)"),
+        (["evaluate", "part=tset"], "did you mean 'test'?"),
+        (["inspect", "recording=native"], "recording.path is not set"),
+        (["inspect", "recording=native", "recording.path=/x.h5"], "no such file: /x.h5"),
+        (["simulate", "recording=simulated_small", "out=/proc/x/y.h5"], "cannot write to"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(
+    args: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    if args[:1] == ["train"] and not any(a.startswith("run_dir") for a in args):
+        args = [*args, f"run_dir={tmp_path / 'run'}"]
+    assert message in fails(capsys, *args)
+    assert not list(tmp_path.rglob("metrics.json"))
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "recording=v1_movies", "--debug"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    overview = capsys.readouterr().out
+    for command in COMMANDS:
+        assert command in overview
+        main([command, "--help"])
+        text = capsys.readouterr().out
+        assert f"conf/{command}.yaml" in text
+        assert "recording" in text
+
+
+def test_every_option_of_every_group_composes() -> None:
+    from mua_decode.commands.config import compose, groups
+
+    for group in ("recording", "data", "model", "loss", "task", "trainer", "logger"):
+        for option in groups()[group]:
+            assert group in compose("train", [f"{group}={option}"])
+    for experiment in groups()["experiment"]:
+        assert compose("train", [f"experiment={experiment}"]).name == experiment
+
+
+def test_an_existing_run_is_not_overwritten(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert "already holds a run" in fails(capsys, "train", SMALL, f"run_dir={tmp_path}")
+
+
+def test_simulate_then_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "sim.h5"
+    main(["simulate", SMALL, f"out={path}"])
+    main(["inspect", "recording=native", f"recording.path={path}"])
+    text = capsys.readouterr().out
+    for word in ("8 conditions", "session01", "V4", "loss weight 5", "sha256"):
+        assert word in text
+
+
+def test_every_command_has_a_script() -> None:
+    scripts = Path(__file__).parents[2] / "scripts"
+    assert {p.stem for p in scripts.glob("*.py")} == set(COMMANDS)
+    done = subprocess.run(
+        [sys.executable, str(scripts / "inspect.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "mua-decode inspect" in done.stdout
