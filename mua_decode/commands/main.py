@@ -17,6 +17,8 @@ COMMANDS = {
     "inspect": "show sessions, sites, trials, missing data and problems of a recording",
     "train": "train a decoder, then score it beside its floors on the test trials",
     "evaluate": "score a trained run again, or on another part of the split",
+    "axis": "axis tuning, images read back and imagery on one recording",
+    "benchmark": "time the plain writing of the network and ours side by side",
 }
 
 
@@ -31,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args[0] == "--version":
         print(f"mua-decode {__version__}")
         return
+    # Read when torch is loaded: on a shared machine, threads that wait should sleep, not spin.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         _run(args[0], args[1:])
     except InputError as error:

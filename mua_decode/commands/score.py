@@ -24,6 +24,7 @@ from mua_decode.tasks import DecodeVideo
 from mua_decode.types import InputError, ResultTable
 
 Predict = Callable[[Batch], Tensor]
+_SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
 
 
 def score(
@@ -141,7 +142,7 @@ def _spread(n: int, most: int) -> list[int]:
 def print_summary(flat: dict[str, Any], run: Path, part: str) -> None:
     """Print the short table at the end of a run."""
     prefix = f"{part}/single_trial/"
-    columns = [m for m in ("identification", "pixel_correlation", "ssim") if prefix + m in flat]
+    columns = [m for m in _SHOWN if prefix + m in flat]
     if "pixel_correlation" in columns:
         segments = [k.split("/")[3] for k in flat if k.startswith(f"{prefix}pixel_correlation/")]
         at = columns.index("pixel_correlation") + 1

@@ -17,7 +17,7 @@ from mua_decode.commands.build import (
     load_weights,
 )
 from mua_decode.commands.config import instantiate
-from mua_decode.commands.epoch_log import EpochLog
+from mua_decode.commands.epochs import EpochLog, SeedEachEpoch
 from mua_decode.commands.progress import TrainingProgress, console
 from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.score import print_summary, score
@@ -56,8 +56,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last")
         raise KeyboardInterrupt
     load_weights(task, folder.checkpoint("best"))
-    flat = score(cfg, task, data, folder, "test" if len(data.dataset("test")) else "val")
-    print_summary(flat, folder.path, "test")
+    part = "test" if len(data.dataset("test")) else "val"
+    flat = score(cfg, task, data, folder, part)
+    print_summary(flat, folder.path, part)
     return flat
 
 
@@ -79,6 +80,7 @@ def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData) -> pl.Train
     callbacks: list[Callback] = [
         # EpochLog first: its rows are part of the checkpoints written after it.
         EpochLog(folder.log),
+        SeedEachEpoch(int(cfg.seed)),
         _checkpoint(folder, "best", monitor),
         _checkpoint(folder, "last", None),
         TrainingProgress(),

@@ -11,6 +11,7 @@ from mua_decode.data.pooling import (
     find_candidates,
     select_sites,
 )
+from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
@@ -24,6 +25,7 @@ __all__ = [
     "LeakError",
     "PseudoTrialDataset",
     "PseudoTrialPlan",
+    "ResidentLoader",
     "SplitPlan",
     "Standardiser",
     "Window",

@@ -23,6 +23,7 @@ from mua_decode.data.pooling import (
     find_candidates,
     select_sites,
 )
+from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.windows import Window, frame_of_bin, window_session
@@ -82,6 +83,9 @@ class DecodingData(pl.LightningDataModule):
         Pseudo-trials per batch.
     seed
         Reproduces split, population, pseudo-trials and order of batches.
+    resident
+        Whether training keeps all data on the device (:class:`ResidentLoader`); ``None`` does so
+        on an accelerator. The batches are the same.
 
     Attributes
     ----------
@@ -102,12 +106,13 @@ class DecodingData(pl.LightningDataModule):
         sites_per_region: int | Mapping[str, int] | None = None,
         batch_size: int = 64,
         seed: int = 0,
+        resident: bool | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 2:
             raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
         self.plan, self.pseudo_plan = split, pseudo
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
         self.split: Split = split_recording(recording, split, seed=seed)
         self.pool: TrialPool = build_pool([window_session(s, window) for s in recording.sessions])
@@ -164,20 +169,39 @@ class DecodingData(pl.LightningDataModule):
         return self._datasets[part]
 
     def batches(self, part: str) -> Iterator[Batch]:
-        """Iterate over a part in order, once."""
+        """Iterate over a part in order, once; train as drawn for the first epoch."""
+        self._datasets[part].set_epoch(0)
         return iter(self._loader(part, shuffle=False))
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Batch] | ResidentLoader:
         """Shuffled training batches; the last incomplete batch is dropped."""
-        return self._loader("train", shuffle=True)
+        return self._on_device("train", shuffle=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Batch] | ResidentLoader:
         """Validation batches."""
-        return self._loader("val", shuffle=False)
+        return self._on_device("val", shuffle=False)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Batch] | ResidentLoader:
         """Test batches."""
-        return self._loader("test", shuffle=False)
+        return self._on_device("test", shuffle=False)
+
+    def _on_device(self, part: str, *, shuffle: bool) -> DataLoader[Batch] | ResidentLoader:
+        """Loader for the trainer: resident on its device, or the plain one."""
+        trainer = self.trainer
+        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
+        resident = device.type != "cpu" if self.resident is None else self.resident
+        if not resident:
+            return self._loader(part, shuffle=shuffle)
+        dataset = self._datasets[part]
+        return ResidentLoader(
+            dataset,
+            batch_size=min(self.batch_size, max(1, len(dataset))),
+            sampler=EpochSampler(dataset, seed=self.seed, shuffle=shuffle),
+            drop_last=shuffle,
+            device=device,
+            rank=0 if trainer is None else trainer.global_rank,
+            world_size=1 if trainer is None else trainer.world_size,
+        )
 
     def _loader(self, part: str, *, shuffle: bool) -> DataLoader[Batch]:
         dataset = self._datasets[part]

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mua_decode.losses.ssim_compiled import compiled_applies, compiled_similarity
+
 Padding = Literal["valid", "reflect"]
 _K1, _K2 = 0.01, 0.03
 
@@ -68,6 +70,11 @@ def ssim(
         predicted = predicted.float()
     true = true.to(predicted.dtype)
     with torch.autocast(predicted.device.type, enabled=False):
+        if compiled_applies(predicted, true):
+            taps = _gaussian(window_size, sigma)
+            margin = window_size // 2 if padding == "reflect" else 0
+            constants = ((_K1 * data_range) ** 2, (_K2 * data_range) ** 2)
+            return compiled_similarity(predicted, true, taps, margin=margin, constants=constants)
         return _mean_similarity(predicted, true, data_range, window_size, sigma, padding)
 
 
@@ -119,12 +126,17 @@ def check_window(frame: tuple[int, int], *, window_size: int, sigma: float, padd
         )
 
 
+def _gaussian(window_size: int, sigma: float) -> np.ndarray:
+    half = window_size // 2
+    taps: np.ndarray = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
+    return taps / taps.sum()
+
+
 @lru_cache(maxsize=64)
 def _blur_array(length: int, window_size: int, sigma: float, padding: str) -> np.ndarray:
     """Return the banded matrix (out, length) that blurs along one axis, float64."""
     half = window_size // 2
-    taps = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-    taps /= taps.sum()
+    taps = _gaussian(window_size, sigma)
     margin = half if padding == "valid" else 0
     centres = np.arange(margin, length - margin)
     matrix = np.zeros((len(centres), length))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mua_decode.nn import (
@@ -34,6 +35,8 @@ class VideoUNet(nn.Module):
         Pooling along height and width per block.
     spike_hidden : int
         Hidden units of the spike encoder.
+    spike_dropout : float
+        Chance, in [0, 1), that a count is silenced (set to the site's mean, 0) in training.
     skip_connections : bool or {"none", "add", "concatenate"}
         Joins the encoder blocks to the decoder blocks of their size; True means "concatenate".
         False, as published, leaves everything to the latent.
@@ -64,6 +67,7 @@ class VideoUNet(nn.Module):
         time_pools: tuple[int, ...] | None = None,
         space_pools: tuple[int | tuple[int, int], ...] = (2, 2, 2, 2),
         spike_hidden: int = 512,
+        spike_dropout: float = 0.0,
         skip_connections: bool | str = False,
         output_skip: bool = False,
         kernels: Route = "auto",
@@ -71,6 +75,9 @@ class VideoUNet(nn.Module):
         super().__init__()
         self.frame_shape = check_sizes(n_sites, n_bins, frame_shape)
         self.n_sites, self.n_bins = n_sites, n_bins
+        if not 0 <= spike_dropout < 1:
+            raise ValueError(f"spike_dropout: expected a number in [0, 1), found {spike_dropout}")
+        self.spike_dropout = spike_dropout
         self.output_skip = output_skip
         self.spike_encoder = SpikeEncoder(n_sites, n_bins, self.frame_shape, hidden=spike_hidden)
         self.autoencoder = VideoAutoencoder(
@@ -97,6 +104,7 @@ class VideoUNet(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         """Decode `spikes` (B, T, N), standardised counts, to a video (B, C, T, H, W) in [0, 1]."""
         check_input(spikes, (self.n_bins, self.n_sites), name="spikes", axes="(B, T, N)")
+        spikes = F.dropout(spikes, self.spike_dropout, training=self.training)
         coarse = self.spike_encoder.logits(spikes)
         out: Tensor = self.autoencoder(coarse.sigmoid())
         return squash(out + coarse / 2 if self.output_skip else out)

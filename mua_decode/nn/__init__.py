@@ -1,6 +1,7 @@
 """Layers and blocks, known to nobody but the models."""
 
 from mua_decode.nn.blocks import DecoderBlock, EncoderBlock
+from mua_decode.nn.folding import fold_batchnorm
 from mua_decode.nn.routes import ROUTES, Route
 from mua_decode.nn.shapes import check_input, check_sizes
 from mua_decode.nn.spike_encoder import SpikeEncoder
@@ -23,6 +24,7 @@ __all__ = [
     "check_input",
     "check_sizes",
     "derive_time_pools",
+    "fold_batchnorm",
     "squash",
     "stage_sizes",
     "upsample_conv3d",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mua_decode.nn.lane_blocks import PLAIN, Lanes, lane_block
+from mua_decode.nn.lane_plan import LanePlan, plan_block
 from mua_decode.nn.routes import Route
 from mua_decode.nn.stages import Size
 from mua_decode.nn.stem_conv import StemConv3d
@@ -52,12 +54,28 @@ class EncoderBlock(nn.Module):
             self.conv = StemConv3d(in_channels, out_channels, kernel_size, route=route)
         else:
             self.conv = UpsampleConv3d(in_channels, out_channels, kernel_size, route=route)
-        self.norm = nn.BatchNorm3d(out_channels)
+        self.norm: nn.Module = nn.BatchNorm3d(out_channels)
+        self.size = size
         self.window = window
         self.partial = any(n % p for n, p in zip(size, window, strict=True))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the block to `x` (B, C_in, T, H, W)."""
+    @property
+    def lane_plan(self) -> LanePlan:
+        """What the compiled kernel needs to know."""
+        t, h, w = (-(-n // p) for n, p in zip(self.size, self.window, strict=True))
+        return plan_block(
+            _triple(self.conv.kernel_size),
+            (1, 1, 1),
+            self.size,
+            out_size=(t, h, w),
+            window=self.window,
+            relu=True,
+        )
+
+    def forward(self, x: Tensor, *, lanes: Lanes = PLAIN) -> Tensor:
+        """Apply the block to `x` (B, C_in, T, H, W), laid out as `lanes` says."""
+        if lanes.kind != "none":
+            return lane_block(x, self.conv, self.norm, self.lane_plan, lanes)
         x = self.norm(self.conv(x))
         if self.window != (1, 1, 1):
             x = F.max_pool3d(x, self.window, ceil_mode=self.partial)
@@ -97,15 +115,35 @@ class DecoderBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = UpsampleConv3d(in_channels, out_channels, kernel_size, scale=scale, route=route)
-        self.norm = nn.BatchNorm3d(out_channels)
+        self.norm: nn.Module = nn.BatchNorm3d(out_channels)
         self.size = size
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the block to `x` (B, C_in, t, h, w); returns (B, C_out, T, H, W)."""
+    @property
+    def lane_plan(self) -> LanePlan:
+        """What the compiled kernel needs to know."""
+        t, h, w = (-(-n // s) for n, s in zip(self.size, self.conv.scale, strict=True))
+        return plan_block(
+            _triple(self.conv.kernel_size),
+            self.conv.scale,
+            (t, h, w),
+            out_size=self.size,
+            window=(1, 1, 1),
+            relu=self.activation,
+        )
+
+    def forward(self, x: Tensor, *, lanes: Lanes = PLAIN) -> Tensor:
+        """Apply the block to `x` (B, C_in, t, h, w), laid out as `lanes` says."""
+        if lanes.kind != "none":
+            return lane_block(x, self.conv, self.norm, self.lane_plan, lanes)
         x = self.conv(x)
         if tuple(x.shape[2:]) != self.size:
             t, h, w = self.size
             x = x[:, :, :t, :h, :w]
         x = self.norm(x)
         return F.relu(x) if self.activation else x
+
+
+def _triple(values: tuple[int, ...]) -> Size:
+    t, h, w = values
+    return t, h, w

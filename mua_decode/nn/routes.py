@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Route = Literal["auto", "plain", "fused"]
+Route = Literal["auto", "plain", "fused", "compiled"]
 ROUTES: tuple[str, ...] = get_args(Route)
 
 
 def check_route(route: str) -> Route:
-    """Return `route` if it is one of "auto", "plain", "fused".
+    """Return `route` if it is one of "auto", "plain", "fused", "compiled".
 
     Raises
     ------

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from mua_decode.nn.routes import Route, as_triple, check_route
 from mua_decode.nn.upsample_plan import AxisPlan, plan_axes
 
+_USUAL_BATCH = 32
+
 
 class UpsampleConv3d(nn.Conv3d):
     """``Upsample(scale_factor=scale, mode="nearest")`` and ``Conv3d(padding="same")`` in one.
@@ -101,12 +103,14 @@ def upsample_conv3d(
     Tensor
         (B, C_out, T·st, H·sh, W·sw), equal to the two plain steps up to rounding.
     """
+    # A traced program serves batches of any size: it is planned for a usual one.
+    batch = _USUAL_BATCH if torch.compiler.is_compiling() else int(x.shape[0])
     axes = plan_axes(
         (int(weight.shape[2]), int(weight.shape[3]), int(weight.shape[4])),
         scale,
         (int(x.shape[2]), int(x.shape[3]), int(x.shape[4])),
         channels=(int(weight.shape[1]), int(weight.shape[0])),
-        batch=int(x.shape[0]),
+        batch=batch,
         force=force,
     )
     before = tuple(1.0 if axis.collapsed else float(axis.scale) for axis in axes)

@@ -13,9 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+Layout = Literal["cheaper", "shared", "shifted"]
 
 # Vector lanes a convolution fills at a time; fewer output channels than this leave lanes idle.
 _LANES = 16
@@ -99,12 +102,19 @@ def plan_plain_axis(kernel: int, scale: int, length: int) -> AxisPlan:
 
 
 @lru_cache(maxsize=4096)
-def plan_collapsed_axis(kernel: int, scale: int, length: int) -> AxisPlan:
+def plan_collapsed_axis(
+    kernel: int, scale: int, length: int, layout: Layout = "cheaper"
+) -> AxisPlan:
     """Plan an axis whose taps collapse onto low-resolution offsets.
 
-    Of the two ways to lay the offsets out, all phases on one grid or each phase shifted to where
-    its own offsets begin (fewer taps, a slightly longer output), the one with less arithmetic is
-    taken. Parameters as in :func:`plan_plain_axis`.
+    Parameters
+    ----------
+    kernel, scale, length : int
+        As in :func:`plan_plain_axis`.
+    layout : {"cheaper", "shared", "shifted"}
+        How the offsets are laid out: "shared" puts all phases on one grid, "shifted" starts each
+        phase where its own offsets begin (fewer taps, a slightly longer output), "cheaper" takes
+        the one with less arithmetic.
     """
     half = (kernel - 1) // 2
     offsets = [[(r + j - half) // scale for j in range(kernel)] for r in range(scale)]
@@ -112,7 +122,10 @@ def plan_collapsed_axis(kernel: int, scale: int, length: int) -> AxisPlan:
     reach = max(abs(o) for row in inside for o in row)
     shared, shifted = 2 * reach + 1, max(max(row) - min(row) + 1 for row in inside)
     starts_shifted = [min(min(row), reach - shifted + 1) for row in inside]
-    if shared * length <= shifted * (length + 2 * reach - shifted + 1):
+    if layout == "cheaper":
+        less = shared * length <= shifted * (length + 2 * reach - shifted + 1)
+        layout = "shared" if less else "shifted"
+    if layout == "shared":
         taps, starts = shared, [-reach] * scale
     else:
         taps, starts = shifted, starts_shifted

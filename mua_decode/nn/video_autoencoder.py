@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mua_decode.nn.blocks import DecoderBlock, EncoderBlock
+from mua_decode.nn.lane_blocks import Lanes, from_lanes, to_lanes
+from mua_decode.nn.lane_routes import choose_lanes
 from mua_decode.nn.routes import Route, check_route
 from mua_decode.nn.stages import N_STAGES, as_pools, stage_sizes
 
@@ -35,8 +37,9 @@ class VideoAutoencoder(nn.Module):
     skip : {"none", "add", "concatenate"}
         How the output of an encoder block joins the input of the decoder block at its size.
         "add" has the parameters of "none".
-    kernels : {"auto", "plain", "fused"}
-        Route of the convolutions.
+    kernels : {"auto", "plain", "fused", "compiled"}
+        Route of the convolutions. "auto" takes the compiled one where it applies
+        (:func:`mua_decode.nn.lane_routes.choose_lanes`) and else chooses layer by layer.
 
     Notes
     -----
@@ -68,6 +71,7 @@ class VideoAutoencoder(nn.Module):
         pools = as_pools(time_pools, space_pools, n_bins=n_bins)
         self.sizes, windows = stage_sizes((n_bins, height, frame_width), pools)
         self.skip = skip
+        self.route = route
         self.channels_last = route != "plain"
         self.widths = tuple(width * factor for factor in _WIDTHS)
         joined = 2 if skip == "concatenate" else 1
@@ -104,29 +108,34 @@ class VideoAutoencoder(nn.Module):
         """Shape (channels, T', H', W') of the latent."""
         return (self.widths[-1], *self.sizes[-1])
 
-    def _stages(self, video: Tensor) -> list[Tensor]:
+    def _stages(self, video: Tensor, lanes: Lanes) -> list[Tensor]:
         """Return the output of every encoder block."""
-        if self.channels_last and video.device.type == "cpu":
+        if lanes.kind == "trials":
+            video = to_lanes(video)
+        elif lanes.kind == "none" and self.channels_last and video.device.type == "cpu":
             video = video.contiguous(memory_format=torch.channels_last_3d)
         stages = []
         for block in self.encoder:
-            video = block(video)
+            video = block(video, lanes=lanes)
             stages.append(video)
         return stages
 
     def encode(self, video: Tensor) -> Tensor:
         """Return the latent (B, 4·width, T', H', W') of `video` (B, C, T, H, W)."""
-        return self._stages(video)[-1]
+        lanes = choose_lanes(self, video)
+        latent = self._stages(video, lanes)[-1]
+        return from_lanes(latent, lanes.batch) if lanes.kind == "trials" else latent
 
     def forward(self, video: Tensor) -> Tensor:
         """Return the unsquashed output (B, C, T, H, W) for `video` (B, C, T, H, W)."""
-        stages = self._stages(video)
+        lanes = choose_lanes(self, video)
+        stages = self._stages(video, lanes)
         x = stages[-1]
         for i, block in zip(reversed(range(N_STAGES)), self.decoder, strict=True):
             if self.skip != "none" and i < N_STAGES - 1:
                 x = x + stages[i] if self.skip == "add" else torch.cat((x, stages[i]), dim=1)
-            x = block(x)
-        return x
+            x = block(x, lanes=lanes)
+        return from_lanes(x, lanes.batch) if lanes.kind == "trials" else x
 
 
 def squash(v: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters
 from mua_decode.simulation.experiment import simulate
+from mua_decode.simulation.imagery import ImageryParameters, simulate_imagery
 from mua_decode.simulation.noise import NoiseParameters
 from mua_decode.simulation.outlines import CueParameters
 from mua_decode.simulation.palette import Palette
@@ -21,6 +22,7 @@ __all__ = [
     "CueParameters",
     "DotParameters",
     "FrameParameters",
+    "ImageryParameters",
     "NoiseParameters",
     "Palette",
     "PopulationParameters",
@@ -30,5 +32,6 @@ __all__ = [
     "TuningParameters",
     "render_stimuli",
     "simulate",
+    "simulate_imagery",
     "simulate_sessions",
 ]

@@ -102,7 +102,7 @@ def test_other_splits_sites_windows_and_models(tmp_path: Path, changes: list[str
 
 
 def test_a_killed_run_resumes_exactly(tmp_path: Path) -> None:
-    options = [*TINY, "trainer.max_epochs=5", "floor=[]", "metric=[mse]"]
+    options = [*TINY, "trainer.max_epochs=5", "model.spike_dropout=0.2", "floor=[]", "metric=[mse]"]
     main(["train", *options, f"run_dir={tmp_path / 'unbroken'}"])
     broken = tmp_path / "broken"
     command = [sys.executable, "-m", "mua_decode", "train", *options, f"run_dir={broken}"]

@@ -103,6 +103,17 @@ def test_adding_skips_costs_no_parameters():
     assert count(plain) == count(add)
 
 
+def test_counts_are_silenced_in_training_only():
+    torch.manual_seed(0)
+    model = VideoUNet(5, 9, (1, 16, 16), spike_dropout=0.5, **SMALL)
+    spikes = torch.randn(4, 9, 5)
+    assert not torch.equal(model(spikes), model(spikes))
+    model.eval()
+    assert torch.equal(model(spikes), model(spikes))
+    with pytest.raises(ValueError, match="spike_dropout"):
+        VideoUNet(5, 9, (1, 16, 16), spike_dropout=1.0)
+
+
 def test_a_wrong_shape_fails_at_the_door():
     model = VideoUNet(5, 9, (1, 16, 16), **SMALL)
     with pytest.raises(ValueError, match=r"spikes: expected \(B, T, N\) = \(batch, 9, 5\)"):

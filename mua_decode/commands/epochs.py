@@ -1,4 +1,4 @@
-"""Loss by epoch in a CSV file that survives a resume."""
+"""What makes a resumed run equal to an unbroken one: its log and its random numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
+import torch
 
 from mua_decode.commands.run_folder import write_text
 
@@ -45,3 +47,15 @@ class EpochLog(pl.Callback):
         self._rows.append(row)
         if trainer.is_global_zero:
             write_text(self._path, pd.DataFrame(self._rows).to_csv(index=False))
+
+
+class SeedEachEpoch(pl.Callback):
+    """Make random numbers in training (dropout) a function of seed and epoch alone."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Seed torch's generators for this epoch and process."""
+        entropy = [self._seed, 17, trainer.current_epoch, trainer.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

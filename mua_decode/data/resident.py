@@ -1,0 +1,103 @@
+"""Batches gathered on the device: counts and videos lie there once, trials are indexed there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+
+
+class ResidentLoader:
+    """A loader without workers whose batches are made where the network is.
+
+    Recorded counts stay small integers and videos uint8, each stored once; an epoch moves only
+    the references of its pseudo-trials. Gathering, standardisation and scaling happen on the
+    device, and nothing waits for the host within an epoch.
+
+    Parameters
+    ----------
+    dataset : PseudoTrialDataset
+        What to read; its epoch is set by the sampler.
+    batch_size : int
+        Pseudo-trials per batch.
+    sampler : EpochSampler
+        Gives the order, the same as for a ``DataLoader`` with this sampler.
+    drop_last : bool
+        Whether an incomplete last batch is left out.
+    device : str or device
+        Where to lie.
+    rank, world_size : int
+        With several processes, each takes every `world_size`-th trial of the order, padded from
+        its beginning so that all have as many.
+
+    Notes
+    -----
+    The batches equal those of the ``DataLoader`` path bit by bit.
+    """
+
+    def __init__(
+        self,
+        dataset: PseudoTrialDataset,
+        *,
+        batch_size: int,
+        sampler: EpochSampler,
+        drop_last: bool,
+        device: str | torch.device,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.dataset, self.batch_size, self.sampler = dataset, batch_size, sampler
+        self.drop_last, self.device = drop_last, torch.device(device)
+        self.rank, self.world_size = rank, world_size
+        self._counts = _small_integers(dataset.pseudo.pool.counts).to(self.device)
+        self._videos = torch.from_numpy(dataset.stimuli.videos).to(self.device)
+        self._mean = torch.from_numpy(dataset.standardise.mean).to(self.device)
+        self._std = torch.from_numpy(dataset.standardise.std).to(self.device)
+        self._site = torch.arange(self._counts.shape[1], device=self.device)
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        rows = -(-len(self.dataset) // self.world_size)
+        return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Iterate over one epoch."""
+        order = np.fromiter(self.sampler, np.int64, len(self.dataset))
+        if self.world_size > 1:
+            order = np.resize(order, -(-len(order) // self.world_size) * self.world_size)
+            order = order[self.rank :: self.world_size]
+        pseudo = self.dataset.pseudo
+        rows = self._move(order)
+        source = self._move(pseudo.source_trial)
+        video, condition = self._move(pseudo.video), self._move(pseudo.condition)
+        for number in range(len(self)):
+            chosen = rows[number * self.batch_size : (number + 1) * self.batch_size]
+            counts = self._counts[source[chosen].long(), self._site].transpose(1, 2)
+            frames = self._videos[video[chosen]].permute(0, 2, 1, 3, 4)
+            yield Batch(
+                spikes=(counts.to(torch.float32) - self._mean) / self._std,
+                video=frames.to(torch.float32).div_(255),
+                condition=condition[chosen],
+                row=chosen,
+            )
+
+    def _move(self, array: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+
+def _small_integers(counts: np.ndarray) -> Tensor:
+    """Counts as the smallest integers that hold them and that can be indexed on any device."""
+    if counts.dtype.kind == "f":
+        return torch.from_numpy(counts)
+    highest = int(counts.max(initial=0))
+    for dtype in (np.uint8, np.int16, np.int32):
+        if highest <= np.iinfo(dtype).max:
+            return torch.from_numpy(counts.astype(dtype, copy=False))
+    return torch.from_numpy(counts.astype(np.int64))

@@ -1,0 +1,57 @@
+"""AlexNet, one tower, with the layer names of the published weight file."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+# First digits of the SHA-256 of the published files alexnet-owt-7be5be79.pth and -4df8aa71.pth.
+PUBLISHED_SHA256 = ("7be5be79", "4df8aa71")
+
+
+class AlexNet(nn.Module):
+    """AlexNet of Krizhevsky 2014, "One weird trick", arXiv 1404.5997.
+
+    Parameters
+    ----------
+    n_classes
+        Outputs of the last layer.
+
+    Notes
+    -----
+    61,100,840 parameters with 1000 classes. Input (B, 3, 224, 224) normalised by the mean and
+    standard deviation of ImageNet. ``classifier.1`` and ``classifier.4`` are fc6 and fc7 before
+    their ReLU.
+    """
+
+    def __init__(self, *, n_classes: int = 1000) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2),
+            nn.Conv2d(64, 192, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2),
+            nn.Conv2d(192, 384, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(256, 256, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(6)
+        self.classifier = nn.Sequential(
+            nn.Dropout(),
+            nn.Linear(256 * 6 * 6, 4096),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(4096, 4096),
+            nn.ReLU(),
+            nn.Linear(4096, n_classes),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores (B, n_classes) of normalised images (B, 3, 224, 224)."""
+        out: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
+        return out

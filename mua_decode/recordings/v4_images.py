@@ -1,0 +1,217 @@
+"""Macaque V4 responses to single images, in the layout the authors publish.
+
+Cowley, Stan, Pillow, Smith, "Compact deep neural network models of visual cortex", repository
+V4_compact_models. One session is a zip of JPEGs and an array of responses.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from mua_decode.recordings.files import existing_folder, sha256
+from mua_decode.types import (
+    InputError,
+    Recording,
+    Segment,
+    Session,
+    SiteTable,
+    StimulusSet,
+    nearest_name,
+)
+
+_BIN_S = 0.1
+_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+# A session's folder of responses; single trials first: only they say how reliable a site is.
+_RESPONSES = ("responses_raw", "responses_repeat_averaged", "responses_repeataveraged", "")
+
+
+def read_v4_images(
+    root: str | None,
+    *,
+    session: str | int | None,
+    frame_size: int | None = None,
+    trials: str = "auto",
+) -> Recording:
+    """Read ``images_SESSION.zip`` and ``responses_SESSION.npy``.
+
+    The files lie in ``root`` itself or, as published, in ``images/`` and ``responses_raw/`` or
+    ``responses_repeat_averaged/``. Response i belongs to the i-th image in name order; names in
+    the zip may sit in a folder. Every image is a condition, a video of one frame (T = 1).
+
+    Parameters
+    ----------
+    root
+        Folder of the files.
+    session
+        For example 201025.
+    frame_size
+        Height and width in pixels after area resampling; ``None`` keeps the size of the files.
+    trials
+        ``"raw"``: single trials, spike counts in 100 ms. ``"averaged"``: one averaged response
+        per image, so no noise ceiling can be known. ``"auto"``: single trials if they are there.
+
+    Raises
+    ------
+    InputError
+        Naming the file and what is wrong with it; also if images and responses differ in number.
+    """
+    folder = existing_folder(root, "recording.root")
+    if trials not in ("auto", "raw", "averaged"):
+        raise InputError(f"recording.trials must be auto, raw or averaged, found '{trials}'")
+    name, archive = _archive(folder, session)
+    source = _responses_file(folder, name, trials)
+    names, images = _read_images(archive, frame_size)
+    responses = _read_responses(source)
+    if responses.shape[1] != len(images):
+        raise InputError(
+            f"{archive.name} holds {len(images)} images but {source.name} has responses to "
+            f"{responses.shape[1]}; they must be of one session"
+        )
+    stimuli = StimulusSet(
+        videos=images[:, None],
+        condition=np.arange(len(images)),
+        conditions=pd.DataFrame({"name": names}),
+        segments=(Segment("image", 0, 1),),
+        frame_s=_BIN_S,
+    )
+    notes = []
+    if responses.ndim == 2:
+        notes.append(
+            f"session {name}: responses are averages over repeats; single trials, and with them "
+            "the noise ceiling, are not known"
+        )
+    return Recording(
+        name=f"v4_images_{name}",
+        sessions=(_session(name, responses),),
+        stimuli=stimuli,
+        provenance={
+            "reader": "v4_images",
+            "source": "Cowley, Stan, Pillow, Smith: V4_compact_models",
+            "terms": "research data; redistribution terms not stated by the authors",
+            "sha256": {p.name: sha256([p]) for p in (archive, source)},
+        },
+        notes=tuple(notes),
+    )
+
+
+def _archive(folder: Path, session: str | int | None) -> tuple[str, Path]:
+    found = {
+        p.stem.removeprefix("images_"): p
+        for where in (folder / "images", folder)
+        for p in sorted(where.glob("images_*.zip"))
+    }
+    if not found:
+        raise InputError(f"recording.root: {folder} holds no images_SESSION.zip")
+    known = ", ".join(sorted(found))
+    if session is None:
+        raise InputError(f"recording.session is not set; choose from: {known}")
+    name = str(session)
+    if name not in found:
+        raise InputError(
+            f"recording.session={name}: no images_{name}.zip in {folder}"
+            f"{nearest_name(name, found)}; found: {known}"
+        )
+    return name, found[name]
+
+
+def _responses_file(folder: Path, name: str, trials: str) -> Path:
+    wanted = {"raw": _RESPONSES[:1], "averaged": _RESPONSES[1:], "auto": _RESPONSES}[trials]
+    places = [folder / sub / f"responses_{name}.npy" for sub in (*wanted, "")]
+    for path in places:
+        if path.is_file():
+            return path
+    looked = ", ".join(dict.fromkeys(str(p.relative_to(folder)) for p in places))
+    raise InputError(f"{folder}: no responses of session {name} (looked for {looked})")
+
+
+def _read_images(archive: Path, size: int | None) -> tuple[list[str], np.ndarray]:
+    """Return names and uint8 RGB images (K, 3, H, W) in name order."""
+    if size is not None and size < 2:
+        raise InputError(f"recording.frame_size must be at least 2 pixels, found {size}")
+    images = []
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = [e for e in file.namelist() if _is_image(e)]
+            entries.sort(key=lambda e: _natural(Path(e).name))
+            for entry in entries:
+                images.append(_decode(file.read(entry), f"{archive.name}: {entry}", size))
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise InputError(f"{archive}: is damaged or not a zip file") from error
+    if not images:
+        raise InputError(f"{archive}: holds no image")
+    shapes = sorted({i.shape for i in images})
+    if len(shapes) > 1:
+        raise InputError(f"{archive}: images differ in size: {shapes[0][1:]} and {shapes[1][1:]}")
+    return [Path(e).stem for e in entries], np.stack(images)
+
+
+def _is_image(entry: str) -> bool:
+    path = Path(entry)
+    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    return path.suffix.lower() in _IMAGE_SUFFIXES and not hidden
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts image2 before image10, and equals name order for padded numbers."""
+    return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", name) if p]
+
+
+def _decode(data: bytes, where: str, size: int | None) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{where}: is not a readable image")
+    if size is not None:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1), np.uint8)
+
+
+def _read_responses(path: Path) -> np.ndarray:
+    """Return (N, K) averages or (N, K, R) single trials."""
+    try:
+        responses = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: is damaged or not a numeric .npy file") from error
+    if responses.ndim not in (2, 3) or responses.dtype.kind not in "uif" or not responses.size:
+        raise InputError(
+            f"{path}: must be numbers (sites, images) or (sites, images, repeats), "
+            f"found {responses.dtype} {responses.shape}"
+        )
+    return np.asarray(responses, np.float32)
+
+
+def _session(name: str, responses: np.ndarray) -> Session:
+    n_sites, n_images = responses.shape[:2]
+    trials = responses.reshape(n_sites, n_images, -1)  # one trial per image if averaged
+    image, repeat = np.divmod(np.arange(n_images * trials.shape[2]), trials.shape[2])
+    counts = trials.reshape(n_sites, -1).T
+    usable = ~np.isnan(counts).all(axis=1)
+    table = pd.DataFrame({"condition": image, "repeat": repeat})
+    table["averaged"] = responses.ndim == 2
+    sites = SiteTable(
+        site_id=np.array([f"{name}-{unit:03d}" for unit in range(n_sites)]),
+        region=np.full(n_sites, "V4"),
+        session=np.full(n_sites, name),
+        subject=np.full(n_sites, _subject(name)),
+    )
+    return Session(
+        name=name,
+        sites=sites,
+        trials=table[usable].reset_index(drop=True),
+        counts=counts[usable][:, None],
+        bin_s=_BIN_S,
+        window_s=_BIN_S,
+    )
+
+
+def _subject(session: str) -> str:
+    """Animal by date, from the authors' table of sessions."""
+    if not session.isdigit():
+        return "unknown"
+    date = int(session)
+    return "WE" if date < 200000 else "PE" if date < 210400 else "RA"

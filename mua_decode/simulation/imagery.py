@@ -1,0 +1,246 @@
+"""A simulated imagery experiment: sites whose axis, and whether they reactivate, are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from mua_decode import __version__
+from mua_decode.simulation.checks import require_range, require_whole
+from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
+
+_FLOOR_HZ = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageryParameters:
+    """What is shown, imagined and planted.
+
+    Parameters
+    ----------
+    regions
+        Number of sites by region.
+    share_tuned
+        Share of a region's sites that are axis-tuned; the others respond to images as strongly,
+        to each by an amount of its own that lies along no axis.
+    share_reactivating
+        Share of the tuned sites that reactivate in imagery; all others are silent (baseline).
+    imagery_scale
+        Imagined response over perceived response of a reactivating site.
+    images, objects
+        Images shown; how many of them are also imagined.
+    perception_trials, imagery_trials
+        Trials per image shown and per object imagined, in every session.
+    sessions
+        Sites are dealt out to so many sessions.
+    latents
+        Dimensions of the space the images (and the axes) live in.
+    image_size
+        Height and width in pixels.
+    baseline_hz, onset_hz, modulation_hz
+        Baseline rate; response to any image; and its standard deviation over images.
+    bin_s
+        Length of baseline and of response, in seconds; one bin each.
+
+    Raises
+    ------
+    InputError
+        For a value out of range.
+    """
+
+    regions: Mapping[str, int] = field(default_factory=lambda: {"VTC": 120, "MTL": 60})
+    share_tuned: float = 0.8
+    share_reactivating: float = 0.4
+    imagery_scale: float = 0.5
+    images: int = 240
+    objects: int = 12
+    perception_trials: int = 4
+    imagery_trials: int = 12
+    sessions: int = 3
+    latents: int = 12
+    image_size: int = 32
+    baseline_hz: float = 5.0
+    onset_hz: float = 6.0
+    modulation_hz: float = 4.0
+    bin_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        where = "imagery"
+        object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
+        if not self.regions:
+            raise InputError(f"{where}: no region")
+        require_whole(where, low=self.sessions, **self.regions)
+        require_whole(where, low=1, sessions=self.sessions, latents=self.latents)
+        require_whole(where, low=2, objects=self.objects, image_size=self.image_size)
+        require_whole(where, low=self.objects, images=self.images)
+        require_whole(
+            where,
+            low=1,
+            perception_trials=self.perception_trials,
+            imagery_trials=self.imagery_trials,
+        )
+        require_range(
+            where,
+            low=0,
+            high=1,
+            share_tuned=self.share_tuned,
+            share_reactivating=self.share_reactivating,
+        )
+        require_range(
+            where,
+            low=0,
+            imagery_scale=self.imagery_scale,
+            baseline_hz=self.baseline_hz,
+            onset_hz=self.onset_hz,
+            modulation_hz=self.modulation_hz,
+        )
+        require_range(where, low=0, above=True, bin_s=self.bin_s)
+
+
+def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:
+    """Run the experiment: images are perceived, some of them are then imagined.
+
+    Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
+    trial is one bin of baseline and one of response, spike counts are Poisson.
+
+    Parameters
+    ----------
+    imagery
+        What is shown, imagined and planted.
+    seed
+        A whole number >= 0.
+    name
+        Name of the recording.
+
+    Returns
+    -------
+    Recording
+        ``truth["sites"]`` has ``tuned``, ``reactivates`` and the axis of every site;
+        ``truth["images"]`` the position of every image.
+    """
+    require_whole("imagery", low=0, seed=seed)
+    p = imagery
+    image_rng, site_rng, spike_rng = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
+    )
+    stimuli, latent = _render(p, image_rng)
+    objects = np.sort(image_rng.choice(p.images, p.objects, replace=False))
+    truth = _plant(p, site_rng)
+    axes = truth[[f"axis_{d}" for d in range(p.latents)]].to_numpy()
+    drive = latent @ axes.T  # (K, N), unit variance
+    untuned = ~truth["tuned"].to_numpy()
+    drive[:, untuned] = site_rng.standard_normal((p.images, int(untuned.sum())))
+    response = p.onset_hz + p.modulation_hz * drive
+    sessions = []
+    for s in range(p.sessions):
+        here = np.flatnonzero(truth["session"].to_numpy() == f"s{s}")
+        imagined = response[:, here] * p.imagery_scale * truth["reactivates"].to_numpy()[here]
+        sessions.append(
+            _session(
+                p, truth.iloc[here], response[:, here], imagined, objects, spike_rng, stimuli.names
+            )
+        )
+    return Recording(
+        name=name,
+        sessions=tuple(sessions),
+        stimuli=stimuli,
+        provenance={
+            "reader": "mua_decode.simulation.simulate_imagery",
+            "package_version": __version__,
+            "seed": int(seed),
+            "imagery": dataclasses.asdict(p),
+            "licence": "simulated data, free of rights",
+        },
+        truth={
+            "sites": truth,
+            "images": pd.DataFrame(
+                latent, columns=[f"latent_{d}" for d in range(p.latents)]
+            ).assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
+        },
+    )
+
+
+def _render(p: ImageryParameters, rng: np.random.Generator) -> tuple[StimulusSet, np.ndarray]:
+    """Images as sums of smooth random patterns, and their latents (K, L)."""
+    latent = rng.standard_normal((p.images, p.latents))
+    latent = (latent - latent.mean(axis=0)) / latent.std(axis=0)
+    shape = (p.image_size, p.image_size, 3)
+    if p.latents > np.prod(shape) // 4:
+        raise InputError(f"imagery: {p.latents} latents do not fit images of {shape}")
+    patterns = [
+        cv2.GaussianBlur(rng.standard_normal(shape), (0, 0), p.image_size / 10).ravel()
+        for _ in range(p.latents)
+    ]
+    basis = np.linalg.qr(np.stack(patterns, axis=1))[0] * np.sqrt(np.prod(shape))
+    pixels = 0.5 + 0.14 / np.sqrt(p.latents) * latent @ basis.T
+    images = np.round(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(-1, *shape)
+    videos = np.full((p.images, 2, 3, p.image_size, p.image_size), 128, np.uint8)
+    videos[:, 1] = images.transpose(0, 3, 1, 2)
+    stimuli = StimulusSet(
+        videos=videos,
+        condition=np.arange(p.images),
+        conditions=pd.DataFrame({"name": [f"image{k:03d}" for k in range(p.images)]}),
+        segments=(Segment("baseline", 0, 1), Segment("image", 1, 2)),
+        frame_s=p.bin_s,
+    )
+    return stimuli, latent
+
+
+def _plant(p: ImageryParameters, rng: np.random.Generator) -> pd.DataFrame:
+    """One row per site; planted shares are exact, up to one site, in every region."""
+    tables = []
+    for region, n in p.regions.items():
+        order = rng.permutation(n)
+        n_tuned = round(p.share_tuned * n)
+        n_reactivating = round(p.share_reactivating * n_tuned)
+        axes = rng.standard_normal((n, p.latents))
+        axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+        table = pd.DataFrame(axes, columns=[f"axis_{d}" for d in range(p.latents)])
+        table.insert(0, "site_id", [f"{region}-{i:03d}" for i in range(n)])
+        table.insert(1, "region", region)
+        table.insert(2, "session", [f"s{i % p.sessions}" for i in range(n)])
+        table.insert(3, "tuned", np.isin(np.arange(n), order[:n_tuned]))
+        table.insert(4, "reactivates", np.isin(np.arange(n), order[:n_reactivating]))
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _session(
+    p: ImageryParameters,
+    planted: pd.DataFrame,
+    perceived: np.ndarray,
+    imagined: np.ndarray,
+    objects: np.ndarray,
+    rng: np.random.Generator,
+    names: list[str],
+) -> Session:
+    """Poisson counts of one session; perceived and imagined are (K, N) above baseline, hertz."""
+    shown = np.repeat(np.arange(p.images), p.perception_trials)
+    thought = np.repeat(objects, p.imagery_trials)
+    condition = np.concatenate([shown, thought])
+    state = np.repeat(["perception", "imagery"], [len(shown), len(thought)])
+    above = np.concatenate([perceived[shown], imagined[thought]])
+    order = rng.permutation(len(condition))
+    rate = np.stack([np.full_like(above, p.baseline_hz), p.baseline_hz + above], axis=1)[order]
+    counts = rng.poisson(np.maximum(rate, _FLOOR_HZ) * p.bin_s).astype(np.uint16)
+    trials = pd.DataFrame({"condition": condition, "state": state}).iloc[order]
+    trials["object"] = [names[c] for c in trials["condition"]]
+    session = str(planted["session"].iloc[0])
+    sites = SiteTable(
+        site_id=planted["site_id"].to_numpy(),
+        region=planted["region"].to_numpy(),
+        session=np.full(len(planted), session),
+        subject=np.full(len(planted), f"subject{session[1:]}"),
+    )
+    return Session(
+        name=session,
+        sites=sites,
+        trials=trials.reset_index(drop=True),
+        counts=counts,
+        bin_s=p.bin_s,
+    )
