@@ -216,4 +216,4 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str | int) and not isinstance(value, bool):
         return value
     number = float(value)
-    return round(number, 9) if math.isfinite(number) else None
+    return float(f"{number:.9g}") if math.isfinite(number) else None

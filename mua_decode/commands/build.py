@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from mua_decode.commands.config import instantiate
 from mua_decode.commands.progress import working
 from mua_decode.data import DecodingData
+from mua_decode.nn.kernels import load_lanes
 from mua_decode.tasks import DecodeVideo
 from mua_decode.types import InputError, Recording
 
@@ -34,6 +35,9 @@ def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
 def build_task(cfg: DictConfig, data: DecodingData) -> DecodeVideo:
     """Model, loss and optimiser; sizes are read from the data, weights from ``cfg.seed``."""
     trusted = cfg.get("trusted", ())
+    if cfg.model.get("kernels") in ("auto", "compiled") and not torch.cuda.is_available():
+        with working("preparing the kernel (compiled once per machine)"):
+            load_lanes()
     torch.manual_seed(int(cfg.seed))
     model = instantiate(
         cfg.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,13 +26,13 @@ from mua_decode.data.pooling import (
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
 from mua_decode.data.standardise import Standardiser
-from mua_decode.data.windows import Window, frame_of_bin, window_session
+from mua_decode.data.videos import one_frame_per_bin, share_variants
+from mua_decode.data.windows import Window, window_session
 from mua_decode.types import (
     PARTS,
     InputError,
     PseudoTrials,
     Recording,
-    Segment,
     Split,
     StimulusSet,
     TrialPool,
@@ -79,6 +79,8 @@ class DecodingData(pl.LightningDataModule):
         The plans.
     regions, sites_per_region
         Which sites form the population; ``None`` takes all.
+    root
+        Standardise the square roots of the counts; see :class:`Standardiser`.
     batch_size
         Pseudo-trials per batch.
     seed
@@ -104,6 +106,7 @@ class DecodingData(pl.LightningDataModule):
         pseudo: PseudoTrialPlan,
         regions: Sequence[str] | None = None,
         sites_per_region: int | Mapping[str, int] | None = None,
+        root: bool = False,
         batch_size: int = 64,
         seed: int = 0,
         resident: bool | None = None,
@@ -116,16 +119,17 @@ class DecodingData(pl.LightningDataModule):
         self.notes: list[str] = list(recording.notes)
         self.split: Split = split_recording(recording, split, seed=seed)
         self.pool: TrialPool = build_pool([window_session(s, window) for s in recording.sessions])
-        self.stimuli: StimulusSet = _one_frame_per_bin(recording.stimuli, self.pool)
+        self.stimuli: StimulusSet = one_frame_per_bin(recording.stimuli, self.pool)
         keep = choose_sites(
             self.pool.sites, regions=regions, sites_per_region=sites_per_region, seed=seed
         )
         self.pool = select_sites(self.pool, keep)
         self._candidates = self._find_candidates()
-        self.standardise = Standardiser.fit(self.pool, self.split.trials["train"])
+        self.standardise = Standardiser.fit(self.pool, self.split.trials["train"], root=root)
         if self.standardise.n_silent:
             self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
-        self._videos = _share_variants(self.stimuli, split, seed)
+        shares = None if self.leaking else _shares(split)
+        self._videos = share_variants(self.stimuli, shares, seed=seed)
         self._datasets = self._build_datasets()
         self.audit: LeakAudit = audit_leakage(
             self._datasets["train"].pseudo, self._datasets["test"].pseudo, leaking=self.leaking
@@ -211,6 +215,8 @@ class DecodingData(pl.LightningDataModule):
             sampler=EpochSampler(dataset, seed=self.seed, shuffle=shuffle),
             drop_last=shuffle,
             collate_fn=_already_a_batch,
+            # A DataLoader draws from its generator; the global one belongs to the network.
+            generator=torch.Generator(),
         )
 
     def _find_candidates(self) -> dict[str, Candidates]:
@@ -303,41 +309,3 @@ def _shares(plan: SplitPlan) -> dict[str, float]:
     test = 1 / plan.n_folds
     val = (1 - test) * plan.val / (plan.train + plan.val)
     return {"train": 1 - test - val, "val": val, "test": test}
-
-
-def _one_frame_per_bin(stimuli: StimulusSet, pool: TrialPool) -> StimulusSet:
-    frame = frame_of_bin(stimuli, n_bins=pool.n_bins, bin_s=pool.bin_s, window_s=pool.window_s)
-    if np.array_equal(frame, np.arange(stimuli.n_frames)):
-        return stimuli
-    segments: list[Segment] = []
-    for segment in stimuli.segments:
-        inside = np.flatnonzero((frame >= segment.start) & (frame < segment.stop))
-        if len(inside):
-            segments.append(replace(segment, start=int(inside[0]), stop=int(inside[-1]) + 1))
-    return replace(
-        stimuli,
-        videos=np.ascontiguousarray(stimuli.videos[:, frame]),
-        segments=tuple(segments),
-        frame_s=pool.bin_s,
-    )
-
-
-def _share_variants(stimuli: StimulusSet, plan: SplitPlan, seed: int) -> dict[str, np.ndarray]:
-    """Give each part its own video variants where a condition has enough of them.
-
-    With fewer than 10 variants, or with the published order, all parts share all videos.
-    """
-    counts = np.bincount(stimuli.condition, minlength=stimuli.n_conditions)
-    if counts.min() < 10 or plan.unit == "pseudo_trial":
-        return {part: np.arange(len(stimuli.videos)) for part in PARTS}
-    rng = np.random.default_rng([seed, 13])
-    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
-    shares = _shares(plan)
-    for k in range(stimuli.n_conditions):
-        shuffled = rng.permutation(stimuli.variants(k))
-        n_test = max(1, round(shares["test"] * len(shuffled)))
-        n_val = max(1, round(shares["val"] * len(shuffled)))
-        parts["test"].append(shuffled[:n_test])
-        parts["val"].append(shuffled[n_test : n_test + n_val])
-        parts["train"].append(shuffled[n_test + n_val :])
-    return {part: np.sort(np.concatenate(v)) for part, v in parts.items()}

@@ -57,6 +57,7 @@ class ResidentLoader:
         self._videos = torch.from_numpy(dataset.stimuli.videos).to(self.device)
         self._mean = torch.from_numpy(dataset.standardise.mean).to(self.device)
         self._std = torch.from_numpy(dataset.standardise.std).to(self.device)
+        self._root = dataset.standardise.root
         self._site = torch.arange(self._counts.shape[1], device=self.device)
 
     def __len__(self) -> int:
@@ -78,8 +79,10 @@ class ResidentLoader:
             chosen = rows[number * self.batch_size : (number + 1) * self.batch_size]
             counts = self._counts[source[chosen].long(), self._site].transpose(1, 2)
             frames = self._videos[video[chosen]].permute(0, 2, 1, 3, 4)
+            values = counts.to(torch.float32)
+            values = values.sqrt() if self._root else values
             yield Batch(
-                spikes=(counts.to(torch.float32) - self._mean) / self._std,
+                spikes=(values - self._mean) / self._std,
                 video=frames.to(torch.float32).div_(255),
                 condition=condition[chosen],
                 row=chosen,

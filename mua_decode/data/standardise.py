@@ -14,26 +14,34 @@ from mua_decode.types import TrialPool
 class Standardiser:
     """Per-site mean and standard deviation, float32 (N,), over training trials and bins.
 
-    Silent sites, which never vary in training, have ``std`` 1; ``n_silent`` counts them.
+    Silent sites, which never vary in training, have ``std`` 1; ``n_silent`` counts them. With
+    ``root``, the square roots of the counts are standardised instead, which makes the variance of
+    Poisson counts nearly independent of their mean (Bartlett 1936, doi 10.2307/2983678).
     """
 
     mean: np.ndarray
     std: np.ndarray
     n_silent: int = 0
+    root: bool = False
 
     def __call__(self, counts: np.ndarray) -> np.ndarray:
         """Standardise counts (..., N) -> float32 (..., N)."""
-        return (counts.astype(np.float32) - self.mean) / self.std
+        values = counts.astype(np.float32)
+        return ((np.sqrt(values) if self.root else values) - self.mean) / self.std
 
     @classmethod
-    def fit(cls, pool: TrialPool, trials: Mapping[str, np.ndarray]) -> Standardiser:
+    def fit(
+        cls, pool: TrialPool, trials: Mapping[str, np.ndarray], *, root: bool = False
+    ) -> Standardiser:
         """Fit on the recorded trials of every session given by row (the training part)."""
         mean = np.zeros(len(pool.sites), np.float32)
         std = np.zeros(len(pool.sites), np.float32)
         for session, rows in trials.items():
             for n in np.flatnonzero(pool.sites.session == session):
                 counts = pool.counts[rows[pool.observed[rows, n]], n].astype(np.float64)
+                if root:
+                    counts = np.sqrt(counts)
                 if counts.size:
                     mean[n], std[n] = counts.mean(), counts.std()
         silent = std == 0
-        return cls(mean, np.where(silent, np.float32(1), std), int(silent.sum()))
+        return cls(mean, np.where(silent, np.float32(1), std), int(silent.sum()), root)

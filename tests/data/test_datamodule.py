@@ -11,6 +11,7 @@ from mua_decode.data import (
     LeakError,
     PseudoTrialPlan,
     SplitPlan,
+    Standardiser,
     Window,
     audit_leakage,
 )
@@ -47,6 +48,16 @@ def test_standardisation_sees_training_trials_only(build_recording: Build) -> No
     np.testing.assert_allclose(data.standardise.mean, train.mean((0, 1)), rtol=1e-6)
     np.testing.assert_allclose(data.standardise.std, train.std((0, 1)), rtol=1e-6)
     assert not np.allclose(data.standardise.mean, counts.mean((0, 1)), rtol=1e-4)
+
+
+def test_square_roots_have_a_variance_that_does_not_follow_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    rate = np.linspace(4, 40, 8)
+    counts = rng.poisson(rate, (500, 8)).astype(np.uint8)
+    plain = Standardiser(np.zeros(8, np.float32), np.ones(8, np.float32))
+    root = Standardiser(np.zeros(8, np.float32), np.ones(8, np.float32), root=True)
+    assert plain(counts).var(0)[-1] > 6 * plain(counts).var(0)[0]
+    np.testing.assert_allclose(root(counts).var(0), 0.25, atol=0.06)
 
 
 def test_training_trials_are_fresh_and_a_function_of_seed_and_epoch(recording: Recording) -> None:

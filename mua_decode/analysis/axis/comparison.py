@@ -34,12 +34,14 @@ def compare_spaces(
         excess = np.square(y_test - other.predicted) - error
         difference = first.fit.correlation - other.fit.correlation
         frame = first.sites[["site_id", "region"]].assign(first=first.name, other=name)
+        with np.errstate(invalid="ignore"):  # equal predictions have no p
+            p = np.asarray(stats.wilcoxon(excess, axis=0).pvalue)
         finite = difference[np.isfinite(difference)]
         over_sites = stats.wilcoxon(finite).pvalue if finite.any() else 1.0
         rows.append(
             frame.assign(
                 difference=difference,
-                p=np.asarray(stats.wilcoxon(excess, axis=0).pvalue),
+                p=p,
                 median_excess=np.median(excess, axis=0),
                 p_over_sites=over_sites,
             )

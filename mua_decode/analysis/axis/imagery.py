@@ -191,38 +191,43 @@ def measure_imagery(
         ),
         imagery_axis_slope=_slope(projected, imagined),
     )
+    notes = _notes(
+        settings,
+        has_baseline=baseline_s is not None,
+        n_trials=min(len(t.rate) for t in trials),
+        n_objects=len(objects),
+        n_sites=(int(tuned.sum()), int(reactivated.sum())),
+    )
+    return Imagery(frame, objects, imagined, projected, median, median_p, notes)
+
+
+def _notes(
+    settings: AxisSettings,
+    *,
+    has_baseline: bool,
+    n_trials: int,
+    n_objects: int,
+    n_sites: tuple[int, int],
+) -> tuple[TestNote, ...]:
+    """Say what the p-values are; ``n_sites`` counts tuned and reactivated sites."""
+    n_perm, how = settings.n_permutations, settings.correction
     kind = (
         f"sign-flip permutation of imagery trials, response against baseline, {n_perm} "
         "permutations, two-sided"
-        if baseline_s is not None
+        if has_baseline
         else "one-way ANOVA over imagery trials, objects differ, F test (no baseline)"
     )
-    n_objects = f"{len(objects)} objects"
-    notes = (
-        TestNote(
-            "reactivated",
-            kind,
-            f"{min(len(t.rate) for t in trials)} or more trials",
-            int(tuned.sum()),
-            how,
-        ),
-        TestNote(
-            "imagery_axis",
-            f"permutation of objects, {n_perm} permutations, correlation of "
-            "imagined response and projection on the axis above chance, one-sided",
-            n_objects,
-            int(reactivated.sum()),
-            how,
-        ),
-        TestNote(
-            "imagery_axis_median",
-            "the same permutations, median over reactivated sites, one-sided",
-            n_objects,
-            1,
-            "none",
-        ),
+    along = (
+        f"permutation of objects, {n_perm} permutations, correlation of imagined response and "
+        "projection on the axis above chance, one-sided"
     )
-    return Imagery(frame, objects, imagined, projected, median, median_p, notes)
+    median = "the same permutations, median over reactivated sites, one-sided"
+    n = f"{n_objects} objects"
+    return (
+        TestNote("reactivated", kind, f"{n_trials} or more trials", n_sites[0], how),
+        TestNote("imagery_axis", along, n, n_sites[1], how),
+        TestNote("imagery_axis_median", median, n, 1, "none"),
+    )
 
 
 def _reactivation(trials: StateTrials, n_permutations: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,51 @@
+"""The videos as a population sees them: one frame per bin, variants dealt out to the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from mua_decode.data.windows import frame_of_bin
+from mua_decode.types import PARTS, Segment, StimulusSet, TrialPool
+
+
+def one_frame_per_bin(stimuli: StimulusSet, pool: TrialPool) -> StimulusSet:
+    """Repeat or leave out frames so that every bin has the frame shown at its centre."""
+    frame = frame_of_bin(stimuli, n_bins=pool.n_bins, bin_s=pool.bin_s, window_s=pool.window_s)
+    if np.array_equal(frame, np.arange(stimuli.n_frames)):
+        return stimuli
+    segments: list[Segment] = []
+    for segment in stimuli.segments:
+        inside = np.flatnonzero((frame >= segment.start) & (frame < segment.stop))
+        if len(inside):
+            segments.append(replace(segment, start=int(inside[0]), stop=int(inside[-1]) + 1))
+    return replace(
+        stimuli,
+        videos=np.ascontiguousarray(stimuli.videos[:, frame]),
+        segments=tuple(segments),
+        frame_s=pool.bin_s,
+    )
+
+
+def share_variants(
+    stimuli: StimulusSet, shares: Mapping[str, float] | None, *, seed: int
+) -> dict[str, np.ndarray]:
+    """Give each part its own video variants where a condition has enough of them.
+
+    With fewer than 10 variants, or without ``shares``, all parts share all videos.
+    """
+    counts = np.bincount(stimuli.condition, minlength=stimuli.n_conditions)
+    if counts.min() < 10 or shares is None:
+        return {part: np.arange(len(stimuli.videos)) for part in PARTS}
+    rng = np.random.default_rng([seed, 13])
+    parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
+    for k in range(stimuli.n_conditions):
+        shuffled = rng.permutation(stimuli.variants(k))
+        n_test = max(1, round(shares["test"] * len(shuffled)))
+        n_val = max(1, round(shares["val"] * len(shuffled)))
+        parts["test"].append(shuffled[:n_test])
+        parts["val"].append(shuffled[n_test : n_test + n_val])
+        parts["train"].append(shuffled[n_test + n_val :])
+    return {part: np.sort(np.concatenate(v)) for part, v in parts.items()}
