@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 from omegaconf import DictConfig
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -30,21 +33,24 @@ def run(cfg: DictConfig) -> None:
             highlight=False,
         )
     out.print(_sessions(recording))
+    out.print(_sites(recording))
     for line in problems(recording):
-        out.print(f"problem: {line}", style="yellow", highlight=False)
+        out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     for note in recording.notes:
-        out.print(f"note: {note}", style="dim", highlight=False)
-    for key, value in recording.provenance.items():
-        out.print(f"{key}: {value}", style="dim", highlight=False)
+        out.print(f"note: {note}", style="dim", highlight=False, soft_wrap=True)
+    for line in _provenance(recording):
+        out.print(line, style="dim", highlight=False, soft_wrap=True)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    return table
 
 
 def _sessions(recording: Recording) -> Table:
-    regions = recording.sites.regions
-    table = Table(title="sessions")
-    for name in ("session", "trials", "trials per\ncondition", "bins", "missing\nsite-trials"):
-        table.add_column(name, justify="left" if name == "session" else "right")
-    for region in regions:
-        table.add_column(f"sites\n{region}", justify="right")
+    table = _table("sessions", "session", "trials", "per condition", "bins", "missing site-trials")
     for s in recording.sessions:
         per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
         if s.counts is not None:
@@ -52,14 +58,32 @@ def _sessions(recording: Recording) -> Table:
         else:
             assert s.spike_times is not None
             bins = f"spike times, {s.spike_times.duration_s:g} s"
-        numbers = [str(int((s.sites.region == r).sum())) for r in regions]
-        table.add_row(
-            s.name, str(s.n_trials), f"{per.min()}–{per.max()}", bins, f"{missing(s):.1%}", *numbers
-        )
-    total = [str(int((recording.sites.region == r).sum())) for r in regions]
-    table.add_section()
-    table.add_row("all", str(sum(s.n_trials for s in recording.sessions)), "", "", "", *total)
+        share = f"{missing(s):.1%}"
+        table.add_row(s.name, str(s.n_trials), f"{per.min()}-{per.max()}", bins, share)
     return table
+
+
+def _sites(recording: Recording) -> Table:
+    regions = recording.sites.regions
+    table = _table("sites per region", "session", *regions, "all")
+    for s in recording.sessions:
+        numbers = [int((s.sites.region == r).sum()) for r in regions]
+        table.add_row(s.name, *map(str, [*numbers, sum(numbers)]))
+    table.add_section()
+    total = [int((recording.sites.region == r).sum()) for r in regions]
+    table.add_row("all", *map(str, [*total, sum(total)]))
+    return table
+
+
+def _provenance(recording: Recording) -> Iterator[str]:
+    """Where the recording came from; nested parameters are counted, not listed."""
+    for key, value in recording.provenance.items():
+        if not isinstance(value, Mapping):
+            yield f"{key}: {value}"
+        elif all(isinstance(v, str) for v in value.values()):
+            yield from (f"{key} {name}: {text}" for name, text in value.items())
+        else:
+            yield f"{key}: {', '.join(map(str, value))} (kept with the recording)"
 
 
 def missing(session: Session) -> float:

@@ -105,7 +105,7 @@ def test_simulate_then_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     main(["simulate", SMALL, f"out={path}"])
     main(["inspect", "recording=native", f"recording.path={path}"])
     text = capsys.readouterr().out
-    for word in ("8 conditions", "session01", "V4", "loss weight 5", "sha256"):
+    for word in ("8 conditions", "session01", "V4", "loss weight 5", "sha256 videos"):
         assert word in text
 
 
