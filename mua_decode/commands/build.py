@@ -52,6 +52,26 @@ def build_task(cfg: DictConfig, data: DecodingData) -> DecodeVideo:
     return task
 
 
+@torch.no_grad()
+def try_once(task: DecodeVideo, data: DecodingData) -> None:
+    """Decode two trials and build the optimiser, so that wrong options show before a run starts.
+
+    Raises
+    ------
+    InputError
+        If network, loss or optimiser refuse their options.
+    """
+    batch = next(data.batches("train"))
+    try:
+        task.eval()
+        task.loss(task(batch.spikes[:2]), batch.video[:2])
+        task.optimizer(task.parameters())
+    except (ValueError, TypeError) as error:
+        raise InputError(f"model, loss or task: {error}") from error
+    finally:
+        task.train()
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Load a checkpoint's tensors and plain values; nothing in it can run code.
 
@@ -68,7 +88,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         unsafe = "weights_only" in str(error) and "Unsupported" in str(error)
         reason = "holds objects that could run code" if unsafe else "is damaged or no checkpoint"
         raise InputError(f"{path}: refused, it {reason}") from error
-    if not isinstance(loaded, dict) or "state_dict" not in loaded:
+    if not isinstance(loaded, dict) or not {"state_dict", "pytorch-lightning_version"} <= set(
+        loaded
+    ):
         raise InputError(f"{path}: is not a checkpoint of a run")
     return loaded
 

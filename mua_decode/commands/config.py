@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ import hydra
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 import mua_decode
 from mua_decode.types import InputError, nearest_name
 
-_TRUSTED = ("mua_decode", "torch.optim", "pytorch_lightning")
+# Values of these are paths: quoted for Hydra, so that they can be typed as they are.
+_PATHS = ("recording.root", "recording.path", "run_dir", "out", "out_dir", "ckpt_path")
 
 
 def config_folder() -> Path:
@@ -37,7 +42,7 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
     """
     try:
         with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-            cfg = hydra.compose(command, overrides=list(overrides))
+            cfg = hydra.compose(command, overrides=[_quoted(o) for o in overrides])
         OmegaConf.resolve(cfg)
     except MissingConfigException as error:
         missing = Path(error.missing_cfg_file or "")
@@ -49,6 +54,11 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
         ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(_one_line(command, error)) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{' '.join(overrides)}: {error}") from error
+    removed = [o for o in overrides if o.startswith("~") and "." not in o]
+    if removed:
+        raise InputError(f"{removed[0]}: a whole group cannot be removed")
     unknown = [str(key) for key in cfg if key not in _declared(command)]
     if unknown:
         known = _declared(command)
@@ -68,11 +78,26 @@ def _check_kinds(cfg: DictConfig, default: DictConfig) -> None:
     """Refuse text where the default is a number, or anything else where it is true or false."""
     for name in _keys(default):
         expected, found = OmegaConf.select(default, name), OmegaConf.select(cfg, name)
-        is_number = isinstance(expected, int | float) and isinstance(found, str)
-        is_switch = isinstance(expected, bool) and not isinstance(found, bool | type(None))
-        if is_switch or is_number:
-            kind = "true or false" if isinstance(expected, bool) else "a number"
+        if not isinstance(expected, bool | int | float):
+            continue
+        if isinstance(expected, bool):
+            kind, fits = "true or false", isinstance(found, bool)
+        elif isinstance(expected, int):
+            kind, fits = "a whole number", isinstance(found, int) and not isinstance(found, bool)
+        else:
+            fits = isinstance(found, int | float) and not isinstance(found, bool)
+            kind, fits = "a number", fits and math.isfinite(found)
+        if not fits and not (found is None and name.startswith("trainer.")):
             raise InputError(f"{name}: expected {kind} such as {expected}, found {found!r}")
+
+
+def _quoted(override: str) -> str:
+    name, equals, value = override.partition("=")
+    plain = re.fullmatch(r"[\w./-]*|'.*'|\".*\"|\$\{.*", value, re.ASCII)
+    if name not in _PATHS or not equals or plain:
+        return override
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{name}='{escaped}'"
 
 
 def _declared(command: str) -> set[str]:
@@ -97,17 +122,16 @@ def groups() -> dict[str, list[str]]:
 def instantiate(cfg: Any, *, trusted: Iterable[str] = (), **kwargs: Any) -> Any:
     """Build the object a config names with ``_target_``.
 
-    Only classes and functions of this project, ``torch.optim`` and ``pytorch_lightning`` are
-    built, and those of the packages in ``trusted``: a run folder from elsewhere cannot run code.
+    Only what the configs shipped with this project name, optimisers and schedules of torch, and
+    the packages in ``trusted`` are built: a run folder from elsewhere cannot run code.
 
     Raises
     ------
     InputError
         If a target is not allowed, not found, or refuses its arguments.
     """
-    allowed = (*_TRUSTED, *trusted)
     for target in _targets(cfg):
-        _check_target(target, allowed)
+        _check_target(target, tuple(trusted))
     name = str(cfg.get("_target_", "")).rpartition(".")[2]
     try:
         # Keyword arguments go past Hydra, which would turn dataclasses into dictionaries.
@@ -136,21 +160,30 @@ def _targets(cfg: Any) -> Iterator[str]:
             yield from _targets(value)
 
 
-def _check_target(target: str, allowed: tuple[str, ...]) -> None:
-    def is_allowed(name: str) -> bool:
-        return any(name == p or name.startswith(f"{p}.") for p in allowed)
+@lru_cache
+def _shipped_targets() -> frozenset[str]:
+    """Everything the shipped configs name with ``_target_``."""
+    texts = (path.read_text() for path in config_folder().rglob("*.yaml"))
+    return frozenset(t for text in texts for t in re.findall(r"_target_:\s*([\w.]+)", text))
 
-    if is_allowed(target):
+
+def _check_target(target: str, trusted: tuple[str, ...]) -> None:
+    if target in _shipped_targets():
+        return
+    if target.startswith("torch.optim.") or any(target.startswith(f"{p}.") for p in trusted):
         try:
             found = hydra.utils.get_object(target)
         except Exception as error:
             raise InputError(f"_target_: there is no {target}") from error
+        if isinstance(found, type) and issubclass(found, Optimizer | LRScheduler):
+            return
         # A dotted path can wander into other modules; what counts is where the object is from.
-        if is_allowed(str(getattr(found, "__module__", ""))):
+        home = str(getattr(found, "__module__", ""))
+        if any(home == p or home.startswith(f"{p}.") for p in trusted):
             return
     raise InputError(
-        f"_target_: {target} is not part of mua_decode; name its package in trusted=[PACKAGE] "
-        "if you trust this config"
+        f"_target_: {target} is named by no config of mua_decode; list its package in "
+        "trusted=[PACKAGE] if you trust this config"
     )
 
 

@@ -19,9 +19,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     Writes metrics.json, results.csv and figures/ to FOLDER/evaluation_PART_CHECKPOINT. Nothing
     is trained; the split and the pseudo-trials are those of the run.
     """
-    if cfg.part not in PARTS:
+    if str(cfg.part) not in PARTS:
         raise InputError(
-            f"part={cfg.part}: choose from {', '.join(PARTS)}{nearest_name(cfg.part, PARTS)}"
+            f"part={cfg.part}: choose from {', '.join(PARTS)}{nearest_name(str(cfg.part), PARTS)}"
         )
     source = RunFolder.existing(cfg.run_dir)
     trained = source.load_config()
@@ -32,12 +32,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     trained.trusted = list(cfg.trusted)
     trained.metric, trained.floor = cfg.get("metric", {}), cfg.get("floor", {})
     checkpoint = source.checkpoint(cfg.checkpoint)
-    out = RunFolder.create(
-        cfg.out_dir or str(source.path / f"evaluation_{cfg.part}_{cfg.checkpoint}"), "evaluation"
-    )
     data = build_data(trained, build_recording(trained))
     task = build_task(trained, data)
     load_weights(task, checkpoint)
+    out = RunFolder.create(
+        cfg.out_dir or str(source.path / f"evaluation_{cfg.part}_{cfg.checkpoint}"), "evaluation"
+    )
     device = "cuda" if cfg.device == "auto" and torch.cuda.is_available() else cfg.device
     task.to("cpu" if device == "auto" else device)
     flat = score(trained, task, data, out, cfg.part)

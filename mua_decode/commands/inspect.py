@@ -8,6 +8,7 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mua_decode.commands.build import build_recording
@@ -17,10 +18,10 @@ from mua_decode.types import Recording, Session
 def run(cfg: DictConfig) -> None:
     """List sessions, sites per region, trials per condition, missing data and problems."""
     recording = build_recording(cfg)
-    out = Console()
+    out = Console(markup=False)
     stimuli = recording.stimuli
     c, h, w = stimuli.frame_shape
-    out.print(f"[bold]{recording.name}[/bold]", highlight=False)
+    out.print(recording.name, style="bold", highlight=False)
     out.print(
         f"{stimuli.n_conditions} conditions, {len(stimuli.videos)} videos of {stimuli.n_frames} "
         f"frames, {c}x{h}x{w}, one every {stimuli.frame_s:g} s",
@@ -45,7 +46,7 @@ def run(cfg: DictConfig) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+        table.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
     return table
 
 
@@ -59,7 +60,7 @@ def _sessions(recording: Recording) -> Table:
             assert s.spike_times is not None
             bins = f"spike times, {s.spike_times.duration_s:g} s"
         share = f"{missing(s):.1%}"
-        table.add_row(s.name, str(s.n_trials), f"{per.min()}-{per.max()}", bins, share)
+        table.add_row(escape(s.name), str(s.n_trials), f"{per.min()}-{per.max()}", bins, share)
     return table
 
 
@@ -68,7 +69,7 @@ def _sites(recording: Recording) -> Table:
     table = _table("sites per region", "session", *regions, "all")
     for s in recording.sessions:
         numbers = [int((s.sites.region == r).sum()) for r in regions]
-        table.add_row(s.name, *map(str, [*numbers, sum(numbers)]))
+        table.add_row(escape(s.name), *map(str, [*numbers, sum(numbers)]))
     table.add_section()
     total = [int((recording.sites.region == r).sum()) for r in regions]
     table.add_row("all", *map(str, [*total, sum(total)]))

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         _fail(error, debug, 2)
     except Exception as error:
         _fail(error, debug, 1)

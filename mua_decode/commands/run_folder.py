@@ -103,10 +103,15 @@ class RunFolder:
         """
         try:
             cfg = OmegaConf.load(self.config)
+            OmegaConf.resolve(cfg)
         except Exception as error:
             raise InputError(f"{self.config}: is not readable YAML") from error
-        if not isinstance(cfg, DictConfig) or "model" not in cfg:
-            raise InputError(f"{self.config}: is not the config of a run")
+        for name in ("recording", "data", "model", "loss", "task"):
+            if not isinstance(cfg, DictConfig) or not isinstance(cfg.get(name), DictConfig):
+                raise InputError(f"{self.config}: is not the config of a run, it lacks '{name}'")
+        assert isinstance(cfg, DictConfig)
+        if not isinstance(cfg.get("seed"), int):
+            raise InputError(f"{self.config}: seed must be a whole number")
         return cfg
 
     def checkpoint(self, name: str) -> Path:

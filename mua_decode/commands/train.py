@@ -15,6 +15,7 @@ from mua_decode.commands.build import (
     build_task,
     load_checkpoint,
     load_weights,
+    try_once,
 )
 from mua_decode.commands.config import instantiate
 from mua_decode.commands.epochs import EpochLog, SeedEachEpoch
@@ -44,9 +45,15 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         highlight=False,
         soft_wrap=True,
     )
+    part = next((p for p in ("test", "val") if len(data.dataset(p))), None)
+    if part is None:
+        raise InputError("data.split: both test and val are empty; nothing could be scored")
     task = build_task(cfg, data)
-    folder.save_config(cfg)
+    try_once(task, data)
+    if ckpt_path is not None:
+        load_weights(build_task(cfg, data), ckpt_path)
     trainer = _trainer(cfg, folder, data)
+    folder.save_config(cfg)
     try:
         trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):
@@ -56,21 +63,29 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last")
         raise KeyboardInterrupt
     load_weights(task, folder.checkpoint("best"))
-    part = "test" if len(data.dataset("test")) else "val"
     flat = score(cfg, task, data, folder, part)
     print_summary(flat, folder.path, part)
     return flat
 
 
 def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
+    if cfg.trainer.get("max_epochs") is None or cfg.trainer.max_epochs < 1:
+        raise InputError(f"trainer.max_epochs: expected >= 1, found {cfg.trainer.max_epochs}")
+    patience = cfg.early_stopping
+    if patience is not None and (not isinstance(patience, int) or patience < 1):
+        raise InputError(f"early_stopping: expected null or a number >= 1, found {patience}")
     if cfg.ckpt_path is None:
-        if (folder.checkpoints / "last.ckpt").is_file():
+        if (folder.checkpoints / "last.ckpt").is_file() or folder.metrics.is_file():
             raise InputError(
                 f"run_dir: {folder.path} already holds a run; go on with it (ckpt_path=last) or "
                 "choose another run_dir"
             )
         return None
-    path = folder.checkpoint("last") if cfg.ckpt_path == "last" else Path(cfg.ckpt_path)
+    path = (
+        folder.checkpoint("last")
+        if cfg.ckpt_path == "last"
+        else Path(str(cfg.ckpt_path)).expanduser()
+    )
     load_checkpoint(path)
     return path
 

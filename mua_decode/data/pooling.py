@@ -72,10 +72,14 @@ def choose_sites(
     InputError
         If a region is misspelt or has fewer sites than asked for.
     """
+    if isinstance(regions, str):
+        regions = [regions]
     wanted = sites.regions if regions is None else list(regions)
     keep = sites.in_regions(wanted)
     if isinstance(sites_per_region, Mapping):
         sites.in_regions(list(sites_per_region))
+    if not keep.any():
+        raise InputError("the population has no site; check regions and sites_per_region")
     if sites_per_region is None:
         return np.flatnonzero(keep)
     rng = np.random.default_rng([seed, 3])
@@ -86,6 +90,8 @@ def choose_sites(
             number = int(sites_per_region.get(region, 0))
         else:
             number = int(sites_per_region)
+        if number < 0:
+            raise InputError(f"sites_per_region: expected numbers >= 0, found {number}")
         if number > len(available):
             raise InputError(
                 f"region '{region}' has {len(available)} sites, fewer than the {number} asked for"

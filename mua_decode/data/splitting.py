@@ -41,9 +41,10 @@ class SplitPlan:
 
     def __post_init__(self) -> None:
         total = self.train + self.val + self.test
-        if min(self.train, self.val, self.test) < 0 or abs(total - 1) > 1e-6:
+        shares = (self.train, self.val, self.test)
+        if min(shares) < 0 or self.train == 0 or not abs(total - 1) <= 1e-6:
             raise InputError(
-                f"split: train, val and test must be shares that sum to 1, found "
+                f"split: train, val and test must be shares that sum to 1, train above 0, found "
                 f"{self.train:g} + {self.val:g} + {self.test:g} = {total:g}"
             )
         if self.n_folds is not None and not (self.n_folds >= 2 and 0 <= self.fold < self.n_folds):
@@ -84,7 +85,7 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
 
 def _match(patterns: Sequence[str], names: list[str]) -> tuple[int, ...]:
     found: set[int] = set()
-    for pattern in patterns:
+    for pattern in [patterns] if isinstance(patterns, str) else map(str, patterns):
         hits = [k for k, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
         if not hits:
             raise InputError(

@@ -27,8 +27,9 @@ class Window:
     step_s: float
 
     def __post_init__(self) -> None:
-        if self.step_s <= 0:
-            raise InputError(f"window: step_s must be > 0 seconds, found {self.step_s:g}")
+        for name in ("width_s", "step_s"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise InputError(f"window: {name} must be > 0 seconds, found {getattr(self, name)}")
         if self.width_s < self.step_s - _TOLERANCE:
             raise InputError(
                 f"window: width_s ({self.width_s:g}) must be at least step_s ({self.step_s:g}); "

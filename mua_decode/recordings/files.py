@@ -11,6 +11,8 @@ import h5py
 
 from mua_decode.types import InputError
 
+_MOST_BYTES = 1 << 38
+
 
 def existing_folder(path: str | Path | None, option: str) -> Path:
     """Return ``path`` as a folder that exists.
@@ -54,6 +56,23 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise InputError(f"{path}: cannot be read to the end: {error}") from error
     finally:
         file.close()
+
+
+def require_numbers(item: object, path: Path) -> h5py.Dataset:
+    """Return ``item`` as a dataset of real numbers that fits into memory.
+
+    Raises
+    ------
+    InputError
+        If it is a group, text, cells or complex numbers, or declares more than 256 GiB.
+    """
+    name = str(getattr(item, "name", "")).lstrip("/")
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
+        kind = item.dtype if isinstance(item, h5py.Dataset) else "a group"
+        raise InputError(f"{path}: {name}: expected an array of numbers, found {kind}")
+    if item.nbytes > _MOST_BYTES:
+        raise InputError(f"{path}: {name} declares {item.shape}, {item.nbytes / 2**30:.0f} GiB")
+    return item
 
 
 def sha256(paths: Iterable[Path]) -> str:

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.files import open_hdf5
+from mua_decode.recordings.files import open_hdf5, require_numbers
 from mua_decode.types import (
     InputError,
     Recording,
@@ -60,6 +60,7 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
     with open_hdf5(source) as file:
         if file.attrs.get("format") != _FORMAT:
             raise InputError(f"{source}: is not a recording written by mua-decode")
+        _check_contents(file, source)
         if int(file.attrs["version"]) > _VERSION:
             raise InputError(
                 f"{source}: has format version {file.attrs['version']}, this mua-decode reads "
@@ -71,6 +72,8 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
             return _read(file)
         except KeyError as error:
             raise InputError(f"{source}: incomplete, {error.args[0]}") from error
+        except (InputError, ValueError, TypeError, AttributeError) as error:
+            raise InputError(f"{source}: {error}") from error
 
 
 def write_recording(recording: Recording, path: Path) -> None:
@@ -84,6 +87,21 @@ def write_recording(recording: Recording, path: Path) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _check_contents(file: h5py.File, source: Path) -> None:
+    """Refuse a file whose attributes are missing or whose arrays are not what they should be."""
+    for name in ("version", "sha256", "name", "notes", "provenance"):
+        if name not in file.attrs:
+            raise InputError(f"{source}: incomplete, it lacks the attribute '{name}'")
+    if not isinstance(file.attrs["version"], int | np.integer):
+        raise InputError(f"{source}: format version must be a whole number")
+
+    def check(_: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and h5py.check_string_dtype(item.dtype) is None:
+            require_numbers(item, source)
+
+    file.visititems(check)
 
 
 def _write(recording: Recording, file: h5py.File) -> None:
@@ -171,7 +189,9 @@ def _read_session(name: str, group: h5py.Group) -> Session:
         given["spike_times"] = SpikeTimes(**arrays, duration_s=float(spikes.attrs["duration_s"]))
     return Session(
         name=name,
-        sites=SiteTable(**{str(c): sites[c].to_numpy() for c in sites.columns}),
+        sites=SiteTable(
+            **{c: sites[c].to_numpy() for c in ("site_id", "region", "session", "subject")}
+        ),
         trials=_read_table(group["trials"]),
         **given,
     )

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.files import existing_folder, open_hdf5, sha256
+from mua_decode.recordings.files import existing_folder, open_hdf5, require_numbers, sha256
 from mua_decode.types import (
     InputError,
     Recording,
@@ -55,8 +55,8 @@ def read_v1_movies(
         Naming the file or session and what is wrong with it.
     """
     folder = existing_folder(root, "recording.root")
-    if frame_size < 2:
-        raise InputError(f"recording.frame_size must be at least 2 pixels, found {frame_size}")
+    if not isinstance(frame_size, int) or not 2 <= frame_size <= 1024:
+        raise InputError(f"recording.frame_size: expected 2 to 1024 pixels, found {frame_size}")
     files = _session_files(folder, sessions)
     stimuli, frame_files = _read_stimuli(folder, frame_size)
     read, notes = [], []
@@ -88,6 +88,8 @@ def _session_files(root: Path, sessions: Sequence[str] | None) -> dict[str, Path
         raise InputError(f"{folder}: no file named SESSION{_SUFFIX}")
     if sessions is None:
         return found
+    if isinstance(sessions, str):
+        sessions = [sessions]
     for name in sessions:
         if name not in found:
             raise InputError(
@@ -147,6 +149,9 @@ def _read_session(name: str, path: Path) -> tuple[Session, float]:
         if responses is None:
             raise InputError(f"{path}: has no array naturalStruct/sortedResponses")
         expected = ("repeats", "units", _N_FRAMES, 10, 3, 2)
+        require_numbers(responses, path)
+        if responses.shape[1:2] == (0,):
+            raise InputError(f"{path}: naturalStruct/sortedResponses has no unit")
         if responses.ndim != 6 or responses.shape[2:] != expected[2:]:
             raise InputError(
                 f"{path}: naturalStruct/sortedResponses must be {expected}, found {responses.shape}"
@@ -191,15 +196,17 @@ def _read_session(name: str, path: Path) -> tuple[Session, float]:
 
 
 def _number(struct: object, key: str, path: Path) -> float:
-    try:
-        return float(struct[key][()].ravel()[0])  # type: ignore[index]
-    except KeyError as error:
-        raise InputError(f"{path}: has no number naturalStruct/{key}") from error
+    if key not in struct:  # type: ignore[operator]
+        raise InputError(f"{path}: has no number naturalStruct/{key}")
+    values = require_numbers(struct[key], path)[()].ravel()  # type: ignore[index]
+    if not values.size or not np.isfinite(values[0]):
+        raise InputError(f"{path}: naturalStruct/{key} holds no number")
+    return float(values[0])
 
 
 def _text(struct: object, key: str, default: str) -> str:
-    """Read MATLAB text, stored as 16-bit character codes."""
-    if key not in struct:  # type: ignore[operator]
+    """Read MATLAB text, stored as 16-bit character codes; the default where there is none."""
+    found = struct.get(key)  # type: ignore[attr-defined]
+    if getattr(found, "dtype", None) != np.uint16:
         return default
-    codes = struct[key][()].ravel()  # type: ignore[index]
-    return "".join(chr(int(c)) for c in codes) or default
+    return "".join(chr(int(c)) for c in found[()].ravel()) or default

@@ -50,7 +50,7 @@ class DecodeVideo(pl.LightningModule):
             raise ValueError(f"scheduler_interval must be epoch or step, not {scheduler_interval}")
         self.model = model
         self.loss = loss
-        self._optimizer, self._scheduler = optimizer, scheduler
+        self.optimizer, self._scheduler = optimizer, scheduler
         self._interval = scheduler_interval
 
     def forward(self, spikes: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class DecodeVideo(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and its schedule."""
-        optimizer = self._optimizer(self.parameters())
+        optimizer = self.optimizer(self.parameters())
         if self._scheduler is None:
             return optimizer
         if self._interval == "step":

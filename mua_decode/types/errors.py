@@ -14,8 +14,8 @@ class InputError(ValueError):
     """
 
 
-def nearest_name(found: str, known: Iterable[str]) -> str:
+def nearest_name(found: object, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'X'?)"`` for the closest known name, or an empty string."""
     by_lower = {name.lower(): name for name in known}
-    matches = difflib.get_close_matches(found.lower(), by_lower, n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(str(found).lower(), by_lower, n=1, cutoff=0.5)
     return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""

@@ -41,6 +41,12 @@ class SpikeTimes:
             raise InputError("spike times: NaN or infinite time")
         if self.time_s.size and self.time_s.min() < 0:
             raise InputError(f"spike times: negative time {self.time_s.min():.4g} s")
+        for name in ("trial", "site"):
+            index = getattr(self, name)
+            if index.dtype.kind not in "ui" or (index.size and index.min() < 0):
+                raise InputError(f"spike times: {name} must be whole numbers >= 0")
+        if not (np.isfinite(self.duration_s) and self.duration_s > 0):
+            raise InputError(f"spike times: duration_s must be > 0 s, found {self.duration_s}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +96,13 @@ class Session:
             raise InputError(f"{where}: trials table has no column 'condition'")
         if len(self.trials) == 0:
             raise InputError(f"{where}: no usable trial")
+        condition = pd.to_numeric(self.trials["condition"], errors="coerce").to_numpy(float)
+        if not (np.isfinite(condition) & (condition == np.floor(condition))).all():
+            raise InputError(f"{where}: trials column 'condition' must hold whole numbers")
+        if len(self.sites) == 0 or (self.sites.session != self.name).any():
+            raise InputError(
+                f"{where}: the site table must list this session's sites, at least one"
+            )
         if "presentation" not in self.trials.columns:
             trials = self.trials.assign(presentation=np.arange(len(self.trials)))
             object.__setattr__(self, "trials", trials)
@@ -104,10 +117,12 @@ class Session:
                 )
 
     def _check_counts(self, where: str, counts: np.ndarray) -> None:
-        if self.bin_s is None or self.bin_s <= 0:
-            raise InputError(f"{where}: counts need bin_s > 0 (seconds), found {self.bin_s}")
         if self.window_s is None:
             object.__setattr__(self, "window_s", self.bin_s)
+        for name in ("bin_s", "window_s"):
+            seconds = getattr(self, name)
+            if seconds is None or not (np.isfinite(seconds) and seconds > 0):
+                raise InputError(f"{where}: counts need {name} > 0 (seconds), found {seconds}")
         n_bins = counts.shape[1] if counts.ndim == 3 else "bins"
         expected = (len(self.trials), n_bins, len(self.sites))
         if counts.shape != expected:
@@ -120,8 +135,8 @@ class Session:
             low, high = np.nanmin(counts, initial=0), np.nanmax(counts, initial=0)
             if low < 0:
                 raise InputError(f"{where}: counts must be >= 0, found {low:g}")
-            if not np.isfinite(high):
-                raise InputError(f"{where}: counts must be finite or NaN (missing), found {high:g}")
+            if not high < 2**31:
+                raise InputError(f"{where}: counts must be < 2^31 or NaN (missing), found {high:g}")
 
     @property
     def n_trials(self) -> int:
@@ -167,6 +182,7 @@ class Recording:
         names = [s.name for s in self.sessions]
         if len(set(names)) != len(names):
             raise InputError(f"recording '{self.name}': session names repeat: {names}")
+        SiteTable.concat([s.sites for s in self.sessions])  # site ids are unique over sessions
         for session in self.sessions:
             out = (session.condition < 0) | (session.condition >= self.stimuli.n_conditions)
             if out.any():

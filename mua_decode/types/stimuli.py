@@ -53,7 +53,9 @@ class StimulusSet:
                 "stimuli: videos must be uint8 (V, T, C, H, W) with C = 1 or 3, "
                 f"found {v.dtype} {v.shape}"
             )
-        if self.condition.shape != (len(v),):
+        if not (np.isfinite(self.frame_s) and self.frame_s > 0):
+            raise InputError(f"stimuli: frame_s must be > 0 seconds, found {self.frame_s}")
+        if len(v) == 0 or self.condition.shape != (len(v),):
             raise InputError(
                 f"stimuli: condition must be ({len(v)},), one per video, "
                 f"found {self.condition.shape}"

@@ -34,7 +34,10 @@ def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
         (["train", "metric=[ident]"], "metric=ident: there is no such metric (did you mean 'ide"),
         (["train", "recording=simulatd"], "(did you mean 'simulated'?)"),
         (["train", "experiment=zhang"], "(did you mean 'zhang2026'?)"),
-        (["train", "model.width=wide"], "model.width: expected a number such as 32, found 'wide'"),
+        (
+            ["train", "model.width=wide"],
+            "model.width: expected a whole number such as 32, found 'wide'",
+        ),
         (["train", "data.pseudo.fresh=7"], "data.pseudo.fresh: expected true or false"),
         (["train", "seed=-1"], "seed: expected a whole number >= 0, found -1"),
         (["train", "--fast"], "unknown flag --fast"),
@@ -44,7 +47,10 @@ def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
         (["train", SMALL, "data.window.width_s=0.05"], "must be at least step_s"),
         (["train", SMALL, "data.split.n_folds=90"], "20 trials are fewer than n_folds=90"),
         (["train", SMALL, "data.sites_per_region=99"], "fewer than the 99 asked for"),
-        (["train", SMALL, "task.optimizer._target_=os.system"], "is not part of mua_decode"),
+        (
+            ["train", SMALL, "task.optimizer._target_=os.system"],
+            "is named by no config of mua_decode",
+        ),
         (["train", SMALL, "ckpt_path=/nowhere.ckpt"], "no such checkpoint: /nowhere.ckpt"),
         (["train", SMALL, "run_dir=/proc/nowhere"], "run_dir: cannot write to /proc/nowhere"),
         (["evaluate"], "run_dir is not set"),

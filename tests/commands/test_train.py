@@ -163,7 +163,7 @@ def test_a_config_from_elsewhere_cannot_run_code(
         with pytest.raises(SystemExit) as stop:
             main(["evaluate", f"run_dir={folder}"])
         assert stop.value.code == 2
-        assert "is not part of mua_decode" in capsys.readouterr().err
+        assert "is named by no config of mua_decode" in capsys.readouterr().err
     assert not marker.exists()
 
 

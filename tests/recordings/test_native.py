@@ -22,7 +22,8 @@ def test_round_trip(recording: Recording, tmp_path: Path) -> None:
         site=rng.integers(0, 3, 50),
         duration_s=0.6,
     )
-    timed = Session(name="timed", sites=first.sites, trials=first.trials, spike_times=spikes)
+    renamed = replace(first.sites, session=["timed"] * 3, site_id=[f"timed-{i}" for i in range(3)])
+    timed = Session(name="timed", sites=renamed, trials=first.trials, spike_times=spikes)
     holes = first.counts.astype(np.float32)
     holes[3, 2, 1] = np.nan
     recording = replace(

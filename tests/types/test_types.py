@@ -42,7 +42,7 @@ def test_site_tables_are_checked() -> None:
     [
         (np.ones((40, 6, 2)), r"\(trials, bins, sites\) = \(40, 6, 3\), found \(40, 6, 2\)"),
         (np.full((40, 6, 3), -1.0), "must be >= 0, found -1"),
-        (np.full((40, 6, 3), np.inf), "finite or NaN"),
+        (np.full((40, 6, 3), np.inf), r"must be < 2\^31 or NaN"),
         (np.full((40, 6, 3), "x"), "must be numbers"),
         (np.ones((40, 6)), "trials, bins, sites"),
     ],
