@@ -91,7 +91,7 @@ def _fail(error: Exception, debug: bool, code: int) -> None:
     if debug:
         traceback.print_exc()
     else:
-        line = " ".join(str(error).split()) or type(error).__name__
+        line = " ".join(str(error).split())[:600] or type(error).__name__
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         hint = "" if code == 2 else " (run again with --debug for the traceback)"
         print(f"mua-decode: {kind}{line}{hint}", file=sys.stderr)

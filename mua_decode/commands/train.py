@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mua_decode.commands.build import (
     build_data,
@@ -24,6 +26,8 @@ from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.score import print_summary, score
 from mua_decode.data import DecodingData
 from mua_decode.types import InputError
+
+_PRECISIONS = ("highest", "high", "medium")
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -52,6 +56,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     try_once(task, data)
     if ckpt_path is not None:
         load_weights(build_task(cfg, data), ckpt_path)
+    torch.set_float32_matmul_precision(cfg.matmul_precision)
     trainer = _trainer(cfg, folder, data)
     folder.save_config(cfg)
     try:
@@ -69,6 +74,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
+    if cfg.matmul_precision not in _PRECISIONS:
+        raise InputError(
+            f"matmul_precision={cfg.matmul_precision}: choose from {', '.join(_PRECISIONS)}"
+        )
     if cfg.trainer.get("max_epochs") is None or cfg.trainer.max_epochs < 1:
         raise InputError(f"trainer.max_epochs: expected >= 1, found {cfg.trainer.max_epochs}")
     patience = cfg.early_stopping
@@ -103,15 +112,18 @@ def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData) -> pl.Train
     if cfg.early_stopping is not None:
         callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))
     logger = instantiate(cfg.logger, save_dir=str(folder.path)) if cfg.logger else False
-    trainer: pl.Trainer = instantiate(
-        cfg.trainer,
-        callbacks=callbacks,
-        logger=logger,
-        default_root_dir=str(folder.path),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    try:
+        trainer: pl.Trainer = instantiate(
+            cfg.trainer,
+            callbacks=callbacks,
+            logger=logger,
+            default_root_dir=str(folder.path),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except MisconfigurationException as error:
+        raise InputError(f"trainer: {error}") from error
     return trainer
 
 
