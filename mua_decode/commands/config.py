@@ -76,10 +76,12 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
 
 def _check_kinds(cfg: DictConfig, default: DictConfig) -> None:
     """Refuse text where the default is a number, or anything else where it is true or false."""
+    present = set(_keys(cfg))
     for name in _keys(default):
-        expected, found = OmegaConf.select(default, name), OmegaConf.select(cfg, name)
-        if not isinstance(expected, bool | int | float):
+        expected = OmegaConf.select(default, name)
+        if not isinstance(expected, bool | int | float) or name not in present:
             continue
+        found = OmegaConf.select(cfg, name)
         if isinstance(expected, bool):
             kind, fits = "true or false", isinstance(found, bool)
         elif isinstance(expected, int):
