@@ -62,15 +62,22 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     try:
         trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):
-        console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last")
+        _say_how_to_go_on(folder)
         raise KeyboardInterrupt from None
     if trainer.interrupted:
-        console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last")
+        _say_how_to_go_on(folder)
         raise KeyboardInterrupt
     load_weights(task, folder.checkpoint("best"))
     flat = score(cfg, task, data, folder, part)
     print_summary(flat, folder.path, part)
     return flat
+
+
+def _say_how_to_go_on(folder: RunFolder) -> None:
+    if (folder.checkpoints / "last.ckpt").is_file():
+        console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last", soft_wrap=True)
+    else:
+        console.print("stopped before the first epoch ended; nothing to go on from")
 
 
 def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
