@@ -69,7 +69,7 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
     if len(chosen) < len(overrides):
         _check_kinds(cfg, compose(command, chosen))
     seed = cfg.get("seed", 0)
-    if not isinstance(seed, int) or seed < 0:
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise InputError(f"seed: expected a whole number >= 0, found {seed}")
     return cfg
 

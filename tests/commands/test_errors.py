@@ -40,6 +40,7 @@ def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
         ),
         (["train", "data.pseudo.fresh=7"], "data.pseudo.fresh: expected true or false"),
         (["train", "seed=-1"], "seed: expected a whole number >= 0, found -1"),
+        (["train", "seed=true"], "seed: expected a whole number >= 0, found True"),
         (["train", "--fast"], "unknown flag --fast"),
         (["train", "recording=v1_movies"], "recording.root is not set"),
         (["train", SMALL, "data.regions=[v4]"], "region 'v4' is not in this recording (did you"),
