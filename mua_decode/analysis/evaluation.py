@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mua_decode.data import Batch
-from mua_decode.metrics import Shown, VideoMetric
+from mua_decode.metrics import Selective, Shown, VideoMetric
 from mua_decode.types import ResultTable, StimulusSet
 
 Predict = Callable[[Batch], Tensor]
@@ -88,13 +88,14 @@ def evaluate_decoder(
     candidates
         The K condition videos (K, C, T, H, W) to identify among.
     metrics
-        Applied to the whole video and to each segment.
+        Applied to the whole video and to each segment, or to the one segment a metric names. A
+        metric that does not apply to the recording (:func:`not_applicable`) is left out.
     identify
         Maps (videos, candidates) to the index of the nearest candidate, (B,).
     run, split
         Labels in the table.
     """
-    spans = _spans(stimuli)
+    spans = {m: _spans(m, stimuli) for m in metrics}
     values: dict[tuple[str, str], list[Tensor]] = {}
     conditions: list[Tensor] = []
     true, predicted = _ConditionMeans(candidates), _ConditionMeans(candidates)
@@ -102,7 +103,7 @@ def evaluate_decoder(
     for batch in batches:
         video = predict(batch).cpu().float()
         shown = Shown(video=batch.video, condition=batch.condition, candidates=candidates)
-        for key, score in _scores(video, shown, metrics, spans).items():
+        for key, score in _scores(video, shown, spans).items():
             values.setdefault(key, []).append(score)
         conditions.append(batch.condition)
         true.add(batch.video, batch.condition)
@@ -117,7 +118,7 @@ def evaluate_decoder(
     rows = _rows(single, condition, names, units, {**labels, "trial": "single_trial"})
     mean_true, mean_predicted = true.mean(present), predicted.mean(present)
     shown = Shown(video=mean_true, condition=present, candidates=candidates)
-    averaged = _scores(mean_predicted, shown, metrics, spans)
+    averaged = _scores(mean_predicted, shown, spans)
     rows += _rows(averaged, present, names, units, {**labels, "trial": "trial_average"})
     return Evaluation(
         table=ResultTable.from_rows(rows),
@@ -131,23 +132,51 @@ def evaluate_decoder(
     )
 
 
-def _spans(stimuli: StimulusSet) -> dict[str, tuple[int, int]]:
-    spans = {"all": (0, stimuli.n_frames)}
-    if len(stimuli.segments) > 1:
-        spans |= {s.name: (s.start, s.stop) for s in stimuli.segments}
-    return spans
+def not_applicable(metric: VideoMetric, stimuli: StimulusSet) -> str | None:
+    """Return why a metric cannot score a recording with these stimuli, or None if it can.
+
+    Either the recording has no segment of the name the metric asks for, or its videos are not
+    of a kind the metric can read (:class:`~mua_decode.metrics.Selective`).
+    """
+    wanted = _wanted(metric, stimuli)
+    if not wanted:
+        present = ", ".join(f"'{s.name}'" for s in stimuli.segments)
+        return f"needs a segment '{metric.segment}', the recording has {present}"
+    reasons = [_refusal(metric, stimuli, span) for span in wanted.values()]
+    return None if None in reasons else reasons[0]
+
+
+def _wanted(metric: VideoMetric, stimuli: StimulusSet) -> dict[str, tuple[int, int]]:
+    """Stretches of frames a metric is meant for, by the name they have in the table."""
+    segments = {s.name: (s.start, s.stop) for s in stimuli.segments}
+    if metric.segment is not None:
+        return {k: v for k, v in segments.items() if k == metric.segment}
+    whole = {"all": (0, stimuli.n_frames)}
+    return whole | segments if len(segments) > 1 else whole
+
+
+def _refusal(metric: VideoMetric, stimuli: StimulusSet, span: tuple[int, int]) -> str | None:
+    if not isinstance(metric, Selective):
+        return None
+    channels, height, width = stimuli.frame_shape
+    return metric.not_applicable((channels, span[1] - span[0], height, width))
+
+
+def _spans(metric: VideoMetric, stimuli: StimulusSet) -> dict[str, tuple[int, int]]:
+    """Stretches of frames a metric can score."""
+    wanted = _wanted(metric, stimuli)
+    return {k: v for k, v in wanted.items() if _refusal(metric, stimuli, v) is None}
 
 
 def _scores(
     video: Tensor,
     shown: Shown,
-    metrics: Sequence[VideoMetric],
-    spans: Mapping[str, tuple[int, int]],
+    spans: Mapping[VideoMetric, Mapping[str, tuple[int, int]]],
 ) -> dict[tuple[str, str], Tensor]:
     return {
         (metric.name, segment): metric(video[:, :, start:stop], shown.frames(start, stop))
-        for metric in metrics
-        for segment, (start, stop) in spans.items()
+        for metric, stretches in spans.items()
+        for segment, (start, stop) in stretches.items()
     }
 
 

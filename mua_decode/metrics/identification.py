@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mua_decode.metrics.candidate_cache import CandidateCache
 from mua_decode.metrics.pixel_correlation import is_constant
 from mua_decode.metrics.protocol import Shown, check_pair
 
 SIMILARITIES = ("correlation", "mse")
-_CACHED = 8  # slices kept: a handful of segments
 _SAME = 1e-12  # mean squared difference below which two candidates are one: float32 rounding
 
 
@@ -75,6 +74,7 @@ class Identification:
 
     unit = "fraction of trials"
     higher_is_better = True
+    segment = None
 
     def __init__(self, *, similarity: str) -> None:
         if similarity not in SIMILARITIES:
@@ -84,8 +84,7 @@ class Identification:
             )
         self.similarity = similarity
         self.name = "identification" if similarity == "correlation" else "identification_mse"
-        # The tensor itself is kept beside what was made of it, so that its address stays its own.
-        self._cache: OrderedDict[tuple[object, ...], tuple[Tensor, _Prepared]] = OrderedDict()
+        self._prepared = CandidateCache(lambda candidates: _prepare(candidates, similarity))
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Return the credit of every trial, (B,) in [0, 1]; NaN if a predicted pixel is NaN."""
@@ -132,23 +131,3 @@ class Identification:
         if self.similarity == "correlation":
             undecided = is_constant(flat)
         return score.argmax(1), undecided, broken
-
-    def _prepared(self, candidates: Tensor) -> _Prepared:
-        if candidates.is_inference():  # counts no versions: a change in place would go unseen
-            return _prepare(candidates, self.similarity)
-        key = (
-            candidates.device,
-            candidates.dtype,
-            candidates.data_ptr(),
-            tuple(candidates.shape),
-            candidates.stride(),
-            candidates._version,
-        )
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key][1]
-        prepared = _prepare(candidates, self.similarity)
-        self._cache[key] = (candidates, prepared)
-        if len(self._cache) > _CACHED:
-            self._cache.popitem(last=False)
-        return prepared

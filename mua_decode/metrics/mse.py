@@ -13,6 +13,7 @@ class MSE:
     name = "mse"
     unit = "intensity²"
     higher_is_better = False
+    segment = None
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Return the error of every trial, (B,) >= 0; NaN if a predicted pixel is NaN."""

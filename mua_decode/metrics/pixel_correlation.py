@@ -44,6 +44,7 @@ class PixelCorrelation:
     name = "pixel_correlation"
     unit = "1"
     higher_is_better = True
+    segment = None
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Return the correlation of every trial, (B,); NaN if either video is constant."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -85,6 +86,10 @@ class VideoMetric(Protocol):
     def higher_is_better(self) -> bool:
         """Whether a larger value means a better reconstruction."""
 
+    @property
+    def segment(self) -> str | None:
+        """Name of the only segment it scores; None: any, and the whole video."""
+
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Score every trial.
 
@@ -98,6 +103,20 @@ class VideoMetric(Protocol):
         Returns
         -------
         Tensor (B,), NaN where the metric is undefined.
+        """
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """What a metric offers that makes sense of some videos only, colour of RGB ones say."""
+
+    def not_applicable(self, shape: Sequence[int]) -> str | None:
+        """Return why the metric cannot score videos of a shape, or None if it can.
+
+        Parameters
+        ----------
+        shape
+            Channels, frames, height and width (C, T, H, W) of the slice it would be given.
         """
 
 

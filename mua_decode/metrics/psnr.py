@@ -30,6 +30,7 @@ class PSNR:
     name = "psnr"
     unit = "dB"
     higher_is_better = True
+    segment = None
 
     def __init__(self, *, data_range: float, cap_db: float | None) -> None:
         if data_range <= 0 or (cap_db is not None and cap_db <= 0):

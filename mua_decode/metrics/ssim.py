@@ -49,6 +49,7 @@ class SSIM:
     name = "ssim"
     unit = "1"
     higher_is_better = True
+    segment = None
 
     def __init__(self, *, data_range: float, win_size: int, win_sigma: float) -> None:
         if data_range <= 0 or win_sigma <= 0:
