@@ -19,14 +19,13 @@ from mua_decode.analysis.axis import (
     Reconstruction,
     Responses,
     TestNote,
-    median_interval,
     pixel_correlation,
     region_masks,
-    share,
 )
 from mua_decode.commands.axis_effective import EffectiveResults
 from mua_decode.commands.axis_imagery import StateResults
 from mua_decode.commands.axis_pixels import PixelResults
+from mua_decode.statistics import median_interval, share
 from mua_decode.types import Recording
 
 

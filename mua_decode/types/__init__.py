@@ -6,6 +6,8 @@ counter-clockwise from rightward.
 """
 
 from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable
+from mua_decode.types.masks import SiteMask
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import Recording, Session, SpikeTimes
 from mua_decode.types.results import COLUMNS, ResultTable
@@ -15,13 +17,16 @@ from mua_decode.types.stimuli import Segment, StimulusSet
 
 __all__ = [
     "COLUMNS",
+    "HYPOTHESIS_COLUMNS",
     "PARTS",
+    "HypothesisTable",
     "InputError",
     "PseudoTrials",
     "Recording",
     "ResultTable",
     "Segment",
     "Session",
+    "SiteMask",
     "SiteTable",
     "SpikeTimes",
     "Split",

@@ -18,7 +18,7 @@ from mua_decode.analysis.axis.reconstruction import (
 )
 from mua_decode.analysis.axis.responses import Responses, collect_responses, region_masks
 from mua_decode.analysis.axis.ridge import Blocks, RidgeDesign, RidgeFit, make_blocks
-from mua_decode.analysis.axis.statistics import TestNote, correct, median_interval, share
+from mua_decode.analysis.axis.statistics import TestNote
 from mua_decode.analysis.axis.tuning import AxisModel, AxisSettings, fit_axes
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "climb",
     "collect_responses",
     "compare_spaces",
-    "correct",
     "fit_axes",
     "fit_decoder",
     "fit_pixel_decoder",
@@ -48,13 +47,11 @@ __all__ = [
     "measure_imagery",
     "measure_ramps",
     "measure_reality",
-    "median_interval",
     "permutation_p",
     "pixel_correlation",
     "rank_library",
     "reconstruct",
     "region_masks",
-    "share",
     "standardised",
     "state_trials",
     "train_image_decoder",

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mua_decode.analysis.axis.statistics import TestNote, correct
+from mua_decode.analysis.axis.statistics import TestNote
 from mua_decode.analysis.axis.tuning import AxisModel, AxisSettings
+from mua_decode.statistics import adjust
 
 
 def compare_spaces(
@@ -49,9 +50,9 @@ def compare_spaces(
     if not rows:
         return pd.DataFrame(), ()
     table = pd.concat(rows, ignore_index=True)
-    table["p_corrected"] = correct(table["p"].to_numpy(), settings.correction)
+    table["p_corrected"] = adjust(table["p"].to_numpy(), settings.correction)
     over = table.groupby("other", sort=False)["p_over_sites"].first()
-    corrected = dict(zip(over.index, correct(over.to_numpy(), "holm"), strict=True))
+    corrected = dict(zip(over.index, adjust(over.to_numpy(), "holm"), strict=True))
     table["p_over_sites_corrected"] = table["other"].map(corrected)
     sure = (table["p_corrected"] <= settings.alpha) & (table["median_excess"] != 0)
     winner = np.where(table["median_excess"] > 0, table["first"], table["other"])

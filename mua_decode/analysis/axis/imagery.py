@@ -9,8 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from mua_decode.analysis.axis.responses import session_rates, trials_in_state
-from mua_decode.analysis.axis.statistics import TestNote, columns_correlation, correct
+from mua_decode.analysis.axis.statistics import TestNote, columns_correlation
 from mua_decode.analysis.axis.tuning import AxisModel, AxisSettings
+from mua_decode.statistics import adjust
 from mua_decode.types import InputError, Recording
 
 Span = tuple[float, float]
@@ -173,10 +174,10 @@ def measure_imagery(
     parts = [_reactivation(t, n_perm, rng) for t in trials]
     p = np.concatenate(parts)
     tuned = model.tuned
-    p_tuned = correct(np.where(tuned, p, np.nan), how)
+    p_tuned = adjust(np.where(tuned, p, np.nan), how)
     reactivated = p_tuned <= settings.alpha
     r, r_p, median, median_p = _along_axis(imagined, projected, reactivated, n_perm, rng)
-    r_corrected = correct(np.where(reactivated, r_p, np.nan), how)
+    r_corrected = adjust(np.where(reactivated, r_p, np.nan), how)
     frame = model.sites[["site_id", "region"]].assign(
         tuned=tuned,
         reactivated_p=p,

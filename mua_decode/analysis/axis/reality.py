@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.analysis.axis.imagery import StateTrials, shared_objects
-from mua_decode.analysis.axis.statistics import TestNote, correct
+from mua_decode.analysis.axis.statistics import TestNote
+from mua_decode.statistics import adjust
 
 _FOLDS = 5
 
@@ -69,7 +70,7 @@ def measure_reality(
             }
         )
     table = pd.DataFrame(rows)
-    table["p_corrected"] = correct(table["p"].to_numpy(), "holm")
+    table["p_corrected"] = adjust(table["p"].to_numpy(), "holm")
     note = TestNote(
         "reality_monitoring",
         f"permutation of states, {n_permutations} permutations, accuracy above chance, one-sided",

@@ -11,7 +11,8 @@ from mua_decode.analysis.axis.permutation import permutation_p
 from mua_decode.analysis.axis.ramp import Ramps, measure_ramps
 from mua_decode.analysis.axis.responses import Responses
 from mua_decode.analysis.axis.ridge import Blocks, RidgeDesign, RidgeFit
-from mua_decode.analysis.axis.statistics import TestNote, correct
+from mua_decode.analysis.axis.statistics import TestNote
+from mua_decode.statistics import adjust
 from mua_decode.types import InputError
 
 _RELIABLE = 0.05  # share of test variance that must be signal before R² is divided by it
@@ -44,7 +45,7 @@ class AxisSettings:
                 "axis: need n_permutations >= 19, 0 < alpha < 1 and flat_fraction > 0, found "
                 f"{self.n_permutations}, {self.alpha:g} and {self.flat_fraction:g}"
             )
-        correct(np.array([1.0]), self.correction)
+        adjust(np.array([1.0]), self.correction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,7 @@ def _significance(
 ) -> tuple[dict[str, np.ndarray], tuple[TestNote, ...]]:
     """p-values, corrected over sites, the verdicts, and the record of the tests."""
     how, alpha = settings.correction, settings.alpha
-    responsive_p = correct(responses.responsive_p, how)
+    responsive_p = adjust(responses.responsive_p, how)
     responsive = np.isnan(responsive_p) | (responsive_p <= alpha)
     p = np.where(responsive, p, np.nan)  # a site that does not respond is not asked
     tested = {
@@ -191,7 +192,7 @@ def _significance(
         "orthogonal": np.where(responsive, ramps.p_orthogonal, np.nan),
         "flat": np.where(responsive, ramps.p_flat, np.nan),
     }
-    corrected = {k: correct(v, how) for k, v in tested.items()}
+    corrected = {k: adjust(v, how) for k, v in tested.items()}
     columns: dict[str, np.ndarray] = {
         "responsive_p": responses.responsive_p,
         "responsive_p_corrected": responsive_p,

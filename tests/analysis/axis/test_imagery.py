@@ -13,10 +13,10 @@ from mua_decode.analysis.axis import (
     measure_cross_decoding,
     measure_imagery,
     measure_reality,
-    share,
     state_trials,
 )
 from mua_decode.simulation import ImageryParameters, simulate_imagery
+from mua_decode.statistics import share
 from mua_decode.types import InputError
 
 SETTINGS = AxisSettings(n_permutations=300)

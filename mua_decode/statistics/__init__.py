@@ -1,0 +1,32 @@
+"""Tests, intervals, null distributions and corrections; every p-value says what it is.
+
+A test returns a :class:`mua_decode.types.HypothesisTable` of one row; stack rows with its
+``concat`` and correct them together with :func:`correct`.
+"""
+
+from mua_decode.statistics.bootstrap import Interval, cluster_bootstrap, median_interval, share
+from mua_decode.statistics.chance import gaussian_input_null
+from mua_decode.statistics.circular import folded_error, paired_circular, rayleigh, v_test
+from mua_decode.statistics.comparison import paired_t, unpaired_t, wilcoxon_paired
+from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
+from mua_decode.statistics.permutation import PermutationNull, permutation_null
+
+__all__ = [
+    "CORRECTIONS",
+    "Interval",
+    "PermutationNull",
+    "adjust",
+    "cluster_bootstrap",
+    "correct",
+    "folded_error",
+    "gaussian_input_null",
+    "median_interval",
+    "paired_circular",
+    "paired_t",
+    "permutation_null",
+    "rayleigh",
+    "share",
+    "unpaired_t",
+    "v_test",
+    "wilcoxon_paired",
+]

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from mua_decode.statistics import cluster_bootstrap, median_interval, share
+from mua_decode.types import InputError
+
+
+def clustered(
+    rng: np.random.Generator, n_clusters: int = 20, size: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.repeat(np.arange(n_clusters), size)
+    return rng.normal(size=n_clusters)[labels] + 0.3 * rng.normal(size=len(labels)), labels
+
+
+def test_intervals_cover_the_truth_where_those_over_values_do_not() -> None:
+    rng = np.random.default_rng(0)
+    covered = {"clusters": 0, "values": 0}
+    for _ in range(200):
+        values, labels = clustered(rng)
+        for name, unit in (("clusters", labels), ("values", np.arange(len(labels)))):
+            _, low, high = cluster_bootstrap(values, unit, n=300, rng=rng)
+            covered[name] += low <= 0 <= high
+    assert covered["clusters"] / 200 == pytest.approx(0.93, abs=0.05)
+    assert covered["values"] / 200 < 0.7
+
+
+def test_any_statistic_agrees_with_the_fast_mean() -> None:
+    values, labels = clustered(np.random.default_rng(1))
+    sizes = np.random.default_rng(2).random(len(values)) < 0.5  # clusters of unequal size
+    values, labels = values[sizes], labels[sizes]
+    two = np.stack([labels // 5, labels], axis=1)
+    for unit in (labels, two):
+        fast = cluster_bootstrap(values, unit, n=3000, rng=np.random.default_rng(3))
+        slow = cluster_bootstrap(
+            values, unit, n=3000, statistic=lambda v: float(v.mean()), rng=np.random.default_rng(4)
+        )
+        assert fast.estimate == slow.estimate == values.mean()
+        assert fast[1:] == pytest.approx(slow[1:], abs=0.05)
+
+
+def test_two_levels_are_wider_than_the_lower_one_and_narrow_without_top_variance() -> None:
+    rng = np.random.default_rng(5)
+    seeds, sessions = np.repeat(np.arange(8), 30), np.tile(np.repeat(np.arange(6), 5), 8)
+    noise = 0.1 * rng.normal(size=240)
+    values = rng.normal(size=8)[seeds] + noise
+    both = np.stack([seeds, sessions], axis=1)
+    lower = cluster_bootstrap(values, seeds * 6 + sessions, rng=rng, n=2000)
+    upper = cluster_bootstrap(values, both, rng=rng, n=2000)
+    flat = cluster_bootstrap(noise, both, rng=rng, n=2000)
+    assert upper.high - upper.low > 1.5 * (lower.high - lower.low)
+    assert flat.high - flat.low < 0.1 * (upper.high - upper.low)
+
+
+def test_nan_single_clusters_and_wrong_labels() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([1.0, np.nan, 3.0, 5.0])
+    assert cluster_bootstrap(values, np.array(["a", "a", "b", "c"]), rng=rng, n=50).estimate == 3
+    alone = cluster_bootstrap(values, np.zeros(4), rng=rng)
+    assert alone.estimate == 3
+    assert np.isnan(alone[1:]).all()
+    assert np.isnan(cluster_bootstrap(np.full(2, np.nan), np.arange(2), rng=rng)).all()
+    with pytest.raises(InputError, match=r"\(4,\) and \(3,\)"):
+        cluster_bootstrap(values, np.arange(3), rng=rng)
+
+
+def test_same_generator_gives_the_same_interval() -> None:
+    values, labels = clustered(np.random.default_rng(1))
+    one, two = (cluster_bootstrap(values, labels, rng=np.random.default_rng(0)) for _ in range(2))
+    assert one == two
+
+
+def test_share_has_an_exact_interval_and_none_of_nothing() -> None:
+    assert share(np.arange(20) < 16) == pytest.approx((0.8, 0.5634, 0.9427), abs=1e-3)
+    assert np.isnan(share(np.zeros(0, bool))).all()
+
+
+def test_median_interval_covers_and_ignores_nan() -> None:
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(150):
+        values = np.append(rng.normal(size=40), np.nan)
+        found = median_interval(values, rng=rng, draws=300)
+        hits += found.low <= 0 <= found.high
+    assert hits / 150 == pytest.approx(0.94, abs=0.05)
