@@ -1,0 +1,115 @@
+"""Points of any space with what is known of each, and what a label belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.types import InputError, StimulusSet
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What a label belongs to: points of one unit are relabelled together.
+
+    Parameters
+    ----------
+    name
+        What a unit is: ``"sites"``, ``"conditions"``, ``"recorded trials"``.
+    index
+        int (n,): unit of every point.
+    """
+
+    name: str
+    index: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Points of one space with what is known of each.
+
+    Parameters
+    ----------
+    points
+        float32 (n, D).
+    labels
+        One row per point, one text column per label.
+    units
+        What each label belongs to, one entry per label.
+    space
+        What the points are, in words; goes into tables and titles.
+    trial
+        ``"site"``, ``"recorded_trial"`` or ``"pseudo_trial"``.
+    part
+        Part of the split they come from; says so where the split leaks.
+
+    Raises
+    ------
+    InputError
+        If the lengths differ, or a value is not finite.
+    """
+
+    points: np.ndarray
+    labels: pd.DataFrame
+    units: Mapping[str, Units]
+    space: str
+    trial: str
+    part: str
+
+    def __post_init__(self) -> None:
+        n = len(self.points)
+        if self.points.ndim != 2 or len(self.labels) != n or set(self.units) != set(self.labels):
+            raise InputError(
+                f"vectors '{self.space}': expected points (n, D) with a label row and a unit each, "
+                f"found {self.points.shape}, {self.labels.shape} and units of {sorted(self.units)}"
+            )
+        if any(u.index.shape != (n,) for u in self.units.values()):
+            raise InputError(f"vectors '{self.space}': every label needs {n} unit numbers")
+        if not np.isfinite(self.points).all():
+            raise InputError(f"vectors '{self.space}': NaN or infinite value")
+
+
+def condition_labels(stimuli: StimulusSet) -> pd.DataFrame:
+    """Text labels of the K conditions.
+
+    Returns
+    -------
+    DataFrame (K rows): the columns ``cue``, ``colour``, ``direction_deg`` and ``movie`` the
+    conditions have, and ``stimulus``, colour and direction together; ``condition``, the name,
+    where they have none of these.
+    """
+    table = stimuli.conditions
+    known = [c for c in ("cue", "colour", "direction_deg", "movie") if c in table.columns]
+    labels = pd.DataFrame({c: table[c].map(as_text) for c in known})
+    if {"colour", "direction_deg"} <= set(known):
+        labels["stimulus"] = labels["colour"] + " " + labels["direction_deg"]
+    if not known:
+        labels = pd.DataFrame({"condition": stimuli.names})
+    return labels.reset_index(drop=True)
+
+
+def units_of(labels: pd.DataFrame, condition: np.ndarray, trial: np.ndarray) -> dict[str, Units]:
+    """Say what each label belongs to, given condition and trial (n,) of every point.
+
+    The condition, if it decides the label and several conditions share one; else the trial.
+    """
+    units = {}
+    for name in labels.columns:
+        of_condition = labels[name].groupby(condition).nunique().max() == 1
+        shared = labels[name].nunique() < len(np.unique(condition))
+        units[str(name)] = (
+            Units("conditions", condition)
+            if of_condition and shared
+            else Units("recorded trials", trial)
+        )
+    return units
+
+
+def as_text(value: object) -> str:
+    """Write a label; whole numbers without a point, no value as "missing"."""
+    if value is None or value != value:
+        return "missing"
+    return f"{value:g}" if isinstance(value, float) else str(value)
