@@ -1,0 +1,256 @@
+"""What the decoded video loses when sites are taken away, as tables and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.analysis.masking import MaskScores
+from mua_decode.analysis.shapley import shapley_values
+from mua_decode.metrics import VideoMetric
+from mua_decode.statistics import cluster_bootstrap, correct, paired_t, unpaired_t
+from mua_decode.types import HypothesisTable, ResultTable
+
+TRIALS = ("single_trial", "trial_average")
+_KEYS = ["fill", "trial", "metric"]
+
+
+def filled(
+    scores: MaskScores, metric: str, trial: str, guess: Mapping[str, float]
+) -> np.ndarray | None:
+    """Score of every condition (K,), undefined trials counted as guesses where one is named.
+
+    A direction that cannot be measured, say, is off by 90 degrees on average if guessed: leaving
+    such trials out would make a mask that destroys all motion look harmless. ``None`` if the
+    metric was not computed.
+    """
+    if trial == "trial_average":
+        value = scores.average[metric]
+        return np.where(np.isnan(value), guess.get(metric, np.nan), value)
+    if metric not in scores.single:
+        return None
+    value, undefined = scores.single[metric], scores.undefined[metric]
+    if metric not in guess:
+        return value
+    return np.where(undefined == 1, 0, value) * (1 - undefined) + guess[metric] * undefined
+
+
+def loss_table(
+    masked: Sequence[MaskScores],
+    unmasked: MaskScores,
+    *,
+    metrics: Sequence[VideoMetric],
+    names: Sequence[str],
+    fill: str,
+    guess: Mapping[str, float],
+) -> pd.DataFrame:
+    """What every mask costs in every condition.
+
+    Parameters
+    ----------
+    masked, unmasked
+        Scores on the same trials.
+    metrics
+        To be listed; positive losses are worse whichever way the metric points.
+    names
+        Names of the K conditions.
+    fill
+        How masked sites were filled, a label.
+    guess
+        Value of a metric where it is undefined; see :func:`filled`.
+
+    Returns
+    -------
+    DataFrame with one row per mask, metric, averaging and condition: fill, mask, removed (regions
+    or sites taken away), trial, metric, unit, condition, unmasked, masked, loss, undefined (share
+    of masked trials in which the metric is undefined).
+    """
+    rows: list[pd.DataFrame] = []
+    for scores in masked:
+        for metric in metrics:
+            for trial in TRIALS:
+                before = filled(unmasked, metric.name, trial, guess)
+                after = filled(scores, metric.name, trial, guess)
+                if before is None or after is None:
+                    continue
+                undefined = (
+                    scores.undefined[metric.name]
+                    if trial == "single_trial"
+                    else np.isnan(scores.average[metric.name]).astype(float)
+                )
+                sign = -1.0 if metric.higher_is_better else 1.0
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            "fill": fill,
+                            "mask": scores.mask,
+                            "removed": scores.mask.removeprefix("without "),
+                            "trial": trial,
+                            "metric": metric.name,
+                            "unit": metric.unit,
+                            "higher_is_better": metric.higher_is_better,
+                            "condition": list(names),
+                            "unmasked": before,
+                            "masked": after,
+                            "loss": sign * (after - before),
+                            "undefined": undefined,
+                        }
+                    )
+                )
+    return pd.concat(rows, ignore_index=True)
+
+
+def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
+    """Mean loss of every mask over conditions with a 95 % bootstrap interval, and its rank.
+
+    Returns
+    -------
+    DataFrame: fill, trial, metric, unit, removed, loss, sd (over conditions), low, high, n
+    (conditions in which the loss is defined), rank (1 loses most within fill, trial and metric).
+    """
+    rows: list[dict[str, object]] = []
+    for key, group in losses.groupby([*_KEYS, "unit", "removed"], sort=False):
+        value = group["loss"].to_numpy()
+        value = value[~np.isnan(value)]
+        low = high = float("nan")
+        if len(value) > 1:
+            interval = cluster_bootstrap(value, np.arange(len(value)), n=2000, rng=rng)
+            low, high = interval.low, interval.high
+        rows.append(
+            dict(zip([*_KEYS, "unit", "removed"], key, strict=True))
+            | {
+                "loss": value.mean() if len(value) else np.nan,
+                "sd": value.std(ddof=1) if len(value) > 1 else np.nan,
+                "low": low,
+                "high": high,
+                "n": len(value),
+            }
+        )
+    table = pd.DataFrame(rows)
+    table["rank"] = table.groupby(_KEYS)["loss"].rank(ascending=False, method="min")
+    return table
+
+
+def loss_tests(losses: pd.DataFrame, *, correction: str = "holm") -> HypothesisTable:
+    """Test every mask twice: as published, and paired over conditions.
+
+    The published test compares masked and unmasked scores of the K conditions as two independent
+    samples. The paired one asks whether the loss of a condition is above zero on average; it
+    is exact in spirit only for the fill ``shuffle``, under which a region without information
+    loses nothing in expectation. Conditions do not share recorded trials, so they are the
+    independent units. Corrected over the masks within fill, averaging and metric.
+    """
+    tables: list[HypothesisTable] = []
+    for key, group in losses.groupby([*_KEYS, "removed"], sort=False):
+        fill, trial, metric, removed = map(str, key)
+        question = f"does masking {removed} change {metric}?"
+        label = f"{metric}, {trial}, {fill}"
+        # Errors, whichever way the metric points: a positive effect is a loss.
+        sign = np.where(group["higher_is_better"], -1.0, 1.0)
+        after, before = sign * group["masked"].to_numpy(), sign * group["unmasked"].to_numpy()
+        for test in (unpaired_t, paired_t):
+            tables.append(
+                test(
+                    after,
+                    before,
+                    question=question,
+                    group=removed,
+                    metric=label,
+                    n_unit="conditions",
+                )
+            )
+    stacked = HypothesisTable.concat(tables)
+    return correct(stacked, method=correction, within=["metric", "test"])
+
+
+def shapley_table(
+    subsets: Sequence[MaskScores],
+    *,
+    regions: Sequence[str],
+    metrics: Sequence[VideoMetric],
+    fill: str,
+    guess: Mapping[str, float],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Exact Shapley values of the regions, with 95 % bootstrap intervals over conditions.
+
+    Parameters
+    ----------
+    subsets
+        Scores of all 2^R subsets, in the order of :func:`mua_decode.analysis.subset_masks`.
+
+    Returns
+    -------
+    DataFrame: fill, trial, metric, unit, region, value, low, high, nothing, full, n (conditions).
+    ``value`` sums over regions to ``full - nothing``; conditions in which the metric is undefined
+    for some subset are left out.
+    """
+    rows: list[dict[str, object]] = []
+    for metric in metrics:
+        for trial in TRIALS:
+            scores = [filled(s, metric.name, trial, guess) for s in subsets]
+            if any(s is None for s in scores):
+                continue
+            table = np.stack([s for s in scores if s is not None])
+            table = table[:, ~np.isnan(table).any(axis=0)]
+            n = table.shape[1]
+            values = shapley_values(table)
+            for region, value in zip(regions, values, strict=True):
+                low = high = np.nan
+                if n > 1:
+                    interval = cluster_bootstrap(value, np.arange(n), n=2000, rng=rng)
+                    low, high = interval.low, interval.high
+                rows.append(
+                    {
+                        "fill": fill,
+                        "trial": trial,
+                        "metric": metric.name,
+                        "unit": metric.unit,
+                        "region": region,
+                        "value": value.mean() if n else np.nan,
+                        "low": low,
+                        "high": high,
+                        "nothing": table[0].mean() if n else np.nan,
+                        "full": table[-1].mean() if n else np.nan,
+                        "n": n,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def mask_results(
+    scores: Sequence[MaskScores],
+    *,
+    metrics: Sequence[VideoMetric],
+    names: Sequence[str],
+    fill: str,
+    split: str,
+) -> ResultTable:
+    """Scores of masks as a result table: a row per condition and one over all."""
+    rows: list[dict[str, object]] = []
+    for one in scores:
+        mask = one.mask if one.mask == "none" else f"{one.mask} ({fill})"
+        for metric in metrics:
+            for trial in TRIALS:
+                value = (one.single if trial == "single_trial" else one.average).get(metric.name)
+                if value is None:
+                    continue
+                shared = {
+                    "run": "decoder",
+                    "split": split,
+                    "trial": trial,
+                    "mask": mask,
+                    "segment": metric.segment or "all",
+                    "metric": metric.name,
+                    "unit": metric.unit,
+                }
+                defined = value[~np.isnan(value)]
+                mean = float(defined.mean()) if len(defined) else float("nan")
+                rows.append(shared | {"condition": "all", "value": mean, "n": len(defined)})
+                rows += [
+                    shared | {"condition": name, "value": float(v), "n": int(not np.isnan(v))}
+                    for name, v in zip(names, value, strict=True)
+                ]
+    return ResultTable.from_rows(rows)

@@ -1,0 +1,119 @@
+"""Which masks to ask about: regions, groups, subsets, segments, single sites, equal numbers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from mua_decode.types import InputError, Segment, SiteMask, SiteTable
+
+_MOST_REGIONS = 10  # 1024 subsets
+
+
+def no_mask(sites: SiteTable) -> SiteMask:
+    """Return the mask that leaves everything in."""
+    return SiteMask("none", np.ones(len(sites), bool))
+
+
+def region_masks(sites: SiteTable) -> list[SiteMask]:
+    """One mask per region, which takes that region away."""
+    return group_masks(sites, [[region] for region in sites.regions])
+
+
+def group_masks(sites: SiteTable, groups: Sequence[Sequence[str]]) -> list[SiteMask]:
+    """One mask per group of regions, which takes the group away.
+
+    Raises
+    ------
+    InputError
+        If a region is not among the sites, or a group holds none.
+    """
+    masks: list[SiteMask] = []
+    for group in groups:
+        if not len(group):
+            raise InputError("groups: a group of regions is empty")
+        removed = sites.in_regions([str(region) for region in group])
+        masks.append(SiteMask(f"without {'+'.join(map(str, group))}", ~removed))
+    return masks
+
+
+def subset_masks(sites: SiteTable) -> list[SiteMask]:
+    """All 2^R masks that leave a subset of the R regions in.
+
+    Mask number s leaves in the regions whose bit is set in s (bit 0 is the first region), so the
+    first mask takes everything away and the last leaves everything in.
+
+    Raises
+    ------
+    InputError
+        If there are more than 10 regions.
+    """
+    regions = sites.regions
+    if len(regions) > _MOST_REGIONS:
+        raise InputError(
+            f"{len(regions)} regions have {2 ** len(regions)} subsets; exact Shapley values need "
+            f"at most {_MOST_REGIONS} regions: join some, or choose with data.regions"
+        )
+    masks: list[SiteMask] = []
+    for bits in range(2 ** len(regions)):
+        chosen = [region for i, region in enumerate(regions) if bits >> i & 1]
+        name = "only nothing" if not chosen else f"only {'+'.join(chosen)}"
+        masks.append(SiteMask(name, np.isin(sites.region, chosen)))
+    return masks
+
+
+def segment_masks(sites: SiteTable, segments: Sequence[Segment]) -> list[SiteMask]:
+    """One mask per region and segment, which takes the region away in the bins of the segment."""
+    n_bins = segments[-1].stop
+    masks: list[SiteMask] = []
+    for region, segment in itertools.product(sites.regions, segments):
+        keep = np.ones((n_bins, len(sites)), bool)
+        keep[segment.start : segment.stop, sites.in_regions([region])] = False
+        masks.append(SiteMask(f"without {region} in {segment.name}", keep))
+    return masks
+
+
+def site_masks(sites: SiteTable) -> list[SiteMask]:
+    """One mask per site, which takes that site away."""
+    return [
+        SiteMask(f"without site {name}", np.arange(len(sites)) != n)
+        for n, name in enumerate(sites.site_id)
+    ]
+
+
+def equal_masks(
+    sites: SiteTable, *, n_sites: int | None, repeats: int, rng: np.random.Generator
+) -> list[SiteMask]:
+    """Masks that take the same number of sites away from every region, drawn ``repeats`` times.
+
+    A region with many sites loses more by being masked than one with few, whatever it does; with
+    equal numbers the comparison is of sites, not of sample sizes.
+
+    Parameters
+    ----------
+    n_sites
+        Sites taken from each region; ``None``: as many as the smallest region has.
+
+    Raises
+    ------
+    InputError
+        If a region has fewer sites.
+    """
+    sizes = {region: int((sites.region == region).sum()) for region in sites.regions}
+    number = min(sizes.values()) if n_sites is None else n_sites
+    if not 1 <= number <= min(sizes.values()):
+        smallest = min(sizes, key=lambda r: sizes[r])
+        raise InputError(
+            f"equal numbers: cannot take {number} sites from each region, "
+            f"{smallest} has {sizes[smallest]}"
+        )
+    masks: list[SiteMask] = []
+    for region in sites.regions:
+        available = np.flatnonzero(sites.region == region)
+        for repeat in range(repeats):
+            keep = np.ones(len(sites), bool)
+            keep[rng.choice(available, number, replace=False)] = False
+            masks.append(SiteMask(f"without {number} of {region}, draw {repeat + 1}", keep))
+    return masks

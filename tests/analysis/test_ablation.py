@@ -1,0 +1,98 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mua_decode.analysis.ablation import (
+    filled,
+    loss_table,
+    loss_tests,
+    mask_results,
+    mean_losses,
+    shapley_table,
+)
+from mua_decode.analysis.masking import MaskScores
+from mua_decode.metrics import MSE, Identification
+
+METRICS = [MSE(), Identification(similarity="correlation")]
+NAMES = [f"c{i}" for i in range(24)]
+
+
+def scores(mask: str, *, mse: float, seed: int, undefined: float = 0.0) -> MaskScores:
+    rng = np.random.default_rng(seed)
+    error = mse + 0.01 * rng.normal(size=24)
+    right = np.clip(1 - error, 0, 1)
+    none = np.full(24, undefined)
+    return MaskScores(
+        mask=mask,
+        n_removed=1,
+        single={"mse": error, "identification": right},
+        undefined={"mse": none, "identification": np.zeros(24)},
+        average={"mse": error / 2, "identification": right},
+        predicted=None,
+    )
+
+
+UNMASKED = scores("none", mse=0.1, seed=0)
+MASKED = [scores("without MT", mse=0.4, seed=1), scores("without PFC", mse=0.1, seed=2)]
+
+
+@pytest.fixture
+def losses() -> pd.DataFrame:
+    return loss_table(MASKED, UNMASKED, metrics=METRICS, names=NAMES, fill="shuffle", guess={})
+
+
+def test_a_loss_is_positive_whichever_way_the_metric_points(losses: pd.DataFrame) -> None:
+    mean = losses[losses["removed"] == "MT"].groupby(["metric", "trial"])["loss"].mean()
+    assert mean["mse", "single_trial"] == pytest.approx(0.3, abs=0.02)
+    assert mean["identification", "single_trial"] == pytest.approx(0.3, abs=0.02)
+    assert mean["mse", "trial_average"] == pytest.approx(0.15, abs=0.01)
+
+
+def test_ranks_intervals_and_tests_find_the_planted_loss(losses: pd.DataFrame) -> None:
+    means = mean_losses(losses, rng=np.random.default_rng(0))
+    first = means[means["rank"] == 1]
+    assert set(first["removed"]) == {"MT"}
+    assert ((means["low"] <= means["loss"]) & (means["loss"] <= means["high"])).all()
+    assert (means["n"] == 24).all()
+    tests = loss_tests(losses).frame
+    assert tests["test"].nunique() == 2
+    assert (tests["correction"] == "Holm over 2").all()
+    assert (tests.loc[tests["group"] == "MT", "p_corrected"] < 1e-6).all()
+    assert (tests.loc[tests["group"] == "MT", "effect"] > 0).all()
+    assert (tests.loc[tests["group"] == "PFC", "p_corrected"] > 0.01).all()
+    assert (tests["n_unit"] == "conditions").all()
+
+
+def test_undefined_trials_count_as_guesses_only_where_a_guess_is_named() -> None:
+    half = scores("x", mse=10.0, seed=3, undefined=0.5)
+    np.testing.assert_allclose(filled(half, "mse", "single_trial", {}), half.single["mse"])
+    guessed = filled(half, "mse", "single_trial", {"mse": 90.0})
+    np.testing.assert_allclose(guessed, half.single["mse"] / 2 + 45)
+    half.average["mse"][3] = np.nan
+    assert filled(half, "mse", "trial_average", {"mse": 90.0})[3] == 90
+    assert np.isnan(filled(half, "mse", "trial_average", {})[3])
+    assert filled(half, "ssim", "single_trial", {}) is None
+
+
+def test_shapley_values_sum_to_full_minus_nothing() -> None:
+    subsets = [scores(f"s{i}", mse=0.5 - 0.05 * i, seed=10 + i) for i in range(8)]
+    table = shapley_table(
+        subsets,
+        regions=["V4", "MT", "PFC"],
+        metrics=METRICS,
+        fill="zero",
+        guess={},
+        rng=np.random.default_rng(0),
+    )
+    for _, rows in table.groupby(["trial", "metric"]):
+        gained = rows["full"].iloc[0] - rows["nothing"].iloc[0]
+        assert rows["value"].sum() == pytest.approx(gained, abs=1e-9)
+        assert (rows["n"] == 24).all()
+
+
+def test_results_name_the_mask_and_its_fill() -> None:
+    table = mask_results(
+        [UNMASKED, *MASKED], metrics=METRICS, names=NAMES, fill="zero", split="test"
+    ).frame
+    assert set(table["mask"]) == {"none", "without MT (zero)", "without PFC (zero)"}
+    assert len(table) == 3 * 2 * 2 * 25
