@@ -1,0 +1,171 @@
+"""How much of the recorded activity a prediction explains in a band of frequencies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import signal
+
+from mua_decode.types import InputError
+
+_ORDER = 4
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Band:
+    """Frequencies from ``low_hz`` to ``high_hz``; ``None`` leaves that end open.
+
+    Raises
+    ------
+    InputError
+        If an end is not above 0, the ends are out of order, or both are open.
+    """
+
+    low_hz: float | None
+    high_hz: float | None
+
+    def __post_init__(self) -> None:
+        ends = [e for e in (self.low_hz, self.high_hz) if e is not None]
+        numbers = all(isinstance(e, int | float) and not isinstance(e, bool) for e in ends)
+        if (
+            not ends
+            or not numbers
+            or not all(0 < e < math.inf for e in ends)
+            or ends != sorted(set(ends))
+        ):
+            raise InputError(
+                "bands: expected [low, high] in Hz with 0 < low < high, one end may be null; "
+                f"found [{self.low_hz}, {self.high_hz}]"
+            )
+
+    @property
+    def name(self) -> str:
+        """``2-10 Hz``, ``above 10 Hz`` or ``below 2 Hz``."""
+        if self.low_hz is None:
+            return f"below {self.high_hz:g} Hz"
+        if self.high_hz is None:
+            return f"above {self.low_hz:g} Hz"
+        return f"{self.low_hz:g}-{self.high_hz:g} Hz"
+
+    def refusal(self, *, bin_s: float, n_bins: int) -> str | None:
+        """Say why this band cannot be measured with a step and a number of bins, or ``None``.
+
+        A band is refused when it reaches above the Nyquist frequency ``1 / (2 bin_s)``, or when
+        one period of its lower end is longer than the trial.
+        """
+        nyquist = 1 / (2 * bin_s)
+        top = self.high_hz if self.high_hz is not None else self.low_hz
+        assert top is not None
+        beyond = (
+            nyquist <= top * (1 + _TOLERANCE)
+            if self.high_hz is None
+            else (nyquist < top * (1 - _TOLERANCE))
+        )
+        if beyond:
+            step_ms = 1000 / (2 * top)
+            limit = (
+                f"below {step_ms:g} ms" if self.high_hz is None else f"of at most {step_ms:g} ms"
+            )
+            return (
+                f"band {self.name} needs a step {limit}; this run has {1000 * bin_s:g} ms "
+                f"(Nyquist {nyquist:g} Hz)"
+            )
+        lowest = self.low_hz if self.low_hz is not None else self.high_hz
+        assert lowest is not None
+        if n_bins * bin_s * lowest < 1 - _TOLERANCE:
+            return (
+                f"band {self.name} needs trials of at least {1 / lowest:g} s; "
+                f"this run has {n_bins * bin_s:g} s"
+            )
+        return None
+
+    def filter(self, values: np.ndarray, *, bin_s: float, axis: int) -> np.ndarray:
+        """Filter forwards and backwards with a fourth-order Butterworth filter (no delay).
+
+        As published (doi 10.1038/s42003-025-09486-7): ``filtfilt`` of order 4, here as
+        second-order sections, which are stable where the coefficients of the polynomial are not.
+        An open end gives a high-pass or a low-pass, as does a high end at the Nyquist frequency.
+        Ends are padded by odd reflection, by as much as a short trial allows.
+        """
+        nyquist = 1 / (2 * bin_s)
+        high = self.high_hz if self.high_hz is not None and self.high_hz < nyquist else None
+        ends: float | Sequence[float]
+        if self.low_hz is not None and high is not None:
+            kind, ends = "bandpass", [self.low_hz, high]
+        elif self.low_hz is not None:
+            kind, ends = "highpass", self.low_hz
+        elif high is not None:
+            kind, ends = "lowpass", high
+        else:
+            return np.asarray(values, float)
+        sections = signal.butter(_ORDER, ends, kind, fs=1 / bin_s, output="sos")
+        padding = min(3 * (2 * len(sections) + 1), values.shape[axis] - 1)
+        return np.asarray(signal.sosfiltfilt(sections, values, axis=axis, padlen=padding))
+
+
+def read_bands(listed: object) -> tuple[Band, ...]:
+    """Turn ``[[2, 10], [10, None]]`` into bands; ``None`` is no band.
+
+    Raises
+    ------
+    InputError
+        If it is no list of pairs, or a band is impossible or named twice.
+    """
+    entries = [] if listed is None else listed
+    if not isinstance(entries, list | tuple):
+        raise InputError(f"bands: expected a list of [low, high] in Hz, found {entries}")
+    for entry in entries:
+        if not isinstance(entry, list | tuple) or len(entry) != 2:
+            raise InputError(f"bands: expected pairs [low, high] in Hz, found {entry}")
+    bands = tuple(Band(*entry) for entry in entries)
+    if len({b.name for b in bands}) < len(bands):
+        raise InputError(f"bands: one is named twice: {', '.join(b.name for b in bands)}")
+    return bands
+
+
+def band_r2(predicted: np.ndarray, recorded: np.ndarray, band: Band, *, bin_s: float) -> np.ndarray:
+    """Share of the recorded variance in a band that the prediction explains.
+
+    Parameters
+    ----------
+    predicted, recorded
+        float (K, T, M): trial averages of K conditions.
+    band
+        Not refused at this step.
+
+    Returns
+    -------
+    float (M,), ``1 - SS_residual / SS_total`` over time × conditions of the filtered traces: at
+    most 1, below 0 where the prediction is worse than a constant; NaN where the recorded trace is
+    constant or a value is NaN.
+
+    Notes
+    -----
+    Counts in a sliding window of width w are the spike train smoothed by a boxcar, a low-pass
+    filter whose gain is ``|sin(πfw) / (πfw)|``: none at 1 / w (10 Hz at 100 ms) and at most 22 %
+    above it, whatever the step.
+    """
+    filtered = [
+        band.filter(x, bin_s=bin_s, axis=1).reshape(-1, x.shape[2]) for x in (predicted, recorded)
+    ]
+    residual = ((filtered[1] - filtered[0]) ** 2).sum(axis=0)
+    total = ((filtered[1] - filtered[1].mean(axis=0)) ** 2).sum(axis=0)
+    size = (filtered[1] ** 2).sum(axis=0)
+    varies = total > 1e-12 * size
+    return np.where(varies, 1 - residual / np.where(varies, total, 1), np.nan)
+
+
+def window_note(band: Band, *, window_s: float) -> str | None:
+    """Say what the counting window itself takes away from a band, or ``None`` if little."""
+    top = band.high_hz if band.high_hz is not None else math.inf
+    if top * window_s < 0.5:
+        return None
+    return (
+        f"{1000 * window_s:g} ms counts are themselves a low-pass filter with its first zero at "
+        f"{1 / window_s:g} Hz; band {band.name} holds little of the spikes' own power near and "
+        "above it"
+    )

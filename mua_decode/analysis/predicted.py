@@ -1,0 +1,124 @@
+"""Predicted activity of many pseudo-trials, correlated with the recorded one as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mua_decode.data import Batch
+from mua_decode.metrics.pixel_correlation import pearson
+
+Predict = Callable[[Batch], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What one predictor of activity does on a part of the split.
+
+    Parameters
+    ----------
+    average
+        float64 (Q, T, N): prediction averaged over the pseudo-trials of each condition.
+    site_r
+        float (N,): correlation with single trials over time × pseudo-trials.
+    region_r
+        float (G,): the same of averages over regions.
+    region_time_r
+        float (G,): averages over regions correlated over time in each pseudo-trial, then averaged.
+    n_trials
+        Pseudo-trials.
+    """
+
+    average: np.ndarray
+    site_r: np.ndarray
+    region_r: np.ndarray
+    region_time_r: np.ndarray
+    n_trials: int
+
+
+def correlate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson correlation along the first axis of (D, ...) arrays; NaN where one is constant."""
+    flat = [torch.from_numpy(np.array(a, float).reshape(len(a), -1).T) for a in (x, y)]
+    return np.asarray(pearson(*flat).numpy().reshape(x.shape[1:]))
+
+
+@torch.inference_mode()
+def predict_part(
+    predictors: Mapping[str, Predict],
+    batches: Iterable[Batch],
+    *,
+    conditions: np.ndarray,
+    regions: np.ndarray,
+) -> dict[str, Prediction]:
+    """Run every predictor over the batches once; no trial is kept.
+
+    Parameters
+    ----------
+    predictors
+        Each maps a batch to activity (B, T, N), standardised like the recorded one.
+    conditions
+        int (Q,): conditions in the batches, sorted.
+    regions
+        bool (G, N): the sites of every region.
+    """
+    weight = torch.from_numpy(regions.T / np.maximum(1, regions.sum(axis=1)))
+    place = torch.from_numpy(conditions)
+    running = {name: _Running(len(conditions), weight) for name in predictors}
+    for batch in batches:
+        row = torch.searchsorted(place, batch.condition)
+        recorded = batch.spikes.double()
+        for name, predict in predictors.items():
+            running[name].add(predict(batch).cpu().double(), recorded, row)
+    return {name: r.finish() for name, r in running.items()}
+
+
+class _Running:
+    """Sums from which correlations over all time × trials follow."""
+
+    def __init__(self, n_conditions: int, weight: Tensor) -> None:
+        self._weight = weight
+        self._moments = torch.zeros(0)
+        self._average = torch.zeros(0)
+        self._number = torch.zeros(n_conditions, dtype=torch.float64)
+        self._time_r = torch.zeros(weight.shape[1], dtype=torch.float64)
+        self._time_n = torch.zeros(weight.shape[1], dtype=torch.float64)
+        self._points = 0
+
+    def add(self, predicted: Tensor, recorded: Tensor, row: Tensor) -> None:
+        if not self._points:
+            shape = (len(self._number), *predicted.shape[1:])
+            self._average = torch.zeros(shape, dtype=torch.float64)
+        self._average.index_add_(0, row, predicted)
+        self._number.index_add_(0, row, torch.ones(len(row), dtype=torch.float64))
+        by_region = predicted @ self._weight, recorded @ self._weight
+        r = pearson(*(x.transpose(1, 2).flatten(0, 1) for x in by_region))
+        r = r.view(len(predicted), -1)
+        self._time_r += r.nan_to_num().sum(0)
+        self._time_n += (~r.isnan()).sum(0)
+        x, y = (
+            torch.cat((site, region), dim=2).flatten(0, 1)
+            for site, region in zip((predicted, recorded), by_region, strict=True)
+        )
+        moments = torch.stack([s.sum(0) for s in (x, y, x * x, y * y, x * y)])
+        self._moments = self._moments + moments if self._points else moments
+        self._points += len(x)
+
+    def finish(self) -> Prediction:
+        x, y, xx, yy, xy = (self._moments / self._points).numpy()
+        spread = (xx - x * x) * (yy - y * y)
+        varies = (xx - x * x > 1e-12 * xx) & (yy - y * y > 1e-12 * yy)
+        r = np.where(varies, (xy - x * y) / np.sqrt(np.where(varies, spread, 1)), np.nan)
+        n_sites = self._weight.shape[0]
+        with np.errstate(invalid="ignore"):
+            time_r = self._time_r.numpy() / self._time_n.numpy()
+        return Prediction(
+            average=(self._average / self._number.view(-1, 1, 1)).numpy(),
+            site_r=r[:n_sites],
+            region_r=r[n_sites:],
+            region_time_r=time_r,
+            n_trials=int(self._number.sum()),
+        )
