@@ -121,6 +121,29 @@ def groups() -> dict[str, list[str]]:
     }
 
 
+def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
+    """Return the unresolved config of one option of a group, or of several side by side.
+
+    Raises
+    ------
+    InputError
+        If the group has no such option, naming the nearest.
+    """
+    names = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
+    merged = OmegaConf.create({})
+    for name in names:
+        options = groups().get(group, [])
+        if name not in options:
+            raise InputError(
+                f"{group}={name}: there is no such {group}{nearest_name(name, options)}; "
+                f"choose from: {', '.join(options)}"
+            )
+        with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+            found = hydra.compose(f"{group}/{name}")
+        merged.merge_with(found.get(group) or {})
+    return merged
+
+
 def instantiate(cfg: Any, *, trusted: Iterable[str] = (), **kwargs: Any) -> Any:
     """Build the object a config names with ``_target_``.
 

@@ -13,10 +13,18 @@ from mua_decode import __version__
 from mua_decode.types import InputError, nearest_name
 
 COMMANDS = {
+    "reproduce": "every result of the paper beside its rigorous twin, in one report",
     "simulate": "render the task's videos, simulate sessions and write a recording file",
+    "convert": "read a recording of any kind and write it as one HDF5 file, or as NWB",
     "inspect": "show sessions, sites, trials, missing data and problems of a recording",
     "train": "train a decoder, then score it beside its floors on the test trials",
     "evaluate": "score a trained run again, or on another part of the split",
+    "ablate": "take regions away from a trained decoder and see what the video loses",
+    "encode": "train the encoding model (video in, activity out) on a run and score it",
+    "crossval": "train a run again on every fold of its trials",
+    "compare": "train other models under the settings of a run and compare them with it",
+    "isolate": "train on one region alone, and on groups of regions",
+    "generalise": "hold out whole conditions, and thin sites, trials and sessions",
     "axis": "axis tuning, images read back and imagery on one recording",
     "benchmark": "time the plain writing of the network and ours side by side",
 }

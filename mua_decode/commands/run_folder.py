@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
-from mua_decode.types import InputError
+from mua_decode.types import COLUMNS, InputError, ResultTable
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,23 @@ class RunFolder:
         if not path.is_file():
             raise InputError(f"no such checkpoint: {path}")
         return path
+
+    def load_results(self) -> ResultTable:
+        """Read ``results.csv``; names stay text, whatever they look like.
+
+        Raises
+        ------
+        InputError
+            If it is not a table of results.
+        """
+        kinds = {c: str for c in COLUMNS if c not in ("value", "n")}
+        try:
+            frame = pd.read_csv(
+                self.results, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]}
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.results}: is not a table of results") from error
+        return ResultTable(frame)
 
     def save_metrics(self, metrics: Mapping[str, Any], table: pd.DataFrame) -> None:
         """Write ``results.csv`` and then ``metrics.json``."""

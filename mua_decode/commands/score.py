@@ -28,7 +28,13 @@ _SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
 
 
 def score(
-    cfg: DictConfig, task: DecodeVideo, data: DecodingData, run: RunFolder, part: str
+    cfg: DictConfig,
+    task: DecodeVideo,
+    data: DecodingData,
+    run: RunFolder,
+    part: str,
+    *,
+    draw: bool = True,
 ) -> dict[str, Any]:
     """Evaluate on one part of the split; write ``metrics.json``, ``results.csv`` and figures."""
     if len(data.dataset(part)) == 0:
@@ -63,7 +69,8 @@ def score(
         "chance/identification": 1 / data.stimuli.n_conditions,
         **flat_metrics(table),
     }
-    _draw(run, data, evaluations["decoder"], table)
+    if draw:
+        _draw(run, data, evaluations["decoder"], table)
     run.save_metrics(flat, table.frame)
     return flat
 

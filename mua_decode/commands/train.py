@@ -25,7 +25,8 @@ from mua_decode.commands.progress import TrainingProgress, console
 from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.score import print_summary, score
 from mua_decode.data import DecodingData
-from mua_decode.types import InputError
+from mua_decode.tasks import DecodeVideo
+from mua_decode.types import InputError, Recording, ResultTable
 
 _PRECISIONS = ("highest", "high", "medium")
 
@@ -38,8 +39,38 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     run_dir=FOLDER ckpt_path=last and the same options.
     """
     folder = RunFolder.create(cfg.run_dir, str(cfg.name))
-    ckpt_path = _resume_from(cfg, folder)
-    recording = build_recording(cfg)
+    ckpt_path = resume_from(cfg, folder)
+    flat, table = train_and_score(cfg, build_recording(cfg), folder, ckpt_path=ckpt_path)
+    print_summary(flat, folder.path, str(table.frame["split"].iloc[0]).split(" ")[0])
+    return flat
+
+
+def train_and_score(
+    cfg: DictConfig,
+    recording: Recording,
+    folder: RunFolder,
+    *,
+    ckpt_path: Path | None = None,
+    watch: Callback | None = None,
+    draw: bool = True,
+) -> tuple[dict[str, Any], ResultTable]:
+    """Train on a recording already read, and score; see :func:`run` for the files.
+
+    Parameters
+    ----------
+    cfg
+        Resolved config of ``mua-decode train``; its ``recording`` is not read again.
+    ckpt_path
+        Checkpoint to go on from.
+    watch
+        Callback that shows the progress; ``None``: a bar over the epochs.
+    draw
+        Whether to draw the figures.
+
+    Returns
+    -------
+    The flat metrics of ``metrics.json`` and the table of ``results.csv``.
+    """
     data = build_data(cfg, recording)
     for note in data.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")
@@ -56,31 +87,61 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     try_once(task, data)
     if ckpt_path is not None:
         load_weights(build_task(cfg, data), ckpt_path)
+    fit(cfg, task, data, folder, ckpt_path=ckpt_path, watch=watch)
+    return score(cfg, task, data, folder, part, draw=draw), folder.load_results()
+
+
+def fit(
+    cfg: DictConfig,
+    task: DecodeVideo,
+    data: DecodingData,
+    folder: RunFolder,
+    *,
+    ckpt_path: Path | None = None,
+    watch: Callback | None = None,
+    run_dir: Path | None = None,
+) -> None:
+    """Train a task, leave its best weights in it, and its config and checkpoints in the folder.
+
+    Parameters
+    ----------
+    cfg
+        Written to the folder; trainer, logger, early_stopping, matmul_precision and seed are used.
+    ckpt_path, watch
+        As in :func:`train_and_score`.
+    run_dir
+        What to give as run_dir to go on after an interruption; default: the folder.
+    """
     torch.set_float32_matmul_precision(cfg.matmul_precision)
-    trainer = _trainer(cfg, folder, data)
+    trainer = _trainer(cfg, folder, data, watch or TrainingProgress())
     folder.save_config(cfg)
     try:
         trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     except (KeyboardInterrupt, SystemExit):
-        _say_how_to_go_on(folder)
+        _say_how_to_go_on(folder, run_dir or folder.path)
         raise KeyboardInterrupt from None
     if trainer.interrupted:
-        _say_how_to_go_on(folder)
+        _say_how_to_go_on(folder, run_dir or folder.path)
         raise KeyboardInterrupt
     load_weights(task, folder.checkpoint("best"))
-    flat = score(cfg, task, data, folder, part)
-    print_summary(flat, folder.path, part)
-    return flat
 
 
-def _say_how_to_go_on(folder: RunFolder) -> None:
+def _say_how_to_go_on(folder: RunFolder, run_dir: Path) -> None:
     if (folder.checkpoints / "last.ckpt").is_file():
-        console.print(f"stopped; go on with run_dir={folder.path} ckpt_path=last", soft_wrap=True)
+        console.print(f"stopped; go on with run_dir={run_dir} ckpt_path=last", soft_wrap=True)
     else:
         console.print("stopped before the first epoch ended; nothing to go on from")
 
 
-def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
+def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") -> Path | None:
+    """Return the checkpoint to go on from, or ``None`` to begin in the folder ``option`` names.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run already, the checkpoint cannot be used, or an option of the
+        training is wrong.
+    """
     if cfg.matmul_precision not in _PRECISIONS:
         raise InputError(
             f"matmul_precision={cfg.matmul_precision}: choose from {', '.join(_PRECISIONS)}"
@@ -93,8 +154,8 @@ def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
     if cfg.ckpt_path is None:
         if (folder.checkpoints / "last.ckpt").is_file() or folder.metrics.is_file():
             raise InputError(
-                f"run_dir: {folder.path} already holds a run; go on with it (ckpt_path=last) or "
-                "choose another run_dir"
+                f"{option}: {folder.path} already holds a run; go on with it (ckpt_path=last) or "
+                f"choose another {option}"
             )
         return None
     path = (
@@ -106,7 +167,7 @@ def _resume_from(cfg: DictConfig, folder: RunFolder) -> Path | None:
     return path
 
 
-def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData) -> pl.Trainer:
+def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData, watch: Callback) -> pl.Trainer:
     monitor = "val/loss" if len(data.dataset("val")) else "train/loss"
     callbacks: list[Callback] = [
         # EpochLog first: its rows are part of the checkpoints written after it.
@@ -114,7 +175,7 @@ def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData) -> pl.Train
         SeedEachEpoch(int(cfg.seed)),
         _checkpoint(folder, "best", monitor),
         _checkpoint(folder, "last", None),
-        TrainingProgress(),
+        watch,
     ]
     if cfg.early_stopping is not None:
         callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))

@@ -24,7 +24,7 @@ from mua_decode.data.pooling import (
     select_sites,
 )
 from mua_decode.data.resident import ResidentLoader
-from mua_decode.data.splitting import SplitPlan, split_recording
+from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import one_frame_per_bin, share_variants
 from mua_decode.data.windows import Window, window_session
@@ -79,6 +79,11 @@ class DecodingData(pl.LightningDataModule):
         The plans.
     regions, sites_per_region
         Which sites form the population; ``None`` takes all.
+    sites_seed
+        Draws the sites where ``sites_per_region`` asks for some; ``None``: ``seed``.
+    sessions
+        Sessions whose sites form the population; ``None`` takes all. The trials of each are split
+        as they are with all sessions.
     root
         Standardise the square roots of the counts; see :class:`Standardiser`.
     batch_size
@@ -106,6 +111,8 @@ class DecodingData(pl.LightningDataModule):
         pseudo: PseudoTrialPlan,
         regions: Sequence[str] | None = None,
         sites_per_region: int | Mapping[str, int] | None = None,
+        sites_seed: int | None = None,
+        sessions: Sequence[str] | None = None,
         root: bool = False,
         batch_size: int = 64,
         seed: int = 0,
@@ -118,17 +125,23 @@ class DecodingData(pl.LightningDataModule):
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
         self.split: Split = split_recording(recording, split, seed=seed)
+        if sessions is not None:
+            recording = recording.select_sessions(list(sessions))
+            self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool: TrialPool = build_pool([window_session(s, window) for s in recording.sessions])
         self.stimuli: StimulusSet = one_frame_per_bin(recording.stimuli, self.pool)
         keep = choose_sites(
-            self.pool.sites, regions=regions, sites_per_region=sites_per_region, seed=seed
+            self.pool.sites,
+            regions=regions,
+            sites_per_region=sites_per_region,
+            seed=seed if sites_seed is None else sites_seed,
         )
         self.pool = select_sites(self.pool, keep)
         self._candidates = self._find_candidates()
         self.standardise = Standardiser.fit(self.pool, self.split.trials["train"], root=root)
         if self.standardise.n_silent:
             self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
-        shares = None if self.leaking else _shares(split)
+        shares = None if self.leaking else split.shares
         self._videos = share_variants(self.stimuli, shares, seed=seed)
         self._datasets = self._build_datasets()
         self.audit: LeakAudit = audit_leakage(
@@ -251,14 +264,12 @@ class DecodingData(pl.LightningDataModule):
         return found
 
     def _build_datasets(self) -> dict[str, PseudoTrialDataset]:
-        shares = _shares(self.plan)
+        shares = self.plan.shares
         sources: dict[str, PseudoTrials | Callable[[int], PseudoTrials]] = {}
         if self.leaking:
             pooled = self._draw_part("train", self.pseudo_plan.per_condition, 0)
-            rng = np.random.default_rng([self.seed, 7])
-            ends = np.cumsum([round(shares[p] * len(pooled)) for p in PARTS])[:-1]
-            rows = np.split(rng.permutation(len(pooled)), ends)
-            for part, chosen in zip(PARTS, rows, strict=True):
+            shuffled = np.random.default_rng([self.seed, 7]).permutation(len(pooled))
+            for part, chosen in deal_pooled(shuffled, self.plan).items():
                 sources[part] = PseudoTrials(
                     pooled.pool,
                     pooled.condition[chosen],
@@ -301,11 +312,3 @@ class DecodingData(pl.LightningDataModule):
 
 def _already_a_batch(batch: Any) -> Any:
     return batch
-
-
-def _shares(plan: SplitPlan) -> dict[str, float]:
-    if plan.n_folds is None:
-        return {"train": plan.train, "val": plan.val, "test": plan.test}
-    test = 1 / plan.n_folds
-    val = (1 - test) * plan.val / (plan.train + plan.val)
-    return {"train": 1 - test - val, "val": val, "test": test}

@@ -65,7 +65,8 @@ def choose_sites(
         Regions to keep, or ``None`` for all.
     sites_per_region
         How many sites to draw at random from each region: one number, or one per region;
-        ``None`` takes all. The draw looks at no activity.
+        ``None`` takes all. The draw looks at no activity. With one seed, fewer sites of a region
+        are a subset of more, whatever the other regions.
 
     Raises
     ------
@@ -83,9 +84,10 @@ def choose_sites(
     if sites_per_region is None:
         return np.flatnonzero(keep)
     rng = np.random.default_rng([seed, 3])
+    order = {r: rng.permutation(np.flatnonzero(sites.region == r)) for r in sites.regions}
     chosen: list[np.ndarray] = []
-    for region in wanted:
-        available = np.flatnonzero(sites.region == region)
+    for region in dict.fromkeys(wanted):
+        available = order[region]
         if isinstance(sites_per_region, Mapping):
             number = int(sites_per_region.get(region, 0))
         else:
@@ -96,7 +98,7 @@ def choose_sites(
             raise InputError(
                 f"region '{region}' has {len(available)} sites, fewer than the {number} asked for"
             )
-        chosen.append(rng.choice(available, number, replace=False))
+        chosen.append(available[:number])
     index = np.sort(np.concatenate(chosen))
     if len(index) == 0:
         raise InputError("the population has no site; check regions and sites_per_region")

@@ -29,6 +29,10 @@ class SplitPlan:
         ``val`` is the share of the remaining trials.
     held_out
         Names or wildcard patterns (``*-90``) of conditions for unit ``condition``.
+    train_trials
+        Keep so many recorded training trials per condition and session (trials that share a
+        presentation count as one); ``None`` keeps all. Val and test stay as they are, and a
+        smaller number is a subset of a larger one.
     """
 
     unit: str = "recorded_trial"
@@ -38,6 +42,7 @@ class SplitPlan:
     n_folds: int | None = None
     fold: int = 0
     held_out: Sequence[str] = ()
+    train_trials: int | None = None
 
     def __post_init__(self) -> None:
         total = self.train + self.val + self.test
@@ -57,6 +62,38 @@ class SplitPlan:
                 "split: unit=condition goes with a list of held_out conditions, "
                 f"found unit={self.unit}, held_out={list(self.held_out)}"
             )
+        if self.train_trials is not None and self.train_trials < 1:
+            raise InputError(f"split: train_trials must be at least 1, found {self.train_trials}")
+        if self.train_trials is not None and self.unit == "pseudo_trial":
+            raise InputError("split: train_trials needs a split of recorded trials or conditions")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the trials in train, val and test; with folds test is one fold."""
+        if self.n_folds is None:
+            return {"train": self.train, "val": self.val, "test": self.test}
+        test = 1 / self.n_folds
+        val = (1 - test) * self.val / (self.train + self.val)
+        return {"train": 1 - test - val, "val": val, "test": test}
+
+
+def deal_pooled(rows: np.ndarray, plan: SplitPlan) -> dict[str, np.ndarray]:
+    """Deal shuffled pseudo-trials out to the parts, as published; test parts of folds tile them.
+
+    Parameters
+    ----------
+    rows
+        int (P,): numbers of the pseudo-trials, shuffled in the same way for every fold.
+    """
+    n_val = round(plan.shares["val"] * len(rows))
+    n_train = round(plan.shares["train"] * len(rows))
+    if plan.n_folds is not None:
+        # Turned so that this fold comes last, where the test part lies.
+        folds = np.array_split(rows, plan.n_folds)
+        rows = np.concatenate([*folds[plan.fold + 1 :], *folds[: plan.fold + 1]])
+        n_train = len(rows) - len(folds[plan.fold]) - n_val
+    train, val, test = np.split(rows, [n_train, n_train + n_val])
+    return {"train": train, "val": val, "test": test}
 
 
 def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Split:
@@ -70,7 +107,7 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
     InputError
         If a session has too few trials of a condition, naming it.
     """
-    held_out = _match(plan.held_out, recording.stimuli.names)
+    held_out = match_conditions(plan.held_out, recording.stimuli.names)
     trials: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
     for number, session in enumerate(recording.sessions):
         rng = np.random.default_rng([seed, number])
@@ -83,7 +120,14 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
     return Split(trials=trials, unit=plan.unit, seed=seed, held_out=held_out)
 
 
-def _match(patterns: Sequence[str], names: list[str]) -> tuple[int, ...]:
+def match_conditions(patterns: Sequence[str], names: list[str]) -> tuple[int, ...]:
+    """Return the conditions that names or wildcard patterns match, in order.
+
+    Raises
+    ------
+    InputError
+        If a pattern matches none, or all of them are matched.
+    """
     found: set[int] = set()
     for pattern in [patterns] if isinstance(patterns, str) else map(str, patterns):
         hits = [k for k, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
@@ -142,7 +186,12 @@ def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarra
         n_val = _count(plan.val / max(plan.train + plan.val, 1e-9), len(rest))
     if len(rest) - n_val < 1:
         raise InputError(f"{where}: {n} trials are too few for train, val and test")
-    return {"train": rest[n_val:], "val": rest[:n_val], "test": test}
+    train = rest[n_val:]
+    if plan.train_trials is not None and plan.train_trials > len(train):
+        raise InputError(
+            f"{where}: train_trials={plan.train_trials}, but training has only {len(train)}"
+        )
+    return {"train": train[: plan.train_trials], "val": rest[:n_val], "test": test}
 
 
 def _count(share: float, n: int) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +55,11 @@ class Split:
             joined = np.concatenate(parts)
             if len(np.unique(joined)) != len(joined):
                 raise InputError(f"split: session '{session}' has a trial in two parts")
+
+    def select_sessions(self, names: Sequence[str]) -> Split:
+        """Return the split restricted to the named sessions."""
+        trials = {part: {n: rows[n] for n in names} for part, rows in self.trials.items()}
+        return replace(self, trials=trials)
 
     @property
     def leaking(self) -> bool:

@@ -164,3 +164,59 @@ def test_impossible_requests(recording: Recording) -> None:
         make(recording, pseudo=PseudoTrialPlan(per_condition=1))
     with pytest.raises(InputError, match="did you mean 'V4'"):
         make(recording, regions=["v4"])
+
+
+def test_folds_of_the_published_order_tile_the_pseudo_trials(recording: Recording) -> None:
+    pseudo = PseudoTrialPlan(per_condition=30, fresh=False)
+
+    def rows(fold: int, part: str) -> set[bytes]:
+        plan = SplitPlan(unit="pseudo_trial", n_folds=5, fold=fold)
+        found = make(recording, split=plan, pseudo=pseudo).dataset(part).pseudo
+        return {row.tobytes() for row in np.c_[found.condition, found.source_trial]}
+
+    tests = [rows(fold, "test") for fold in range(5)]
+    assert [len(t) for t in tests] == [24] * 5
+    assert len(set.union(*tests)) == 120  # 30 of each of 4 conditions, none in two folds
+    for fold in range(5):
+        assert not rows(fold, "train") & tests[fold]
+        assert len(rows(fold, "train")) + len(rows(fold, "val")) == 96
+
+
+def test_folds_without_a_validation_share(recording: Recording) -> None:
+    plan = SplitPlan(train=0.8, val=0.0, test=0.2, n_folds=5, fold=1)
+    data = make(recording, split=plan)
+    assert [len(data.dataset(p)) for p in ("train", "val", "test")] == [96, 0, 24]
+
+
+def test_fewer_training_trials_leave_val_and_test_as_they_are(recording: Recording) -> None:
+    whole = make(recording).split.trials
+    few = make(recording, split=SplitPlan(train_trials=2)).split.trials
+    more = make(recording, split=SplitPlan(train_trials=5)).split.trials
+    for session in ("s0", "s1", "s2"):
+        for part in ("val", "test"):
+            np.testing.assert_array_equal(few[part][session], whole[part][session])
+        assert len(few["train"][session]) == 2 * 4
+        assert set(few["train"][session]) < set(more["train"][session])
+        assert set(more["train"][session]) < set(whole["train"][session])
+    with pytest.raises(InputError, match="train_trials=99, but training has only 7"):
+        make(recording, split=SplitPlan(train_trials=99))
+    with pytest.raises(InputError, match="at least 1"):
+        SplitPlan(train_trials=0)
+    with pytest.raises(InputError, match="needs a split of recorded trials"):
+        SplitPlan(unit="pseudo_trial", train_trials=2)
+
+
+def test_fewer_sessions_keep_the_split_of_each(recording: Recording) -> None:
+    whole, some = make(recording), make(recording, sessions=["s1"])
+    assert set(some.pool.sites.session) == {"s1"}
+    assert set(some.split.trials["test"]) == {"s1"}
+    for part in ("train", "val", "test"):
+        np.testing.assert_array_equal(some.split.trials[part]["s1"], whole.split.trials[part]["s1"])
+    with pytest.raises(InputError, match="did you mean 's1'"):
+        make(recording, sessions=["s11"])
+
+
+def test_sites_can_be_drawn_anew_under_one_split(recording: Recording) -> None:
+    one, two = (make(recording, sites_per_region=3, sites_seed=s) for s in (0, 1))
+    assert set(one.pool.sites.site_id) != set(two.pool.sites.site_id)
+    np.testing.assert_array_equal(one.split.trials["test"]["s0"], two.split.trials["test"]["s0"])

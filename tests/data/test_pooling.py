@@ -99,3 +99,12 @@ def test_choice_of_sites(pool: TrialPool) -> None:
         choose_sites(sites, regions=["MT"], sites_per_region=4, seed=0)
     with pytest.raises(InputError, match="use site or session"):
         find_candidates(pool, {}, n_conditions=4, draw="sites")
+
+
+def test_fewer_sites_are_a_subset_of_more_whatever_the_other_regions(pool: TrialPool) -> None:
+    def chosen(regions: list[str] | None, number: int) -> set[int]:
+        index = choose_sites(pool.sites, regions=regions, sites_per_region=number, seed=4)
+        return set(index.tolist())
+
+    assert chosen(["V4"], 2) < chosen(["V4"], 5)
+    assert chosen(["MT"], 2) <= chosen(["V4", "MT"], 2) == chosen(None, 2)
