@@ -1,5 +1,25 @@
 """The report: one HTML page that holds everything it shows."""
 
-from mua_decode.report.page import Picture, Section, write_page
+from mua_decode.report.elements import (
+    Headline,
+    NotApplicable,
+    Picture,
+    Section,
+    Statistics,
+    Table,
+)
+from mua_decode.report.films import Films
+from mua_decode.report.page import write_page
+from mua_decode.report.region_panel import RegionPanel
 
-__all__ = ["Picture", "Section", "write_page"]
+__all__ = [
+    "Films",
+    "Headline",
+    "NotApplicable",
+    "Picture",
+    "RegionPanel",
+    "Section",
+    "Statistics",
+    "Table",
+    "write_page",
+]

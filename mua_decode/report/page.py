@@ -1,65 +1,36 @@
-"""One self-contained HTML page built from sections: text, tables, embedded figures."""
+"""One self-contained HTML page built from sections, written piece by piece."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
+import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 
-import pandas as pd
-from matplotlib.figure import Figure
+from mua_decode.report.elements import Headline, NotApplicable, Section
+from mua_decode.report.encoding import base64_text
+from mua_decode.report.markup import escaped
+from mua_decode.report.player import films_html, panel_html
+from mua_decode.report.tables import picture_html, table_html
+from mua_decode.types import InputError
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em;
-       color: #222; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.25em; border-bottom: 1px solid #ccc; margin-top: 2em; }
-table { border-collapse: collapse; font-size: 13px; margin: .6em 0; }
-th, td { padding: .2em .7em; text-align: right; border-bottom: 1px solid #e4e4e4; }
-th:first-child, td:first-child, td.text { text-align: left; }
-caption { text-align: left; font-weight: 600; padding: .3em 0; }
-figure { margin: 1em 0; } figcaption { color: #555; font-size: 13px; }
-img { max-width: 100%; } nav a { margin-right: 1em; } .scroll { overflow-x: auto; }
-"""
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A figure, or a PNG, GIF or SVG file, and what it shows in words."""
-
-    image: Figure | Path
-    caption: str
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """One part of the page.
-
-    Parameters
-    ----------
-    title
-        Heading.
-    text
-        Paragraphs of plain text.
-    tables
-        Caption to table; long tables are cut and say so.
-    pictures
-        Drawn below the tables.
-    """
-
-    title: str
-    text: Sequence[str] = ()
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    pictures: Sequence[Picture] = ()
+_MARKS = {"good": "✓ good", "warning": "⚠ warning", "neutral": "• note"}
 
 
 def write_page(
-    path: Path, sections: Sequence[Section], *, title: str, footer: str = "", most_rows: int = 40
+    path: Path,
+    sections: Sequence[Section],
+    *,
+    title: str,
+    footer: str = "",
+    headlines: Sequence[Headline] = (),
+    most_rows: int = 1000,
 ) -> Path:
     """Write the page, whole or not at all; it needs no other file and no network.
+
+    Style, script, pictures and videos lie in the page. Its security policy forbids every
+    request and every script but the page's own, so a name from a user's file can do nothing.
 
     Parameters
     ----------
@@ -71,69 +42,107 @@ def write_page(
         Of the page.
     footer
         One line at the end: version, seed, where the numbers lie.
+    headlines
+        The first screen: what came out, and what to beware of.
     most_rows
         Rows of a table that are shown.
+
+    Returns
+    -------
+    ``path``.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or a picture or video cannot be read.
     """
-    names = [f"section-{i}" for i in range(len(sections))]
-    links = "".join(
-        f'<a href="#{n}">{html.escape(s.title)}</a>' for n, s in zip(names, sections, strict=True)
-    )
-    body = "\n".join(_section(s, n, most_rows) for n, s in zip(names, sections, strict=True))
-    text = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>\n"
-        f"<h1>{html.escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n"
-        f"<footer><p>{html.escape(footer)}</p></footer></body></html>\n"
-    )
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        with partial.open("w", encoding="utf-8") as file:
+            for piece in _page(sections, title, footer, headlines, most_rows):
+                file.write(piece)
         partial.replace(path)
+    except OSError as error:
+        raise InputError(f"report: {path} cannot be written: {error.strerror or error}") from None
     finally:
         partial.unlink(missing_ok=True)
     return path
 
 
-def _section(section: Section, name: str, most_rows: int) -> str:
-    parts = [f'<section id="{name}"><h2>{html.escape(section.title)}</h2>']
-    parts += [f"<p>{html.escape(p)}</p>" for p in section.text]
-    parts += [_table(t, caption, most_rows) for caption, t in section.tables.items()]
-    parts += [_picture(p) for p in section.pictures]
-    return "\n".join([*parts, "</section>"])
-
-
-def _table(table: pd.DataFrame, caption: str, most_rows: int) -> str:
-    if len(table) > most_rows:
-        caption = f"{caption} (first {most_rows} of {len(table)} rows)"
-    head = "".join(f"<th>{html.escape(str(c).replace('_', ' '))}</th>" for c in table.columns)
-    rows = [
-        "<tr>" + "".join(_cell(v) for v in row) + "</tr>"
-        for row in table.head(most_rows).itertuples(index=False)
-    ]
-    return (
-        f'<div class="scroll"><table><caption>{html.escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+def _page(
+    sections: Sequence[Section],
+    title: str,
+    footer: str,
+    headlines: Sequence[Headline],
+    most_rows: int,
+) -> Iterator[str]:
+    style, script = _shipped("page.css"), _shipped("page.js")
+    names = [f"section-{i}" for i in range(len(sections))]
+    links = "".join(
+        f'<a href="#{n}">{escaped(s.title)}</a>' for n, s in zip(names, sections, strict=True)
+    )
+    yield (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<link rel="icon" href="data:,">\n<title>{escaped(title)}</title>\n'
+        f'<style>{style}</style></head>\n<body><div class="page">\n'
+        f'<nav aria-label="Contents">{links}</nav>\n<main>\n<h1>{escaped(title)}</h1>\n'
+        f"{_headlines(headlines)}"
+        "<noscript><p>Films need JavaScript; tables and pictures do not.</p></noscript>\n"
+    )
+    for section, name in zip(sections, names, strict=True):
+        yield from _section(section, name, most_rows)
+    yield (
+        f"<footer><p>{escaped(footer)}</p></footer>\n</main></div>\n"
+        f"<script>{script}</script></body></html>\n"
     )
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"<td>{'unknown' if value != value else f'{value:.3g}'}</td>"
-    kind = ' class="text"' if isinstance(value, str) else ""
-    return f"<td{kind}>{html.escape(str(value))}</td>"
+def _section(section: Section, name: str, most_rows: int) -> Iterator[str]:
+    yield f'<section id="{name}"><h2>{escaped(section.title)}</h2>\n'
+    yield _headlines(section.headlines)
+    yield from (f"<p>{escaped(p)}</p>\n" for p in section.text)
+    yield from (_unanswered(n) for n in section.not_applicable)
+    for i, films in enumerate(section.films):
+        yield from films_html(films, name=f"{name}-films{i}")
+    if section.panel is not None:
+        yield from panel_html(section.panel, name=f"{name}-panel")
+    for picture in section.pictures:
+        yield picture_html(picture) + "\n"
+    for i, (caption, table) in enumerate(section.tables.items()):
+        yield table_html(table, caption, name=f"{name}-table{i}", most_rows=most_rows) + "\n"
+    yield "</section>\n"
 
 
-def _picture(picture: Picture) -> str:
-    if isinstance(picture.image, Path):
-        kind = {".svg": "svg+xml"}.get(picture.image.suffix, picture.image.suffix.lstrip("."))
-        data = picture.image.read_bytes()
-    else:
-        kind, buffer = "png", io.BytesIO()
-        picture.image.savefig(buffer, format="png", dpi=110)
-        data = buffer.getvalue()
-    encoded = base64.b64encode(data).decode()
-    caption = html.escape(picture.caption)
+def _headlines(headlines: Sequence[Headline]) -> str:
+    items = []
+    for h in headlines:
+        value = f'<p class="value">{escaped(h.value)}</p>' if h.value else ""
+        items.append(
+            f'<div class="headline {h.status}"><p class="mark">{_MARKS[h.status]}</p>'
+            f"{value}<p>{escaped(h.text)}</p></div>"
+        )
+    return f'<div class="headlines">{"".join(items)}</div>\n' if items else ""
+
+
+def _unanswered(item: NotApplicable) -> str:
     return (
-        f'<figure><img src="data:image/{kind};base64,{encoded}" alt="{caption}">'
-        f"<figcaption>{caption}</figcaption></figure>"
+        f'<p class="unanswered"><b>{escaped(item.what)}</b>: not applicable to this recording: '
+        f"{escaped(item.reason)}</p>\n"
+    )
+
+
+def _shipped(name: str) -> str:
+    return resources.files("mua_decode.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Content-Security-Policy: no request at all, no style or script but these two."""
+    style_sum, script_sum = (
+        base64_text(hashlib.sha256(text.encode()).digest()) for text in (style, script)
+    )
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{style_sum}'; "
+        f"script-src 'sha256-{script_sum}'; base-uri 'none'; form-action 'none'"
     )

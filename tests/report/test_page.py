@@ -1,27 +1,157 @@
-"""The page holds everything it shows."""
+"""The page holds everything it shows, and shows it as it was given."""
 
+import json
+import re
+
+import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
-from mua_decode.report import Picture, Section, write_page
+from mua_decode.report import (
+    Films,
+    Headline,
+    NotApplicable,
+    Picture,
+    RegionPanel,
+    Section,
+    Statistics,
+    Table,
+    write_page,
+)
+from mua_decode.types import InputError, Segment
+
+SEGMENTS = (Segment("cue", 0, 2), Segment("stimulus", 2, 4))
+
+
+def _line() -> Figure:
+    figure = Figure()
+    figure.subplots().plot([0, 1])
+    return figure
+
+
+def _noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def _panel(**changed) -> RegionPanel:
+    given = {
+        "regions": ["V4", "MT"],
+        "keep": np.array([[True, True], [True, False]]),
+        "videos": _noise(2, 3, 4, 3, 5, 6),
+        "true": _noise(3, 4, 3, 5, 6),
+        "conditions": ["a", "b", "c"],
+        "segments": SEGMENTS,
+        "frame_s": 0.1,
+    }
+    return RegionPanel(**(given | changed))
 
 
 def test_page_is_whole_escaped_and_self_contained(tmp_path):
-    figure = Figure()
-    figure.subplots().plot([0, 1])
     table = pd.DataFrame({"a_b": [0.123456, float("nan")], "text": ["<x>", "y"]})
     long = pd.DataFrame({"n": range(100)})
+    said = Statistics("64 conditions", "t-test <1>", "Holm")
     sections = [
-        Section("One & two", ["a < b"], {"T": table, "Long": long}, [Picture(figure, "cap <1>")]),
-        Section("Three"),
+        Section(
+            "One & two",
+            ["a < b"],
+            {"T": Table(table, said), "Long": long},
+            [Picture(_line(), "cap <1>", said)],
+            not_applicable=[NotApplicable("Colour", "grey frames")],
+        ),
+        Section("Three", headlines=[Headline("Beware <b>", "warning", "0.6")]),
     ]
     path = write_page(tmp_path / "r.html", sections, title="T", most_rows=10)
     text = path.read_text()
-    assert text.count("data:image/png;base64,") == 1
-    assert "http" not in text
+    assert len(re.findall("data:image/(?:png|svg.xml);base64,", text)) == 1
+    assert not re.search(r"https?:|(?:src|href)=\"(?!data:|#)", text)
     assert "a &lt; b" in text
     assert "&lt;x&gt;" in text
-    assert "0.123" in text
+    assert "Beware &lt;b&gt;" in text
+    assert text.count("t-test &lt;1&gt;") == 2
+    assert "0.1235" in text
     assert "unknown" in text  # an undefined number
     assert "first 10 of 100 rows" in text
+    assert "not applicable to this recording: grey frames" in text
+    assert "default-src 'none'" in text
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_same_input_gives_the_same_page(tmp_path):
+    section = Section("S", pictures=[Picture(_line(), "c")], panel=_panel())
+    first, second = (write_page(tmp_path / n, [section], title="T") for n in ("a.html", "b.html"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_page_that_fails_leaves_the_old_one(tmp_path):
+    path = write_page(tmp_path / "r.html", [Section("old")], title="T")
+
+    def broken():
+        yield 0, _noise(3, 4, 3, 5, 6)
+        yield 0, _noise(3, 4, 3, 5, 6)
+
+    with pytest.raises(InputError, match="comes twice"):
+        write_page(path, [Section("new", panel=_panel(videos=broken()))], title="T")
+    assert "old" in path.read_text()
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(InputError, match="cannot be written"):
+        write_page(tmp_path / "nowhere" / "r.html", [], title="T")
+
+
+def test_array_file_and_generator_give_the_same_panel(tmp_path):
+    videos = _noise(2, 3, 4, 3, 5, 6)
+    np.save(tmp_path / "v.npy", videos)
+    pages = []
+    for i, given in enumerate((videos, tmp_path / "v.npy", enumerate(iter(videos)))):
+        section = Section("S", panel=_panel(videos=given))
+        pages.append(write_page(tmp_path / f"{i}.html", [section], title="T").read_text())
+    assert pages[0] == pages[1] == pages[2]
+
+
+def test_scores_and_subsets_are_named_as_the_buttons_ask(tmp_path):
+    scores = pd.DataFrame(
+        {"subset": [0, 1], "metric": "colour_error", "value": [1.23456, np.nan], "unit": "RGB"}
+    )
+    path = write_page(tmp_path / "r.html", [Section("S", panel=_panel(scores=scores))], title="T")
+    block = re.search(r'id="section-0-panel-config">(.*?)</script>', path.read_text())
+    config = json.loads(block[1])
+    assert config["subsets"] == {"11": 0, "10": 1}
+    assert config["scores"] == [
+        {"metric": "colour error (RGB)", "values": {"0": "1.235", "1": "unknown"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"keep": np.ones((2, 3), bool)}, r"keep must be bool \(M, 2\)"),
+        ({"keep": np.ones((2, 2), bool)}, "none twice"),
+        ({"true": _noise(2, 4, 3, 5, 6)}, r"\(3, T, C, H, W\)"),
+        ({"frame_s": 0.0}, "must be > 0"),
+        ({"segments": SEGMENTS[::-1]}, "follow one another"),
+        ({"scores": pd.DataFrame({"subset": [0]})}, "lack metric, value"),
+    ],
+)
+def test_panel_refuses_what_does_not_fit(changed, message):
+    with pytest.raises(InputError, match=message):
+        _panel(**changed)
+
+
+def test_rows_and_subsets_of_other_lengths_are_refused(tmp_path):
+    rows = {"true": _noise(3, 4, 1, 5, 6), "decoded": _noise(3, 5, 1, 5, 6)}
+    with pytest.raises(InputError, match="'decoded' has 5 frames, others have 4"):
+        Films(rows, ["a", "b", "c"], SEGMENTS, 0.1)
+    with pytest.raises(InputError, match="3 stacks of videos for 2 subsets"):
+        next(_panel(videos=_noise(3, 3, 4, 3, 5, 6)).subsets())
+    with pytest.raises(InputError, match="subset 0 has 5 frames"):
+        next(_panel(videos=_noise(2, 3, 5, 3, 5, 6)).subsets())
+    with pytest.raises(InputError, match=r"v\.npy cannot be read"):
+        next(_panel(videos=tmp_path / "v.npy").subsets())
+    with pytest.raises(InputError, match="good, warning, neutral"):
+        Headline("x", "bad")
+    with pytest.raises(InputError, match="must end in"):
+        write_page(
+            tmp_path / "r.html",
+            [Section("S", pictures=[Picture(tmp_path / "p.tiff", "c")])],
+            title="T",
+        )
