@@ -1,7 +1,7 @@
 """How fast, how large, and how near the arithmetic floor: the plain writing beside ours."""
 
 from mua_decode.benchmarking.floor import Floor, measure_peak, step_operations
-from mua_decode.benchmarking.memory import peak_of_data, peak_of_step
+from mua_decode.benchmarking.memory import measure_epoch, peak_of_data, peak_of_step
 from mua_decode.benchmarking.timing import Timing, time_alternately
 from mua_decode.benchmarking.workloads import Sizes, Workload, load_plain
 
@@ -11,6 +11,7 @@ __all__ = [
     "Timing",
     "Workload",
     "load_plain",
+    "measure_epoch",
     "measure_peak",
     "peak_of_data",
     "peak_of_step",

@@ -13,8 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 _STATUS = Path("/proc/self/status")
 
 
@@ -44,6 +42,14 @@ def peak_of_data(*, variants: int = 60, per_condition: int = 512) -> dict[str, f
     included.
     """
     return _in_a_process("data", {"variants": variants, "per_condition": per_condition})
+
+
+def measure_epoch(*, threads: int, **sizes: int) -> dict[str, float]:
+    """Epochs of compact data beside epochs of videos laid out as single-precision numbers.
+
+    `sizes` as in :func:`mua_decode.benchmarking.epoch.epoch_times`, whose keys are returned.
+    """
+    return _in_a_process("epoch", {"threads": threads, **sizes})
 
 
 def _in_a_process(kind: str, given: dict[str, Any]) -> dict[str, float]:
@@ -80,47 +86,13 @@ def _measure_step(given: dict[str, Any]) -> dict[str, float]:
 
 
 def _measure_data(given: dict[str, Any]) -> dict[str, float]:
-    import pandas as pd
-
-    from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
-    from mua_decode.types import Recording, Segment, Session, SiteTable, StimulusSet
+    from mua_decode.benchmarking.epoch import paper_size_data, paper_size_recording
 
     start = _resident("VmRSS")
-    rng = np.random.default_rng(0)
-    conditions, bins, sites, trials = 64, 45, 140, 20
-    videos = np.empty((conditions * given["variants"], bins, 3, 32, 32), np.uint8)
-    for video in videos:
-        video[:] = np.frombuffer(rng.bytes(video.size), np.uint8).reshape(video.shape)
-    stimuli = StimulusSet(
-        videos=videos,
-        condition=np.repeat(np.arange(conditions), given["variants"]),
-        conditions=pd.DataFrame({"name": [f"c{k}" for k in range(conditions)]}),
-        segments=(Segment("all", 0, bins),),
-        frame_s=0.1,
-    )
-    sessions = []
-    for s, columns in enumerate(np.array_split(np.arange(sites), 6)):
-        n = len(columns)
-        table = SiteTable(
-            site_id=np.array([f"{s}-{i}" for i in columns]),
-            region=np.full(n, "V4"),
-            session=np.full(n, f"s{s}"),
-            subject=np.full(n, "A"),
-        )
-        condition = np.repeat(np.arange(conditions), trials)
-        counts = rng.poisson(4.0, (len(condition), bins, n)).astype(np.uint16)
-        shown = pd.DataFrame({"condition": condition})
-        sessions.append(Session(name=f"s{s}", sites=table, trials=shown, counts=counts, bin_s=0.1))
-    recording = Recording(name="paper size", sessions=tuple(sessions), stimuli=stimuli)
+    recording = paper_size_recording(given["variants"])
     out: dict[str, float] = {}
     for name, resident in (("loader", False), ("resident", True)):
-        data = DecodingData(
-            recording,
-            window=None,
-            split=SplitPlan(),
-            pseudo=PseudoTrialPlan(per_condition=given["per_condition"]),
-            resident=resident,
-        )
+        data = paper_size_data(recording, given["per_condition"], resident=resident)
         loader = data.train_dataloader()
         began, number = time.perf_counter(), 0
         for _ in loader:
@@ -129,12 +101,21 @@ def _measure_data(given: dict[str, Any]) -> dict[str, float]:
                 break
         out[f"{name}_batch_ms"] = 1e3 * (time.perf_counter() - began) / number
         out["batches_per_epoch"] = float(len(loader))
-    out["videos_mib"] = videos.nbytes / 2**20
+    out["videos_mib"] = recording.stimuli.videos.nbytes / 2**20
     out["peak_mib"] = _resident("VmHWM")
     out["data_mib"] = out["peak_mib"] - start
     return out
 
 
+def _measure_epoch(given: dict[str, Any]) -> dict[str, float]:
+    import torch
+
+    from mua_decode.benchmarking.epoch import epoch_times
+
+    torch.set_num_threads(given.pop("threads"))
+    return epoch_times(**given)
+
+
 if __name__ == "__main__":
-    measure = {"step": _measure_step, "data": _measure_data}[sys.argv[1]]
+    measure = {"step": _measure_step, "data": _measure_data, "epoch": _measure_epoch}[sys.argv[1]]
     print(json.dumps(measure(json.loads(sys.argv[2]))))

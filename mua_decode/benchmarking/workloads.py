@@ -96,7 +96,12 @@ class Workload:
         if route != "baseline":
             self.model = VideoUNet(sizes.sites, bins, frame, kernels=check_route(route))
             self.model.load_state_dict(baseline.state_dict())
-            self.loss = SSIMMSELoss(sizes.weights, data_range=1.0, normalisation="sum")
+            self.loss = SSIMMSELoss(
+                sizes.weights,
+                data_range=1.0,
+                normalisation="sum",
+                compiled=route in ("auto", "compiled"),
+            )
         self.model.to(device)
         self.loss.to(device)
         self.device = torch.device(device)
@@ -108,7 +113,8 @@ class Workload:
         self.video = torch.rand(sizes.batch, frame[0], bins, *frame[1:], generator=generator)
         self.video = self.video.to(device)
 
-    def _decode(self, spikes: Tensor) -> Tensor:
+    def decode_spikes(self, spikes: Tensor) -> Tensor:
+        """Decode spikes (B, T, N) in the mode the model is in; float32."""
         enabled = self.autocast is not None
         with torch.autocast(self.device.type, dtype=self.autocast, enabled=enabled):
             out: Tensor = self.model(spikes)
@@ -118,13 +124,13 @@ class Workload:
         """Network alone, forward and backward."""
         self.model.train()
         self.optimiser.zero_grad()
-        self._decode(self.spikes).mean().backward()
+        self.decode_spikes(self.spikes).mean().backward()
 
     def step(self) -> Tensor:
         """Full training step: network, loss, gradient, optimiser; returns the loss."""
         self.model.train()
         self.optimiser.zero_grad()
-        value: Tensor = self.loss(self._decode(self.spikes), self.video)
+        value: Tensor = self.loss(self.decode_spikes(self.spikes), self.video)
         value.backward()
         self.optimiser.step()
         return value.detach()
@@ -133,4 +139,4 @@ class Workload:
     def decode(self, number: int | None = None) -> Tensor:
         """Decode the first `number` trials of the batch (all by default), evaluation mode."""
         self.model.eval()
-        return self._decode(self.spikes if number is None else self.spikes[:number])
+        return self.decode_spikes(self.spikes if number is None else self.spikes[:number])

@@ -15,12 +15,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__, figures
+from mua_decode.analysis.streaming import decode_subsets
 from mua_decode.benchmarking import (
     Floor,
     Sizes,
     Timing,
     Workload,
     load_plain,
+    measure_epoch,
     measure_peak,
     peak_of_data,
     peak_of_step,
@@ -60,12 +62,18 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     flat["peak_gflops"] = peak / 1e9
     with working("training step, inference and latency"):
         _paper_sizes(cfg, peak, flat, rows)
+    if cfg.subset_trials:
+        with working("subsets of regions"):
+            flat |= _subsets(cfg)
     if cfg.measure_memory and cfg.device == "cpu":
         with working("peak memory of a step"):
             _memory(cfg, flat)
     if cfg.measure_data:
         with working("paper-size data set"):
             flat |= {f"data/{key}": value for key, value in peak_of_data().items()}
+        with working("epochs of the paper-size data set"):
+            epoch = measure_epoch(threads=torch.get_num_threads())
+            flat |= {f"epoch/{key}": value for key, value in epoch.items()}
     if cfg.scaling:
         _scaling(cfg, rows)
     folder.save_config(cfg)
@@ -174,6 +182,41 @@ def _as_rows(kind: str, sizes: Sizes, trials: int, times: dict[str, Timing]) -> 
     ]
 
 
+def _subsets(cfg: DictConfig) -> dict[str, float]:
+    """Decode under all 64 subsets of six regions: plain mask by mask, ours in full batches.
+
+    Eight masks at a time, plain and ours in turn.
+    """
+    sizes = Sizes(batch=int(cfg.subset_trials))
+    options = {"device": cfg.device, "precision": cfg.precision, "seed": int(cfg.seed)}
+    plain, ours = (Workload(r, sizes, **options) for r in ("baseline", str(cfg.routes[0])))
+    for work in (plain, ours):
+        work.model.eval()
+    region = torch.arange(sizes.sites, device=plain.device) * 6 // sizes.sites
+    masks = torch.arange(64, device=plain.device)
+    parts = ((masks.unsqueeze(1) >> region) & 1).bool().split(8)
+    turns = {"plain": iter((parts[0], *parts)), "ours": iter((parts[0], *parts))}
+
+    @torch.inference_mode()
+    def mask_by_mask() -> None:
+        for keep in next(turns["plain"]):
+            plain.decode_spikes(plain.spikes * keep)
+
+    def in_full_batches() -> None:
+        keep = next(turns["ours"])
+        for _ in decode_subsets(ours.decode_spikes, ours.spikes, keep, batch_size=int(cfg.batch)):
+            pass
+
+    programs = {"plain": mask_by_mask, "ours": in_full_batches}
+    times = time_alternately(programs, rounds=len(parts), device=str(cfg.device))
+    decoded = sizes.batch * len(parts[0])
+    return {
+        "subsets/plain_ms": 1e3 * times["plain"].median / decoded,
+        "subsets/fast_ms": 1e3 * times["ours"].median / decoded,
+        "subsets/ratio": times["ours"].ratio_to(times["plain"]),
+    }
+
+
 def _memory(cfg: DictConfig, flat: dict[str, Any]) -> None:
     threads, first = torch.get_num_threads(), str(cfg.routes[0])
     for route in ("baseline", *cfg.routes):
@@ -225,6 +268,13 @@ def _print(flat: dict[str, Any], folder: RunFolder) -> None:
         plain, fast = (f"{flat[f'peak_memory/{n}_mib']:.0f} MiB" for n in ("plain", "fast"))
         table.add_row("peak_memory", plain, fast, f"{flat['peak_memory/ratio']:.2f}", "")
     console.print(table)
+    if "subsets/ratio" in flat:
+        console.print(f"64 subsets of regions: {flat['subsets/ratio']:.2f} times", highlight=False)
+    if "epoch/loader_step_ratio" in flat:
+        console.print(
+            f"epoch, everything laid out over compact: {flat['epoch/loader_step_ratio']:.2f}",
+            highlight=False,
+        )
     if "data/peak_mib" in flat:
         console.print(f"paper-size data set: {flat['data/peak_mib']:.0f} MiB", highlight=False)
     console.print(f"numbers  {folder.path / 'benchmark.json'}", highlight=False, soft_wrap=True)

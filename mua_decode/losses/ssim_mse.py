@@ -46,6 +46,8 @@ class SSIMMSELoss(nn.Module):
         Of the Gaussian window, see :func:`mua_decode.losses.ssim`.
     mse_weight : float
         Factor of the squared error.
+    compiled : bool
+        Whether the compiled kernel may serve, where it can; the numbers are the same.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class SSIMMSELoss(nn.Module):
         sigma: float = 1.5,
         padding: Padding = "valid",
         mse_weight: float = 1.0,
+        compiled: bool = True,
     ) -> None:
         super().__init__()
         weights = torch.as_tensor(frame_weights, dtype=torch.float64).detach().clone()
@@ -87,6 +90,7 @@ class SSIMMSELoss(nn.Module):
         self.sigma = sigma
         self.padding = padding
         self.mse_weight = mse_weight
+        self.compiled = compiled
 
     def terms(self, predicted: Tensor, true: Tensor) -> LossTerms:
         """Return the loss with its two terms for videos (B, C, T, H, W).
@@ -109,6 +113,7 @@ class SSIMMSELoss(nn.Module):
             window_size=self.window_size,
             sigma=self.sigma,
             padding=self.padding,
+            compiled=self.compiled,
         )
         weights = self.frame_weights.to(similarity)
         dissimilarity = ((1 - similarity.mean(dim=1)) @ weights).mean()

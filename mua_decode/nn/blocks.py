@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mua_decode.nn.lane_blocks import PLAIN, Lanes, lane_block
 from mua_decode.nn.lane_plan import LanePlan, plan_block
+from mua_decode.nn.norm_pool import norm_pool, norm_pool_serves
 from mua_decode.nn.routes import Route
 from mua_decode.nn.stages import Size
 from mua_decode.nn.stem_conv import StemConv3d
@@ -55,6 +56,7 @@ class EncoderBlock(nn.Module):
         else:
             self.conv = UpsampleConv3d(in_channels, out_channels, kernel_size, route=route)
         self.norm: nn.Module = nn.BatchNorm3d(out_channels)
+        self.route = route
         self.size = size
         self.window = window
         self.partial = any(n % p for n, p in zip(size, window, strict=True))
@@ -76,7 +78,16 @@ class EncoderBlock(nn.Module):
         """Apply the block to `x` (B, C_in, T, H, W), laid out as `lanes` says."""
         if lanes.kind != "none":
             return lane_block(x, self.conv, self.norm, self.lane_plan, lanes)
-        x = self.norm(self.conv(x))
+        conv, norm = self.conv, self.norm
+        if (
+            self.route != "plain"
+            and isinstance(conv, StemConv3d | UpsampleConv3d)
+            and isinstance(norm, nn.BatchNorm3d)
+            and norm_pool_serves(conv, norm, x)
+        ):
+            x = conv.convolve(x, None)
+            return norm_pool(x, conv.bias, norm, self.window, partial=self.partial)
+        x = norm(conv(x))
         if self.window != (1, 1, 1):
             x = F.max_pool3d(x, self.window, ceil_mode=self.partial)
         return F.relu(x)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mua_decode.nn.kernels import load_lanes
 from mua_decode.nn.lane_blocks import PLAIN, Lanes
+from mua_decode.nn.routes import is_eager
 
 if TYPE_CHECKING:
     from mua_decode.nn.video_autoencoder import VideoAutoencoder
@@ -26,7 +27,7 @@ def choose_lanes(network: VideoAutoencoder, video: Tensor) -> Lanes:
     frozen (evaluation mode) statistics, and networks whose layers were replaced or carry hooks
     take the PyTorch route.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or is_functorch():
+    if not is_eager():
         return PLAIN
     if network.route not in ("auto", "compiled") or video.device.type != "cpu":
         return PLAIN
@@ -47,11 +48,6 @@ def choose_lanes(network: VideoAutoencoder, video: Tensor) -> Lanes:
     if batch >= _LEAST_FILLED * lanes * -(-batch // lanes):
         return Lanes("trials", batch)
     return PLAIN if network.training else Lanes("positions", batch)
-
-
-def is_functorch() -> bool:
-    """Whether a transform of ``torch.func`` is at work."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _is_single(network: nn.Module, video: Tensor) -> bool:

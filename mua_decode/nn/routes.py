@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import torch
+
 Route = Literal["auto", "plain", "fused", "compiled"]
 ROUTES: tuple[str, ...] = get_args(Route)
 
@@ -20,6 +22,13 @@ def check_route(route: str) -> Route:
         if route == known:
             return known
     raise ValueError(f"kernels: expected one of {', '.join(ROUTES)}, found {route!r}")
+
+
+def is_eager() -> bool:
+    """Whether operations run as they come: no compilation, export, tracing or ``torch.func``."""
+    if torch.compiler.is_compiling() or torch.compiler.is_exporting() or torch.jit.is_tracing():
+        return False
+    return torch._C._functorch.peek_interpreter_stack() is None
 
 
 def as_triple(value: int | tuple[int, ...] | list[int], name: str) -> tuple[int, int, int]:

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mua_decode.nn.routes import Route, as_triple, check_route
+from mua_decode.nn.routes import Route, as_triple, check_route, is_eager
+from mua_decode.nn.spectral_conv import spectral_conv3d, spectral_pays
 
 # Below this many input channels the native gradient leaves most vector lanes idle on a CPU.
 _FEW_CHANNELS = 8
@@ -91,8 +92,8 @@ def stem_input_gradient(grad: Tensor, weight: Tensor) -> Tensor:
 class StemConv3d(nn.Conv3d):
     """A "same" 3-D convolution for an input of few channels, such as RGB video.
 
-    Same parameters and results as ``nn.Conv3d(..., padding="same")``; only the gradient to the
-    input is computed along another path.
+    Same parameters and results as ``nn.Conv3d(..., padding="same")``; only the way there is
+    another one, above all for the gradient to the input.
 
     Parameters
     ----------
@@ -101,8 +102,9 @@ class StemConv3d(nn.Conv3d):
     kernel_size : int or (int, int, int)
         Odd kernel along (time, height, width).
     route : {"auto", "plain", "fused"}
-        "plain" is PyTorch's own gradient, "fused" the path above, "auto" the latter on a CPU with
-        fewer than eight input channels.
+        "plain" is PyTorch's own layer, "fused" a product of spectra along time
+        (:mod:`mua_decode.nn.spectral_conv`) where that is less work and else the gradient above,
+        "auto" the latter two on a CPU with fewer than eight input channels.
 
     Raises
     ------
@@ -123,6 +125,7 @@ class StemConv3d(nn.Conv3d):
             raise ValueError(f"kernel_size: expected odd numbers, found {kernel}")
         half = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         super().__init__(in_channels, out_channels, kernel, padding=half)
+        self.margin = half
         self.route = check_route(route)
 
     def extra_repr(self) -> str:
@@ -131,15 +134,21 @@ class StemConv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve `x` (B, C_in, T, H, W) to (B, C_out, T, H, W)."""
+        return self.convolve(x, self.bias)
+
+    def convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve with another bias than the layer's own, or none."""
         fused = self.route == "fused" or (
             self.route == "auto" and x.device.type == "cpu" and self.in_channels < _FEW_CHANNELS
         )
-        if not fused or not (torch.is_grad_enabled() and x.requires_grad):
-            return F.conv3d(x, self.weight, self.bias, padding=self.padding)
+        if fused and spectral_pays(x, self.weight, self.margin):
+            return spectral_conv3d(x, self.weight, bias, self.margin)
+        if not (fused and is_eager() and torch.is_grad_enabled() and x.requires_grad):
+            return F.conv3d(x, self.weight, bias, padding=self.padding)
         device = x.device.type
         if not torch.is_autocast_enabled(device):
-            return _StemConvolution.apply(x, self.weight, self.bias)
+            return _StemConvolution.apply(x, self.weight, bias)
         dtype = torch.get_autocast_dtype(device)
-        bias = None if self.bias is None else self.bias.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
         with torch.autocast(device, enabled=False):
             return _StemConvolution.apply(x.to(dtype), self.weight.to(dtype), bias)

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mua_decode.nn.routes import Route, as_triple, check_route
+from mua_decode.nn.routes import Route, as_triple, check_route, is_eager
+from mua_decode.nn.spectral_conv import spectral_conv3d, spectral_pays
 from mua_decode.nn.upsample_plan import AxisPlan, plan_axes
 
 _USUAL_BATCH = 32
@@ -31,7 +32,8 @@ class UpsampleConv3d(nn.Conv3d):
     route : {"auto", "plain", "fused"}
         "plain" upsamples, then convolves. "fused" collapses the taps of every upsampled axis
         (see :mod:`mua_decode.nn.upsample_plan`). "auto" collapses only the axes in which that is
-        less work for the shape at hand.
+        less work for the shape at hand. Both take a product of spectra along time
+        (:mod:`mua_decode.nn.spectral_conv`) where that is less work again.
 
     Raises
     ------
@@ -67,12 +69,18 @@ class UpsampleConv3d(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Upsample and convolve `x` (B, C_in, T, H, W)."""
-        if self.route == "plain":
+        return self.convolve(x, self.bias)
+
+    def convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Upsample and convolve with another bias than the layer's own, or none."""
+        # Exported programs and those compiled for a CPU take the stock operations.
+        stock = torch.compiler.is_exporting() or (x.device.type == "cpu" and not is_eager())
+        if self.route == "plain" or stock:
             if self.scale != (1, 1, 1):
                 x = F.interpolate(x, scale_factor=tuple(float(s) for s in self.scale))
-            return F.conv3d(x, self.weight, self.bias, padding=self.padding)
+            return F.conv3d(x, self.weight, bias, padding=self.padding)
         force = self.route == "fused"
-        return upsample_conv3d(x, self.weight, self.bias, scale=self.scale, force=force)
+        return upsample_conv3d(x, self.weight, bias, scale=self.scale, force=force)
 
 
 def upsample_conv3d(
@@ -121,7 +129,11 @@ def upsample_conv3d(
         collapsed = _collapse_weight(weight, axes)
     if bias is not None and phases > 1:
         bias = bias.repeat_interleave(phases)
-    y = F.conv3d(x, collapsed, bias, padding=[axis.padding for axis in axes])
+    padding = (axes[0].padding, axes[1].padding, axes[2].padding)
+    if spectral_pays(x, collapsed, padding):
+        y = spectral_conv3d(x, collapsed, bias, padding)
+    else:
+        y = F.conv3d(x, collapsed, bias, padding=padding)
     return y if phases == 1 else _shuffle(y, int(weight.shape[0]), axes)
 
 

@@ -31,6 +31,7 @@ def test_it_writes_flat_keys_a_table_and_a_figure(small, tmp_path):
             "latency_rounds=1",
             "threads=1",
             "routes=[fused]",
+            "subset_trials=2",
             "measure_memory=false",
             "measure_data=false",
             "scaling={rounds: 1, batch: 4, sites: [3], trials: [2]}",
@@ -43,6 +44,7 @@ def test_it_writes_flat_keys_a_table_and_a_figure(small, tmp_path):
     for kind in ("train_step", "forward_backward", "inference", "latency"):
         for key in ("ratio", "plain_ms", "fast_ms", "fast_spread", "fast_utilisation"):
             assert written[f"{kind}/{key}"] >= 0
+    assert written["subsets/ratio"] > 0
     table = pd.read_csv(tmp_path / "run" / "benchmark.csv")
     assert {"scaling/sites", "scaling/trials", "train_step"} <= set(table["kind"])
     assert (tmp_path / "run" / "figures" / "benchmark.png").stat().st_size > 0
