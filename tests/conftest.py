@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Read when torch is loaded: on a busy machine, threads that wait should sleep, not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -15,6 +15,7 @@ from mua_decode.simulation.stimulus import (
     TrialTiming,
     render_stimuli,
 )
+from mua_decode.simulation.surrogate import noise_surrogate
 from mua_decode.simulation.tuning import TuningParameters
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StimulusParameters",
     "TrialTiming",
     "TuningParameters",
+    "noise_surrogate",
     "render_stimuli",
     "simulate",
     "simulate_imagery",
