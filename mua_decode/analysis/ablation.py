@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,14 @@ import pandas as pd
 from mua_decode.analysis.masking import MaskScores
 from mua_decode.analysis.shapley import shapley_values
 from mua_decode.metrics import VideoMetric
-from mua_decode.statistics import cluster_bootstrap, correct, paired_t, unpaired_t
+from mua_decode.statistics import (
+    Interval,
+    cluster_bootstrap,
+    correct,
+    paired_circular,
+    paired_t,
+    unpaired_t,
+)
 from mua_decode.types import HypothesisTable, ResultTable
 
 TRIALS = ("single_trial", "trial_average")
@@ -35,6 +43,13 @@ def filled(
     if metric not in guess:
         return value
     return np.where(undefined == 1, 0, value) * (1 - undefined) + guess[metric] * undefined
+
+
+def _blank(unmasked: MaskScores, metric: str, trial: str) -> np.ndarray:
+    """Conditions in which the metric is undefined even unmasked: there is nothing to lose."""
+    if trial == "trial_average":
+        return np.isnan(unmasked.average[metric])
+    return unmasked.undefined[metric] == 1
 
 
 def loss_table(
@@ -75,6 +90,7 @@ def loss_table(
                 after = filled(scores, metric.name, trial, guess)
                 if before is None or after is None:
                     continue
+                before = np.where(_blank(unmasked, metric.name, trial), np.nan, before)
                 undefined = (
                     scores.undefined[metric.name]
                     if trial == "single_trial"
@@ -102,6 +118,64 @@ def loss_table(
     return pd.concat(rows, ignore_index=True)
 
 
+def condition_interval(values: np.ndarray, *, rng: np.random.Generator | None = None) -> Interval:
+    """Mean over conditions with its 95 % bootstrap interval; NaN ends below two conditions."""
+    if len(values) < 2:
+        mean = float(values.mean()) if len(values) else float("nan")
+        return Interval(mean, float("nan"), float("nan"))
+    rng = np.random.default_rng(0) if rng is None else rng
+    return cluster_bootstrap(values, np.arange(len(values)), n=2000, rng=rng)
+
+
+def change_table(
+    masked: Mapping[str, np.ndarray],
+    unmasked: np.ndarray,
+    *,
+    score: Callable[[VideoMetric, np.ndarray, np.ndarray], np.ndarray],
+    metrics: Sequence[VideoMetric],
+    names: Sequence[str],
+    fill: str,
+) -> pd.DataFrame:
+    """How far masking moves the reconstruction, whether nearer to the truth or away from it.
+
+    The published measure of masking. It is never below zero, not even for a region that knows
+    nothing: read it beside such regions, and the loss against the truth beside it.
+
+    Parameters
+    ----------
+    masked
+        Name of the regions taken away to the mean decoded videos, uint8 (K, C, T, H, W).
+    unmasked
+        Those of the whole population, which take the place of the truth.
+    score
+        Applies a metric to (videos, what counts as true), both uint8 (K, C, T, H, W).
+    metrics, names, fill
+        As for :func:`loss_table`.
+
+    Returns
+    -------
+    DataFrame: fill, removed, metric, unit, change (mean over conditions), sd, n.
+    """
+    rows = []
+    for removed, videos in masked.items():
+        for metric in metrics:
+            value = score(metric, videos, unmasked)
+            value = value[~np.isnan(value)]
+            rows.append(
+                {
+                    "fill": fill,
+                    "removed": removed,
+                    "metric": metric.name,
+                    "unit": metric.unit,
+                    "change": value.mean() if len(value) else np.nan,
+                    "sd": value.std(ddof=1) if len(value) > 1 else np.nan,
+                    "n": len(value),
+                    "n_conditions": len(names),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
     """Mean loss of every mask over conditions with a 95 % bootstrap interval, and its rank.
 
@@ -114,17 +188,14 @@ def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFra
     for key, group in losses.groupby([*_KEYS, "unit", "removed"], sort=False):
         value = group["loss"].to_numpy()
         value = value[~np.isnan(value)]
-        low = high = float("nan")
-        if len(value) > 1:
-            interval = cluster_bootstrap(value, np.arange(len(value)), n=2000, rng=rng)
-            low, high = interval.low, interval.high
+        interval = condition_interval(value, rng=rng)
         rows.append(
             dict(zip([*_KEYS, "unit", "removed"], key, strict=True))
             | {
                 "loss": value.mean() if len(value) else np.nan,
                 "sd": value.std(ddof=1) if len(value) > 1 else np.nan,
-                "low": low,
-                "high": high,
+                "low": interval.low,
+                "high": interval.high,
                 "n": len(value),
             }
         )
@@ -133,14 +204,26 @@ def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFra
     return table
 
 
-def loss_tests(losses: pd.DataFrame, *, correction: str = "holm") -> HypothesisTable:
+def loss_tests(
+    losses: pd.DataFrame, *, rng: np.random.Generator, correction: str = "holm"
+) -> HypothesisTable:
     """Test every mask twice: as published, and paired over conditions.
 
     The published test compares masked and unmasked scores of the K conditions as two independent
-    samples. The paired one asks whether the loss of a condition is above zero on average; it
-    is exact in spirit only for the fill ``shuffle``, under which a region without information
-    loses nothing in expectation. Conditions do not share recorded trials, so they are the
-    independent units. Corrected over the masks within fill, averaging and metric.
+    samples. The paired one asks whether the loss of a condition is above zero on average; it means
+    what it says only with the fill ``shuffle``, under which a region without information loses
+    nothing in expectation. Angular errors are tested a third time by flipping signs, which
+    assumes no normal distribution. Conditions are the independent units, for one trained network
+    and one split. Corrected over the masks within fill, averaging and metric.
+
+    Parameters
+    ----------
+    losses
+        Of :func:`loss_table`.
+    rng
+        Of the sign flips.
+    correction
+        holm or fdr_bh.
     """
     tables: list[HypothesisTable] = []
     for key, group in losses.groupby([*_KEYS, "removed"], sort=False):
@@ -150,17 +233,11 @@ def loss_tests(losses: pd.DataFrame, *, correction: str = "holm") -> HypothesisT
         # Errors, whichever way the metric points: a positive effect is a loss.
         sign = np.where(group["higher_is_better"], -1.0, 1.0)
         after, before = sign * group["masked"].to_numpy(), sign * group["unmasked"].to_numpy()
-        for test in (unpaired_t, paired_t):
-            tables.append(
-                test(
-                    after,
-                    before,
-                    question=question,
-                    group=removed,
-                    metric=label,
-                    n_unit="conditions",
-                )
-            )
+        shared: Any = {"question": question, "group": removed, "metric": label}
+        tables.append(unpaired_t(after, before, n_unit="conditions, masked and unmasked", **shared))
+        tables.append(paired_t(after, before, n_unit="conditions", **shared))
+        if metric == "direction_error":
+            tables.append(paired_circular(after, before, n_unit="conditions", rng=rng, **shared))
     stacked = HypothesisTable.concat(tables)
     return correct(stacked, method=correction, within=["metric", "test"])
 
@@ -194,14 +271,12 @@ def shapley_table(
             if any(s is None for s in scores):
                 continue
             table = np.stack([s for s in scores if s is not None])
+            table = table[:, ~_blank(subsets[-1], metric.name, trial)]
             table = table[:, ~np.isnan(table).any(axis=0)]
             n = table.shape[1]
             values = shapley_values(table)
             for region, value in zip(regions, values, strict=True):
-                low = high = np.nan
-                if n > 1:
-                    interval = cluster_bootstrap(value, np.arange(n), n=2000, rng=rng)
-                    low, high = interval.low, interval.high
+                interval = condition_interval(value, rng=rng)
                 rows.append(
                     {
                         "fill": fill,
@@ -210,8 +285,8 @@ def shapley_table(
                         "unit": metric.unit,
                         "region": region,
                         "value": value.mean() if n else np.nan,
-                        "low": low,
-                        "high": high,
+                        "low": interval.low,
+                        "high": interval.high,
                         "nothing": table[0].mean() if n else np.nan,
                         "full": table[-1].mean() if n else np.nan,
                         "n": n,

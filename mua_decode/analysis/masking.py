@@ -59,10 +59,12 @@ class MaskScorer:
     fill
         What a masked site shows the network. ``zero``: nothing but its mean over all training
         bins, as published. ``mean``: its mean training time course. ``shuffle``: its activity in
-        another, randomly chosen trial, jointly for all masked sites. Shuffling alone keeps the
-        statistics the network was trained on: a region that says nothing of the condition
-        leaves the distribution of scores exactly as it was, whereas constant input can change
-        the output of a region without any information.
+        a trial of another condition, jointly for all masked sites of a region. Conditions are
+        shuffled whole: all trials of one take the trials of one other, so that averages over
+        trials lose no noise by it; every region has a donor of its own, so that several masked
+        regions do not agree on a wrong video. Shuffling alone keeps the statistics the network
+        was trained on: a region that says nothing of the condition loses nothing in expectation,
+        whereas constant input can change the output whatever the region knows.
     trials_per_condition
         Trials used of each condition; ``None`` uses all.
     average_only
@@ -144,6 +146,14 @@ class MaskScorer:
             predicted=(mean * 255).round().clamp(0, 255).to(torch.uint8).numpy(),
         )
 
+    @torch.inference_mode()
+    def compare(self, metric: VideoMetric, videos: np.ndarray, true: np.ndarray) -> np.ndarray:
+        """Score mean videos against others that count as true, both uint8 (K, C, T, H, W)."""
+        seen, reference = (torch.from_numpy(v).float() / 255 for v in (videos, true))
+        condition = torch.arange(len(reference))
+        shown = Shown(video=reference, condition=condition, candidates=reference)
+        return self._value(metric, seen, shown)
+
     def _value(self, metric: VideoMetric, predicted: Tensor, shown: Shown) -> np.ndarray:
         start, stop = self._spans.get(metric.segment or "", (0, predicted.shape[2]))
         value = metric(predicted[:, :, start:stop], shown.frames(start, stop))
@@ -183,9 +193,34 @@ class MaskScorer:
             return torch.zeros(1).expand(shape)
         if self.fill == "mean":
             return torch.from_numpy(mean_time_course(data)).expand(shape)
-        donors = np.random.default_rng([seed, 23]).permutation(len(self._rows))
-        counts = data.dataset(self._part).pseudo.counts(self._rows[donors])
-        return torch.from_numpy(data.standardise(counts))
+        filled = np.empty(shape, np.float32)
+        sites = data.pool.sites
+        donors = self._donors(len(sites.regions), seed)
+        pseudo = data.dataset(self._part).pseudo
+        for region, donor in zip(sites.regions, donors, strict=True):
+            inside = sites.in_regions([region])
+            counts = pseudo.counts(self._rows[donor])
+            filled[:, :, inside] = data.standardise(counts)[:, :, inside]
+        return torch.from_numpy(filled)
+
+    def _donors(self, n_regions: int, seed: int) -> np.ndarray:
+        """Trial of another condition that takes each trial's place, int (regions, P).
+
+        Conditions stand in a random ring; region r takes the one r + 1 places on.
+        """
+        condition = self._data.dataset(self._part).pseudo.condition[self._rows]
+        k = len(self.conditions)
+        if k < 2:
+            raise InputError("fill=shuffle needs trials of at least two conditions")
+        ring = np.random.default_rng([seed, 23]).permutation(k)
+        rows = [np.flatnonzero(condition == c) for c in self.conditions[ring]]
+        donors = np.empty((n_regions, len(condition)), np.int64)
+        for region in range(n_regions):
+            shift = 1 + region % (k - 1)
+            for place, mine in enumerate(rows):
+                theirs = rows[(place + shift) % k]
+                donors[region, mine] = theirs[np.arange(len(mine)) % len(theirs)]
+        return donors
 
 
 def mean_time_course(data: DecodingData) -> np.ndarray:

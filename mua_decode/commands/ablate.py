@@ -10,6 +10,7 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.analysis.ablation import (
+    change_table,
     loss_table,
     loss_tests,
     mask_results,
@@ -53,6 +54,8 @@ class Ablation:
         Mean losses with intervals and ranks.
     tests
         Of regions and groups.
+    changes
+        Distance of masked from unmasked reconstructions, the published measure.
     shapley
         Empty without subsets.
     subsets
@@ -69,6 +72,7 @@ class Ablation:
     losses: pd.DataFrame
     means: pd.DataFrame
     tests: HypothesisTable
+    changes: pd.DataFrame
     shapley: pd.DataFrame
     subsets: pd.DataFrame
     regions: list[str]
@@ -103,10 +107,10 @@ def ablate(cfg: DictConfig, trained: Trained, out: RunFolder) -> Ablation:
     if not metrics:
         raise InputError("metric: none of the metrics applies to this recording")
     families = _families(cfg, trained)
-    tables, losses, shapley = [], [], []
+    tables, losses, shapley, changes = [], [], [], []
     subsets: list[dict[str, str]] = []
     for fill in fills:
-        scored, cache = _score(cfg, trained, out, metrics, fill, families)
+        scored, scorer, cache = _score(cfg, trained, out, metrics, fill, families)
         names = _names(trained, str(cfg.part))
         split = f"{cfg.part} (leaking)" if trained.data.leaking else str(cfg.part)
         unmasked = scored["unmasked"][0]
@@ -118,6 +122,13 @@ def ablate(cfg: DictConfig, trained: Trained, out: RunFolder) -> Ablation:
                 continue
             loss = loss_table(masked, unmasked, guess=guess, **shared)
             losses.append(loss.assign(family=family))
+        moved = {
+            mask.name.removeprefix("without "): cache.video(mask)
+            for family in ("region", "group")
+            for mask in families.get(family, [])
+        }
+        whole = cache.video(families["unmasked"][0])
+        changes.append(change_table(moved, whole, score=scorer.compare, **shared))
         if "subset" in scored:
             subsets += [
                 {
@@ -149,13 +160,15 @@ def ablate(cfg: DictConfig, trained: Trained, out: RunFolder) -> Ablation:
     )
     tested = loss[loss["family"].isin(["region", "group"])]
     tests = [
-        loss_tests(part, correction=str(cfg.correction)) for _, part in tested.groupby("family")
+        loss_tests(part, rng=rng, correction=str(cfg.correction))
+        for _, part in tested.groupby("family", sort=False)
     ]
     return Ablation(
         table=ResultTable.concat(tables),
         losses=loss,
         means=means,
         tests=HypothesisTable.concat(tests),
+        changes=pd.concat(changes, ignore_index=True),
         shapley=pd.concat(shapley, ignore_index=True) if shapley else pd.DataFrame(),
         subsets=pd.DataFrame(subsets),
         regions=trained.data.pool.sites.regions,
@@ -194,7 +207,7 @@ def _score(
     metrics: list[VideoMetric],
     fill: str,
     families: dict[str, list[SiteMask]],
-) -> tuple[dict[str, list[MaskScores]], MaskCache]:
+) -> tuple[dict[str, list[MaskScores]], MaskScorer, MaskCache]:
     """Scores of every mask of every family under one fill, and where their videos lie."""
     task = trained.task
     checkpoint = sha256([trained.checkpoint])
@@ -223,6 +236,8 @@ def _score(
             "metrics": metric_text,
             "average_only": dear,
         }
+        if fill == "shuffle":
+            identity["donors"] = "whole conditions in a ring, a place on for each region"
         caches[many] = scorer, MaskCache(out.path / "masks" / fill, identity)
     jobs = [
         (family, mask, *caches[family in ("segment", "equal", "site")])
@@ -231,9 +246,9 @@ def _score(
     ]
     scored: dict[str, list[MaskScores]] = {family: [] for family in families}
     for family, mask, scorer, cache in track(jobs, f"masking, fill {fill}", len(jobs)):
-        video = family in ("unmasked", "region", "subset")
+        video = family in ("unmasked", "region", "group", "subset")
         scored[family].append(cache.score(scorer, mask, video=video))
-    return scored, caches[False][1]
+    return scored, *caches[False]
 
 
 def _names(trained: Trained, part: str) -> list[str]:

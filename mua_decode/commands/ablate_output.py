@@ -25,6 +25,7 @@ def write_ablation(folder: RunFolder, found: Ablation, *, leaking: bool) -> dict
         "losses": found.losses,
         "means": found.means,
         "tests": found.tests.frame,
+        "changes": found.changes,
         "shapley": found.shapley,
         "subsets": found.subsets,
     }
@@ -64,8 +65,7 @@ def region_losses(found: Ablation, metric: str, *, fill: str, trial: str) -> pd.
     ]
     tests = found.tests.frame
     label = f"{metric}, {trial}, {fill}"
-    paired = tests[(tests["metric"] == label) & tests["test"].str.contains("paired")]
-    paired = paired[~paired["test"].str.contains("unpaired|two-sample|independent")]
+    paired = tests[(tests["metric"] == label) & tests["test"].str.startswith("paired t")]
     p = paired.set_index("group")[["p", "p_corrected", "n", "correction"]]
     joined = chosen.drop(columns=["n"]).merge(p, left_on="removed", right_index=True, how="left")
     return joined.sort_values("loss", ascending=False, ignore_index=True)

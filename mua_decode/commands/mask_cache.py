@@ -52,6 +52,11 @@ class MaskCache:
             _save(path, found, video=video)
         return replace(found, mask=mask.name, n_removed=mask.n_removed, predicted=None)
 
+    def video(self, mask: SiteMask) -> np.ndarray:
+        """Read the mean decoded video of a mask, uint8 (K, C, T, H, W)."""
+        with np.load(self.path(mask), allow_pickle=False) as file:
+            return np.asarray(file["predicted"])
+
     @staticmethod
     def _has_video(path: Path) -> bool:
         with np.load(path, allow_pickle=False) as file:

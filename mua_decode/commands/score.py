@@ -44,7 +44,7 @@ def score(
     candidates = data.mean_videos(None)
     label = f"{part} (leaking)" if data.leaking else part
     evaluations: dict[str, Evaluation] = {}
-    for name, predict in _competitors(cfg, task, data).items():
+    for name, predict in competitors(cfg, task, data).items():
         batches = track(data.batches(part), f"scoring {name}", _n_batches(data, part))
         evaluations[name] = evaluate_decoder(
             predict,
@@ -75,8 +75,8 @@ def score(
     return flat
 
 
-def _competitors(cfg: DictConfig, task: DecodeVideo, data: DecodingData) -> dict[str, Predict]:
-    """Name the decoder, its floors (fitted on train) and the ceiling."""
+def competitors(cfg: DictConfig, task: DecodeVideo, data: DecodingData) -> dict[str, Predict]:
+    """Name the decoder, its floors (fitted on train) and the ceiling; each decodes a batch."""
     device = task.device
     task.eval()
     found: dict[str, Predict] = {"decoder": lambda batch: task(batch.spikes.to(device))}
@@ -133,8 +133,9 @@ def _draw(run: RunFolder, data: DecodingData, decoder: Evaluation, table: Result
     )
     figures.save(confusion, run.figure("confusion.png"))
     split = str(table.frame["split"].iloc[0])
-    scores = figures.scores(table, split=split, title=f"Single trials and averages{stamp}")
-    figures.save(scores, run.figure("scores.png"))
+    if (table.frame["segment"] == "all").any():
+        scores = figures.scores(table, split=split, title=f"Single trials and averages{stamp}")
+        figures.save(scores, run.figure("scores.png"))
     if run.log.is_file():
         figures.save(figures.loss_curves(run.log), run.figure("loss.png"))
     figures.write_video(run.figure("reconstruction.gif"), *single, **timing)

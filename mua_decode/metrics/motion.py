@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -208,8 +210,9 @@ class Motion:
             raise ValueError(f"motion: {reason}")
         inside = disc(*video.shape[-2:], radius=self.aperture_radius).numpy()
         grey = (255 * to_grey(video.detach())).cpu().numpy()
-        with one_thread():
-            return [self._measure_one(frames, inside) for frames in grey]
+        # Videos are shared out, not the pixels of a frame: those are too few.
+        with one_thread(), ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
+            return list(pool.map(partial(self._measure_one, inside=inside), grey))
 
     def _measure_one(self, frames: np.ndarray, inside: np.ndarray) -> tuple[MeanFlow, MeanFlow]:
         if not np.isfinite(frames).all():

@@ -8,6 +8,7 @@ from mua_decode.analysis.masking import FILLS, MaskScorer, mean_time_course
 from mua_decode.analysis.masks import no_mask, region_masks
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.metrics import MSE, Identification
+from mua_decode.simulation import noise_surrogate
 from mua_decode.types import InputError, Recording
 
 
@@ -45,6 +46,34 @@ def seen_by(data: DecodingData, fill: str, region: str) -> tuple[np.ndarray, np.
         one.score(mask)
         out.append(torch.cat(probe.seen).numpy())
     return out[0], out[1]
+
+
+def test_shuffled_trials_come_from_one_other_condition_and_no_trial_comes_twice(
+    data: DecodingData,
+) -> None:
+    one, _ = scorer(data, "shuffle")
+    condition = data.dataset("test").pseudo.condition
+    donors = one._donors(3, seed=0)
+    for donor in donors:
+        assert len(np.unique(donor)) == len(donor)
+        for k in np.unique(condition):
+            (source,) = set(condition[donor[condition == k]])
+            assert source != k
+    first, second = (condition[d] for d in donors[:2])
+    assert (first != second).all()  # regions masked together do not agree
+
+
+def test_shuffling_noise_costs_averages_nothing(build_recording: Callable[..., Recording]) -> None:
+    """Averages under a mask are as noisy as without: trials of a condition stay together."""
+    losses = []
+    for seed in range(12):
+        noise = noise_surrogate(build_recording(1, trials=10, n_conditions=8), seed=seed)
+        plan = PseudoTrialPlan(per_condition=100, fresh=False)
+        data = DecodingData(noise, window=None, split=SplitPlan(), pseudo=plan, seed=seed)
+        one, _ = scorer(data, "shuffle")
+        without = one.score(region_masks(data.pool.sites)[0]).average["mse"]
+        losses.append((without - one.score(no_mask(data.pool.sites)).average["mse"]).mean())
+    assert abs(np.mean(losses)) < 2.5 * np.std(losses) / np.sqrt(len(losses))
 
 
 @pytest.mark.parametrize("fill", FILLS)

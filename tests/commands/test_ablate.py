@@ -47,6 +47,9 @@ def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
     assert list(tests.columns) == list(HYPOTHESIS_COLUMNS)
     assert set(tests["group"]) == {"PFC", "FEF", "LIP", "MT", "IT", "V4", "LIP+MT"}
     assert tests["correction"].isin(["Holm over 6", "Holm over 1"]).all()
+    changes = pd.read_csv(ablated / "changes.csv")
+    assert len(changes) == 2 * 7 * 3
+    assert (changes.loc[changes["metric"] == "cue_pixels", "change"].dropna() >= 0).all()
     subsets = pd.read_csv(ablated / "subsets.csv")
     assert len(subsets) == 2 * 64
     video = np.load(ablated / subsets["file"].iloc[-1])["predicted"]

@@ -43,13 +43,13 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_and_one_report_for_both_protocols(both: Path) -> None:
     names = {p.stem.split("_")[0] for p in (both / "tables").glob("*.csv")}
-    assert names == {f"S{i}" for i in range(1, 21)}
+    assert names == {f"S{i}" for i in range(1, 22)}
     cue = pd.read_csv(both / "tables" / "S1_cue_shape.csv")
     assert set(cue["protocol"]) == {"published", "rigorous"}
     assert set(cue["cue"]) == {"cross", "circle"}
     known = cue.drop_duplicates("cue").set_index("cue")["published"]
     assert known["cross"] == 0.9986
-    ceiling = cue[cue["videos"] == "ceiling: true, trial average"]
+    ceiling = cue[cue["videos"] == "ceiling/condition_mean, one trial"]
     assert ceiling["mean"].to_numpy() == pytest.approx(1, abs=1e-5)
     combined = pd.read_csv(both / "results.csv")
     assert {"decoder", "ablation", "similarity", "noise"} == set(combined["step"])

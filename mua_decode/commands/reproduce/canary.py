@@ -7,8 +7,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from mua_decode.commands.build import build_data
 from mua_decode.commands.run_folder import write_text
-from mua_decode.commands.variants import Variant, run_variant
+from mua_decode.commands.variants import Variant, changed_config, hushed, run_variant
 from mua_decode.simulation import noise_surrogate
 from mua_decode.types import Recording
 
@@ -24,17 +25,24 @@ def run_canary(
     """Train and score on Poisson noise of the recording's own rates, trials and sites.
 
     Whatever is identified above chance is made by the protocol. Writes results.csv and
-    canary.json: identification of the network and its floors, chance, and the number of
-    recorded test trials.
+    canary.json: identification of the network and its floors, chance, recorded test trials, and
+    those of the smallest session, which bound the number of independent pseudo-trials.
     """
     noise = noise_surrogate(recording, seed=int(source.seed), n_conditions=n_conditions)
     variant = Variant("network", (*overrides, "metric=[identification]"))
     table = run_variant(source, variant, folder, recording=noise, draw=False)
     flat = json.loads((folder / variant.name / "metrics.json").read_text())
     part = str(table.frame["split"].iloc[0]).split(" ")[0]
+    with hushed():
+        split = build_data(changed_config(source, overrides), noise).split
     found = {
+        "leaking": bool(flat["leaking"]),
         "chance": flat["chance/identification"],
         "n_recorded_trials": flat[f"{part}/n_recorded_trials"],
+        "n_independent": min(
+            int(flat[f"{part}/n_pseudo_trials"]),
+            *(len(rows) for rows in split.trials[part].values()),
+        ),
         "n_conditions": flat["n_conditions"],
         "network": flat[f"{part}/single_trial/identification"],
     }

@@ -14,9 +14,10 @@ from mua_decode import __version__
 from mua_decode.commands.build import build_recording
 from mua_decode.commands.progress import console
 from mua_decode.commands.reproduce.plan import Outcome, Step, carry_out, print_plan
+from mua_decode.commands.reproduce.results import PaperTable, Results
 from mua_decode.commands.reproduce.sections import write_report
 from mua_decode.commands.reproduce.steps import Protocol, steps_of
-from mua_decode.commands.reproduce.tables import PaperTable, Results, paper_tables
+from mua_decode.commands.reproduce.tables import paper_tables
 from mua_decode.commands.run_folder import RunFolder, write_text
 from mua_decode.types import COLUMNS, InputError, nearest_name
 

@@ -39,6 +39,7 @@ from mua_decode.commands.learning_curves import CurvePlan
 from mua_decode.commands.reproduce.canary import run_canary
 from mua_decode.commands.reproduce.plan import Step, StepNotApplicableError
 from mua_decode.commands.run_folder import RunFolder, write_text
+from mua_decode.commands.score import competitors
 from mua_decode.commands.trained import Trained, open_trained
 from mua_decode.commands.variants import Variant, changed_config, hushed, run_variant
 from mua_decode.data import DecodingData
@@ -210,7 +211,11 @@ def _decoder(protocol: Protocol, folder: Path) -> None:
 
 
 def _films(protocol: Protocol, folder: Path) -> None:
-    """Decoded videos of every condition: averages over trials, and one single trial each."""
+    """Decoded videos of every condition, averages over trials and one trial each, and measures.
+
+    Floors and ceilings are measured on the same trials; what counts as true is the mean video of
+    the part's own variants.
+    """
     trained = protocol.open()
     data, task = trained.data, trained.task
     part = "test" if len(data.dataset("test")) else "val"
@@ -228,12 +233,15 @@ def _films(protocol: Protocol, folder: Path) -> None:
     condition = data.dataset(part).pseudo.condition
     rows = [int(np.flatnonzero(condition == k)[0]) for k in scorer.conditions]
     batch = data.dataset(part).__getitems__(rows)
-    with torch.inference_mode():
-        pieces = [task(s.to(task.device)).cpu() for s in batch.spikes.split(data.batch_size)]
+    with hushed(), torch.inference_mode():
+        seen = {
+            name: _bytes(predict(batch).cpu())
+            for name, predict in competitors(protocol.source, task, data).items()
+        }
     assert average is not None
     arrays = {
         "average": average,
-        "single": _bytes(torch.cat(pieces)),
+        "single": seen.pop("decoder"),
         "shown": _bytes(batch.video),
         "true": _bytes(data.mean_videos(part)[scorer.conditions]),
         "condition": scorer.conditions,
@@ -242,20 +250,20 @@ def _films(protocol: Protocol, folder: Path) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     metrics = [instantiate(m) for m in protocol.cfg.metric.values()]
     compared = {
-        "decoded, trial average": (arrays["average"], arrays["true"]),
-        "decoded, single trial": (arrays["single"], arrays["true"]),
-        "ceiling: true, trial average": (arrays["true"], arrays["true"]),
-        "ceiling: true, single video": (arrays["shown"], arrays["true"]),
+        "decoded, trial average": arrays["average"],
+        "decoded, one trial": arrays["single"],
+        **{f"{name}, one trial": video for name, video in seen.items()},
+        "ceiling/one true video": arrays["shown"],
     }
     measured = [
         measure_videos(
             videos,
-            true,
+            arrays["true"],
             conditions=scorer.conditions,
             stimuli=data.stimuli,
             metrics=metrics,
         ).assign(videos=name)
-        for name, (videos, true) in compared.items()
+        for name, videos in compared.items()
     ]
     text = pd.concat(measured).to_csv(index=False, float_format="%.6g")
     write_text(folder / "measures.csv", text)
