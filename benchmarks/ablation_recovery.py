@@ -26,6 +26,7 @@ from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.train import train_and_score
 from mua_decode.commands.trained import open_trained
 from mua_decode.commands.variants import hushed
+from mua_decode.statistics import cluster_bootstrap
 
 QUESTIONS = {"cue_pixels": "cue", "colour_error": "colour", "direction_error": "direction"}
 
@@ -98,6 +99,35 @@ def one_seed(seed: int, out: Path, args: argparse.Namespace) -> dict[str, object
     return row
 
 
+def losses_over_seeds(out: Path, seeds: int) -> pd.DataFrame:
+    """Mean loss per region with a 95 % bootstrap over seeds, and over conditions within them."""
+    parts = []
+    for seed in range(seeds):
+        losses = pd.read_csv(out / f"seed_{seed}" / "ablation" / "losses.csv")
+        parts.append(losses.assign(seed=seed))
+    table = pd.concat(parts)
+    table = table[(table["family"] == "region") & (table["trial"] == "single_trial")]
+    rows = []
+    for (fill, metric, region), part in table.groupby(["fill", "metric", "removed"], sort=False):
+        part = part[part["loss"].notna()]
+        clusters = np.stack([part["seed"], pd.factorize(part["condition"])[0]], axis=1)
+        found = cluster_bootstrap(
+            part["loss"].to_numpy(), clusters, rng=np.random.default_rng(0), n=2000
+        )
+        rows.append(
+            {
+                "fill": fill,
+                "metric": metric,
+                "region": region,
+                "loss": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "seeds": part["seed"].nunique(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
@@ -123,6 +153,9 @@ def main() -> None:
     table = pd.DataFrame(rows)
     table.to_csv(args.out / "recovery.csv", index=False)
     print(table.to_string(index=False))
+    over_seeds = losses_over_seeds(args.out, args.seeds)
+    over_seeds.to_csv(args.out / "losses_over_seeds.csv", index=False)
+    print(over_seeds.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
     for fill in ("shuffle", "zero"):
         for question in QUESTIONS.values():
             first = (table[f"{fill}/{question}/first"] == table[f"{fill}/{question}/planted"]).sum()

@@ -56,6 +56,7 @@ def _sessions(recording: Recording) -> Table:
         per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
         if s.counts is not None:
             bins = f"{s.counts.shape[1]} x {s.bin_s:g} s"
+            bins += "" if s.measure == "counts" else f", {s.measure}"
         else:
             assert s.spike_times is not None
             bins = f"spike times, {s.spike_times.duration_s:g} s"
@@ -89,6 +90,8 @@ def _provenance(recording: Recording) -> Iterator[str]:
 
 def missing(session: Session) -> float:
     """Share of site-trials with any missing bin."""
+    if session.spike_times is not None and session.spike_times.observed is not None:
+        return float(1 - session.spike_times.observed.mean())
     if session.counts is None or session.counts.dtype.kind != "f":
         return 0.0
     return float(np.isnan(session.counts).any(axis=1).mean())
@@ -105,7 +108,10 @@ def problems(recording: Recording) -> list[str]:
             few = int(((per > 0) & (per < 3)).sum())
             found.append(f"session {s.name}: {few} conditions with fewer than 3 trials")
         if s.counts is not None:
-            silent = int((np.nansum(s.counts, axis=(0, 1)) == 0).sum())
-            if silent:
-                found.append(f"session {s.name}: {silent} sites without a spike")
+            silent = int((np.nansum(np.abs(s.counts), axis=(0, 1)) == 0).sum())
+        else:
+            assert s.spike_times is not None
+            silent = len(s.sites) - len(np.unique(s.spike_times.site))
+        if silent:
+            found.append(f"session {s.name}: {silent} sites without a spike")
     return found

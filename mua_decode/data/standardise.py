@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mua_decode.types import TrialPool
+from mua_decode.types import InputError, TrialPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,18 @@ class Standardiser:
     def fit(
         cls, pool: TrialPool, trials: Mapping[str, np.ndarray], *, root: bool = False
     ) -> Standardiser:
-        """Fit on the recorded trials of every session given by row (the training part)."""
+        """Fit on the recorded trials of every session given by row (the training part).
+
+        Raises
+        ------
+        InputError
+            If ``root`` is asked for and activity is negative, so not counts.
+        """
+        if root and pool.counts.min(initial=0) < 0:
+            raise InputError(
+                "data.root=true takes square roots of counts, but the activity has negative "
+                "values (it was standardised before it was stored); set data.root=false"
+            )
         mean = np.zeros(len(pool.sites), np.float32)
         std = np.zeros(len(pool.sites), np.float32)
         for session, rows in trials.items():

@@ -50,7 +50,8 @@ class Window:
 class WindowedSession:
     """Counts (trials, T, N) of a session; ``observed`` (trials, N) is False where any is missing.
 
-    Missing counts are 0 in ``counts``.
+    Missing counts are 0 in ``counts``. Of a session whose measure is ``standardised`` they are
+    real numbers of any sign.
     """
 
     session: Session
@@ -80,7 +81,9 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
         if window is None:
             raise InputError(f"{where}: spike times need data.window.width_s and step_s (seconds)")
         counts = _count_spikes(session.spike_times, session, window)
-        observed = np.ones((session.n_trials, len(session.sites)), bool)
+        observed = session.spike_times.observed
+        if observed is None:
+            observed = np.ones((session.n_trials, len(session.sites)), bool)
         return WindowedSession(session, _smallest(counts), observed, window.step_s, window.width_s)
     assert session.counts is not None
     assert session.bin_s is not None
@@ -90,6 +93,14 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
     observed = np.ones(counts.shape[::2], bool) if missing is None else ~missing
     if missing is not None and missing.any():
         counts = np.where(missing[:, None, :], 0, counts)
+    if session.measure == "standardised":
+        if window is not None:
+            raise InputError(
+                f"{where}: activity was standardised before it was stored and cannot be counted "
+                "again; set data.window=null"
+            )
+        values = counts.astype(np.float32)
+        return WindowedSession(session, values, observed, session.bin_s, session.window_s)
     if window is None:
         return WindowedSession(
             session, _smallest(counts), observed, session.bin_s, session.window_s

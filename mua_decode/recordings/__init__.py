@@ -1,7 +1,25 @@
 """One reader per file format: a function that returns a Recording."""
 
+from mua_decode.recordings.arrays import read_arrays
+from mua_decode.recordings.lab_sessions import LabFields, read_lab_sessions
 from mua_decode.recordings.native import read_native, write_recording
+from mua_decode.recordings.nwb import read_nwb
+from mua_decode.recordings.nwb_write import write_nwb
+from mua_decode.recordings.tensors import read_tensors
 from mua_decode.recordings.v1_movies import read_v1_movies
 from mua_decode.recordings.v4_images import read_v4_images
+from mua_decode.recordings.videos import VideoSource
 
-__all__ = ["read_native", "read_v1_movies", "read_v4_images", "write_recording"]
+__all__ = [
+    "LabFields",
+    "VideoSource",
+    "read_arrays",
+    "read_lab_sessions",
+    "read_native",
+    "read_nwb",
+    "read_tensors",
+    "read_v1_movies",
+    "read_v4_images",
+    "write_nwb",
+    "write_recording",
+]

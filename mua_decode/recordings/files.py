@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from mua_decode.types import InputError
 
@@ -28,6 +29,28 @@ def existing_folder(path: str | Path | None, option: str) -> Path:
     if not folder.is_dir():
         raise InputError(f"{option}: no such folder: {folder}")
     return folder
+
+
+def source_files(path: str | Sequence[str] | None, option: str, suffix: str) -> list[Path]:
+    """Return the files named: one file, all files of a folder with ``suffix``, or a list.
+
+    Raises
+    ------
+    InputError
+        If nothing is named or a file is missing.
+    """
+    if not path:
+        raise InputError(f"{option} is not set; give a {suffix} file, a folder or a list of files")
+    given = [Path(p).expanduser() for p in ([path] if isinstance(path, str | Path) else path)]
+    files: list[Path] = []
+    for item in given:
+        inside = sorted(item.glob(f"*{suffix}")) if item.is_dir() else [item]
+        if not inside:
+            raise InputError(f"{option}: {item} holds no {suffix} file")
+        if not inside[0].is_file():
+            raise InputError(f"{option}: no such file: {item}")
+        files += [f for f in inside if not f.name.startswith(".")]
+    return files
 
 
 @contextmanager
@@ -56,6 +79,30 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise InputError(f"{path}: cannot be read to the end: {error}") from error
     finally:
         file.close()
+
+
+def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
+    """Load the numbers or text of a ``.npy`` file; objects, which could run code, are refused.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, or holds objects.
+    """
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    try:
+        found = np.load(path, allow_pickle=False, mmap_mode="r" if lazily else None)
+    except (ValueError, OSError, EOFError, SyntaxError) as error:
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
+            raise InputError(
+                f"{path}: refused, it holds Python objects, which could run code; expected an "
+                "array of numbers or text"
+            ) from error
+        raise InputError(f"{path}: is damaged or not a .npy array") from error
+    if not isinstance(found, np.ndarray):
+        raise InputError(f"{path}: expected one array, found an archive")
+    return found
 
 
 def require_numbers(item: object, path: Path) -> h5py.Dataset:

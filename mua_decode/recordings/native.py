@@ -6,8 +6,9 @@ Layout (version 1)::
     /stimuli/videos       uint8 (V, T, C, H, W); attribute frame_s
     /stimuli/condition    int (V,)
     /stimuli/conditions/COLUMN, /stimuli/segments/COLUMN     tables, one dataset per column
-    /sessions/NAME/counts (trials, bins, N); attributes bin_s, window_s
+    /sessions/NAME/counts (trials, bins, N); attributes bin_s, window_s, measure
     /sessions/NAME/spike_times/{time_s,trial,site}           instead of counts; attribute duration_s
+    /sessions/NAME/spike_times/observed                      bool (trials, N), where not all is True
     /sessions/NAME/trials/COLUMN, /sessions/NAME/sites/COLUMN
     /truth/TABLE/COLUMN   what a simulator planted
 """
@@ -124,10 +125,13 @@ def _write(recording: Recording, file: h5py.File) -> None:
         if session.counts is not None:
             _write_array(group, "counts", session.counts, chunks=(1, *session.counts.shape[1:]))
             group.attrs.update(bin_s=session.bin_s, window_s=session.window_s)
+            group.attrs["measure"] = session.measure
         elif session.spike_times is not None:
             spikes = group.create_group("spike_times")
             for name in ("time_s", "trial", "site"):
                 _write_array(spikes, name, getattr(session.spike_times, name))
+            if session.spike_times.observed is not None:
+                _write_array(spikes, "observed", session.spike_times.observed)
             spikes.attrs["duration_s"] = session.spike_times.duration_s
     truth = file.create_group("truth")
     for name, frame in recording.truth.items():
@@ -183,9 +187,10 @@ def _read_session(name: str, group: h5py.Group) -> Session:
         given["counts"] = group["counts"][()]
         given["bin_s"] = float(group.attrs["bin_s"])
         given["window_s"] = float(group.attrs["window_s"])
+        given["measure"] = str(group.attrs.get("measure", "counts"))
     else:
         spikes = group["spike_times"]
-        arrays = {n: spikes[n][()] for n in ("time_s", "trial", "site")}
+        arrays = {n: spikes[n][()] for n in ("time_s", "trial", "site", "observed") if n in spikes}
         given["spike_times"] = SpikeTimes(**arrays, duration_s=float(spikes.attrs["duration_s"]))
     return Session(
         name=name,

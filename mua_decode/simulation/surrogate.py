@@ -19,6 +19,8 @@ def noise_surrogate(
 ) -> Recording:
     """Replace the activity of every site by Poisson noise of the same mean rate.
 
+    Activity that was standardised before it was stored is replaced by normal noise.
+
     Sessions, sites, trials, conditions and shared presentations stay as they are; whatever is
     decoded above chance is due to the protocol, not to the sites.
 
@@ -68,33 +70,42 @@ def _only(stimuli: StimulusSet, kept: Sequence[int] | np.ndarray) -> StimulusSet
 
 
 def _noise(session: Session, kept: np.ndarray, bin_s: float, rng: np.random.Generator) -> Session:
-    """Counts of one value per presentation, bin and site; missing stays missing."""
+    """Noise of one value per presentation, bin and site; what was not recorded stays missing."""
     rows = np.flatnonzero(np.isin(session.condition, kept))
     if not len(rows):
         raise InputError(f"noise surrogate: session '{session.name}' has none of the conditions")
     trials = session.trials.iloc[rows].reset_index(drop=True)
     trials = trials.assign(condition=np.searchsorted(kept, session.condition[rows]))
-    missing = None
+    # Trials that share recorded data share their noise, or the split could not keep them apart.
+    _, presentation = np.unique(trials["presentation"].to_numpy(), return_inverse=True)
+    missing: np.ndarray | None = None
+    step, window = session.bin_s, session.window_s
     if session.counts is not None:
         recorded = session.counts[rows]
         missing = np.isnan(recorded) if recorded.dtype.kind == "f" else None
+        n_bins = recorded.shape[1]
         with np.errstate(invalid="ignore"):
-            per_bin = np.nan_to_num(np.nanmean(recorded, axis=(0, 1), dtype=float))
-        n_bins, step, window = recorded.shape[1], session.bin_s, session.window_s
+            mean = np.nan_to_num(np.nanmean(recorded, axis=(0, 1), dtype=float))
+            sd = np.nan_to_num(np.nanstd(recorded, axis=(0, 1), dtype=float))
     else:
         times = session.spike_times
         assert times is not None
-        n_bins, step, window = max(1, int(times.duration_s / bin_s + 1e-9)), bin_s, bin_s
+        step = window = bin_s
+        n_bins = max(1, int(times.duration_s / bin_s + 1e-9))
+        shape = (session.n_trials, len(session.sites))
+        observed = np.ones(shape, bool) if times.observed is None else times.observed
         number = np.bincount(times.site, minlength=len(session.sites))
-        per_bin = number / (session.n_trials * n_bins)
-    # Trials that share recorded data share their noise, or the split could not keep them apart.
-    _, presentation = np.unique(trials["presentation"].to_numpy(), return_inverse=True)
-    shape = (presentation.max() + 1, n_bins, len(session.sites))
-    counts = rng.poisson(per_bin, shape)[presentation]
-    kind = np.uint8 if counts.max(initial=0) < 256 else np.uint16
-    values: np.ndarray = counts.astype(kind)
+        mean = number / np.maximum(observed.sum(axis=0) * n_bins, 1)
+        if not observed.all():
+            missing = np.repeat(~observed[rows, None], n_bins, axis=1)
+    size = (presentation.max() + 1, n_bins, len(session.sites))
+    if session.measure == "standardised":
+        values = rng.normal(mean, sd, size)[presentation].astype(np.float32)
+    else:
+        counts = rng.poisson(mean, size)[presentation]
+        values = counts.astype(np.uint8 if counts.max(initial=0) < 256 else np.uint16)
     if missing is not None:
-        values = np.where(missing, np.nan, counts).astype(np.float32)
+        values = np.where(missing, np.nan, values).astype(np.float32)
     return replace(
         session, trials=trials, counts=values, spike_times=None, bin_s=step, window_s=window
     )

@@ -19,9 +19,9 @@ class TrialPool:
     Parameters
     ----------
     counts
-        Unsigned integers, or float32 for averaged counts, (R, N, T); R is the largest number of
-        trials of any session. Rows past a session's last trial, and trials in which a site was
-        not recorded, hold 0 and are marked in ``observed``.
+        Unsigned integers, or float32 for averaged or standardised activity, (R, N, T); R is the
+        largest number of trials of any session. Rows past a session's last trial, and trials in
+        which a site was not recorded, hold 0 and are marked in ``observed``.
     observed
         bool (R, N): this site was recorded throughout this trial.
     condition
@@ -51,7 +51,7 @@ class TrialPool:
         if len(self.sites) != n:
             raise InputError(f"trial pool: {n} sites in counts, {len(self.sites)} in the table")
         if self.counts.dtype.kind not in "uf":
-            raise InputError(f"trial pool: counts must be >= 0, found {self.counts.dtype}")
+            raise InputError(f"trial pool: counts are unsigned or float, found {self.counts.dtype}")
 
     @property
     def n_bins(self) -> int:

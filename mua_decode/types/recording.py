@@ -13,6 +13,8 @@ from mua_decode.types.errors import InputError, nearest_name
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.stimuli import StimulusSet
 
+MEASURES = ("counts", "standardised")
+
 
 @dataclass(frozen=True, eq=False)
 class SpikeTimes:
@@ -26,12 +28,16 @@ class SpikeTimes:
         int arrays (S,): the row of the trials table and of the site table.
     duration_s
         Length of every trial in seconds.
+    observed
+        bool (trials, N): False where a site was not recorded throughout a trial, so that its
+        missing spikes are no silence; ``None``: all sites were recorded in all trials.
     """
 
     time_s: np.ndarray
     trial: np.ndarray
     site: np.ndarray
     duration_s: float
+    observed: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shapes = {n: getattr(self, n).shape for n in ("time_s", "trial", "site")}
@@ -47,6 +53,8 @@ class SpikeTimes:
                 raise InputError(f"spike times: {name} must be whole numbers >= 0")
         if not (np.isfinite(self.duration_s) and self.duration_s > 0):
             raise InputError(f"spike times: duration_s must be > 0 s, found {self.duration_s}")
+        if self.observed is not None and self.observed.dtype != bool:
+            raise InputError(f"spike times: observed must be true or false, found {self.observed}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +81,10 @@ class Session:
     window_s
         Width of the counting window in seconds; default ``bin_s``. It can be narrower than
         ``bin_s`` (gaps between bins) or wider (overlapping windows).
+    measure
+        ``"counts"``: ``counts`` holds spike counts. ``"standardised"``: it holds real numbers of
+        any sign that were standardised before they reached us; they are used as they are and
+        cannot be counted again.
 
     Raises
     ------
@@ -87,11 +99,17 @@ class Session:
     spike_times: SpikeTimes | None = None
     bin_s: float | None = None
     window_s: float | None = None
+    measure: str = "counts"
 
     def __post_init__(self) -> None:
         where = f"session '{self.name}'"
         if (self.counts is None) == (self.spike_times is None):
             raise InputError(f"{where}: give either counts or spike times")
+        if self.measure not in MEASURES or (self.spike_times and self.measure != "counts"):
+            raise InputError(
+                f"{where}: measure must be 'counts', or 'standardised' without spike times, "
+                f"found '{self.measure}'"
+            )
         if "condition" not in self.trials.columns:
             raise InputError(f"{where}: trials table has no column 'condition'")
         if len(self.trials) == 0:
@@ -108,13 +126,22 @@ class Session:
             object.__setattr__(self, "trials", trials)
         if self.counts is not None:
             self._check_counts(where, self.counts)
-        elif self.spike_times is not None and self.spike_times.time_s.size:
-            st = self.spike_times
-            if st.trial.max() >= len(self.trials) or st.site.max() >= len(self.sites):
-                raise InputError(
-                    f"{where}: spike times name trial {st.trial.max()} and site {st.site.max()}, "
-                    f"but there are {len(self.trials)} trials and {len(self.sites)} sites"
-                )
+        elif self.spike_times is not None:
+            self._check_spike_times(where, self.spike_times)
+
+    def _check_spike_times(self, where: str, st: SpikeTimes) -> None:
+        shape = (len(self.trials), len(self.sites))
+        if st.observed is not None and st.observed.shape != shape:
+            raise InputError(
+                f"{where}: observed must be (trials, sites) = {shape}, found {st.observed.shape}"
+            )
+        if not st.time_s.size:
+            return
+        if st.trial.max() >= len(self.trials) or st.site.max() >= len(self.sites):
+            raise InputError(
+                f"{where}: spike times name trial {st.trial.max()} and site {st.site.max()}, "
+                f"but there are {len(self.trials)} trials and {len(self.sites)} sites"
+            )
 
     def _check_counts(self, where: str, counts: np.ndarray) -> None:
         if self.window_s is None:
@@ -133,6 +160,13 @@ class Session:
             raise InputError(f"{where}: counts must be numbers, found {counts.dtype}")
         if counts.dtype.kind != "u" and counts.size:
             low, high = np.nanmin(counts, initial=0), np.nanmax(counts, initial=0)
+            if self.measure == "standardised":
+                if counts.dtype.kind != "f" or not np.isfinite([low, high]).all():
+                    raise InputError(
+                        f"{where}: standardised activity must be finite floats or NaN (missing), "
+                        f"found {counts.dtype} from {low:g} to {high:g}"
+                    )
+                return
             if low < 0:
                 raise InputError(f"{where}: counts must be >= 0, found {low:g}")
             if not high < 2**31:

@@ -104,3 +104,42 @@ def test_trials_of_another_length_than_the_videos_are_refused(n_bins: int) -> No
     stimuli = make_stimuli(n_frames=10, frame_s=0.1)
     with pytest.raises(InputError, match="frames do not match the bins"):
         frame_of_bin(stimuli, n_bins=n_bins, bin_s=0.1, window_s=0.1)
+
+
+def test_standardised_activity_keeps_its_sign_and_is_never_counted_again() -> None:
+    values = np.array([-2.0, 0.0, 1.0] * 20, np.float32).reshape(3, 10, 2)
+    values[1, 4, 0] = np.nan
+    session = Session(
+        name="s", sites=SITES, trials=TRIALS, counts=values, bin_s=0.1, measure="standardised"
+    )
+    windowed = window_session(session, None)
+    kept = np.where(windowed.observed[:, None], values, 0)
+    np.testing.assert_array_equal(windowed.counts, kept)
+    assert not windowed.observed[1, 0]
+    with pytest.raises(InputError, match=r"standardised before .* set data\.window=null"):
+        window_session(session, Window(width_s=0.2, step_s=0.2))
+
+
+def test_sites_not_recorded_in_a_trial_are_not_silent() -> None:
+    observed = np.array([[True, True], [False, True], [True, True]])
+    spikes = SpikeTimes(np.array([0.5]), np.array([0]), np.array([1]), 1.0, observed)
+    session = Session(name="s", sites=SITES, trials=TRIALS, spike_times=spikes)
+    windowed = window_session(session, Window(width_s=0.5, step_s=0.5))
+    np.testing.assert_array_equal(windowed.observed, observed)
+    wrong = SpikeTimes(np.array([0.5]), np.array([0]), np.array([1]), 1.0, observed.T)
+    with pytest.raises(InputError, match=r"observed must be \(trials, sites\) = \(3, 2\)"):
+        Session(name="s", sites=SITES, trials=TRIALS, spike_times=wrong)
+
+
+@pytest.mark.parametrize(
+    ("values", "measure", "message"),
+    [
+        (np.full((3, 4, 2), -1.0), "counts", "counts must be >= 0, found -1"),
+        (np.full((3, 4, 2), np.inf), "standardised", "must be finite floats or NaN"),
+        (np.full((3, 4, 2), -1), "standardised", "must be finite floats or NaN"),
+        (np.zeros((3, 4, 2)), "zscore", "measure must be 'counts', or 'standardised'"),
+    ],
+)
+def test_activity_of_a_wrong_kind_is_named(values: np.ndarray, measure: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Session(name="s", sites=SITES, trials=TRIALS, counts=values, bin_s=0.1, measure=measure)

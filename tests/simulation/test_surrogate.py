@@ -76,3 +76,32 @@ def test_fewer_conditions_keep_their_videos(build_recording: Callable[..., Recor
     assert set(small.sessions[0].condition) == {0, 1, 2}
     with pytest.raises(InputError, match="n_conditions"):
         noise_surrogate(recording, seed=0, n_conditions=1)
+
+
+def test_sites_not_observed_stay_missing_and_do_not_lower_the_rate(recording: Recording) -> None:
+    session = recording.sessions[0]
+    observed = np.ones((session.n_trials, len(session.sites)), bool)
+    observed[::2, 1] = False
+    trial = np.flatnonzero(observed[:, 1]).repeat(40)
+    times = SpikeTimes(
+        time_s=np.linspace(0, 0.59, len(trial)),
+        trial=trial,
+        site=np.ones(len(trial), int),
+        duration_s=0.6,
+        observed=observed,
+    )
+    spikes = replace(session, counts=None, spike_times=times, bin_s=None, window_s=None)
+    counts = noise_surrogate(replace(recording, sessions=(spikes,)), seed=0).sessions[0].counts
+    assert (np.isnan(counts).any(axis=1) == ~observed).all()
+    assert np.nansum(counts[:, :, 1]) / observed[:, 1].sum() == pytest.approx(40, rel=0.1)
+
+
+def test_standardised_activity_becomes_normal_noise(recording: Recording) -> None:
+    session = recording.sessions[0]
+    rng = np.random.default_rng(0)
+    activity = rng.normal(0.2, 2.0, session.counts.shape).astype(np.float32)
+    given = replace(session, counts=activity, measure="standardised")
+    found = noise_surrogate(replace(recording, sessions=(given,)), seed=0).sessions[0]
+    assert found.measure == "standardised"
+    assert found.counts.std() == pytest.approx(2.0, rel=0.05)
+    assert found.counts.min() < 0

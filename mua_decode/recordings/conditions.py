@@ -1,0 +1,158 @@
+"""From the columns of trials tables to conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.types import InputError, StimulusSet, nearest_name
+
+
+def require_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
+    """Refuse a table that lacks a column, naming the nearest.
+
+    Raises
+    ------
+    InputError
+        Naming the table, the column and the columns there are.
+    """
+    known = [str(c) for c in table.columns]
+    for name in columns:
+        if name not in known:
+            raise InputError(
+                f"{where}: has no column '{name}'{nearest_name(name, known)}; "
+                f"found: {', '.join(known)}"
+            )
+
+
+def complete(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Bool (rows,): no value of these columns is missing (NaN, or empty text)."""
+    part = table[list(columns)]
+    blank = part.isna() | part.map(lambda v: isinstance(v, str) and v.strip() in ("", "nan"))
+    return np.asarray(~blank.to_numpy(bool).any(axis=1))
+
+
+def flags(column: pd.Series, where: str) -> np.ndarray:
+    """Return a column of true and false, 0 and 1, as booleans.
+
+    Raises
+    ------
+    InputError
+        If it holds anything else.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").fillna(-1).to_numpy(float)
+    if not np.isin(numbers, [0, 1]).all():
+        raise InputError(f"{where} must hold true or false, found {list(column.unique())[:3]}")
+    return np.asarray(numbers == 1)
+
+
+def make_conditions(
+    tables: Sequence[pd.DataFrame], columns: Sequence[str]
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Every distinct combination of the columns is a condition.
+
+    Parameters
+    ----------
+    tables
+        One trials table per session, complete in ``columns``.
+
+    Returns
+    -------
+    conditions
+        One row per condition, sorted by ``columns``; ``name`` joins their values.
+    condition
+        Per session, the condition of every trial.
+    """
+    columns = list(columns)
+    every = pd.concat([t[columns] for t in tables], ignore_index=True)
+    found = every.drop_duplicates().sort_values(columns, kind="stable", ignore_index=True)
+    index = found.assign(_row=np.arange(len(found)))
+    rows = [t[columns].merge(index, on=columns, how="left")["_row"].to_numpy(int) for t in tables]
+    if "name" not in found.columns:
+        found.insert(0, "name", [" ".join(_text(v) for v in row) for row in found.to_numpy()])
+    return found, rows
+
+
+def match_conditions(
+    trials: pd.DataFrame,
+    stimuli: StimulusSet,
+    *,
+    match: Mapping[str, str],
+    codes: Mapping[str, Mapping[object, object]] | None = None,
+    where: str = "trials",
+) -> np.ndarray:
+    """Find the condition of every trial in a stimulus set.
+
+    Parameters
+    ----------
+    match
+        Column of the stimulus set's conditions -> column of the trials table. Together they
+        must tell all conditions apart. Columns ending in ``_deg`` are compared modulo 360.
+    codes
+        Column of the stimulus set -> what a value in the trials table means there.
+
+    Returns
+    -------
+    int (trials,).
+
+    Raises
+    ------
+    InputError
+        Naming the value that has no condition.
+    """
+    if not match:
+        raise InputError("recording.match is empty; say which columns tell the conditions apart")
+    require_columns(stimuli.conditions, list(match), "recording.match: the stimulus set")
+    require_columns(trials, list(match.values()), where)
+    known = [_keys(stimuli.conditions[c], c) for c in match]
+    rows = {key: k for k, key in enumerate(zip(*known, strict=True))}
+    if len(rows) < stimuli.n_conditions:
+        raise InputError(
+            f"recording.match: {', '.join(match)} do not tell the {stimuli.n_conditions} "
+            "conditions apart"
+        )
+    found = []
+    for column, source in match.items():
+        means = {_plain(k): v for k, v in (codes or {}).get(column, {}).items()}
+        values = pd.Series([means.get(_plain(v), v) for v in trials[source]])
+        keys = _keys(values, column)
+        allowed = set(_keys(stimuli.conditions[column], column))
+        for key, value in zip(keys, trials[source], strict=True):
+            if key not in allowed:
+                shown = ", ".join(map(str, dict.fromkeys(stimuli.conditions[column])))
+                raise InputError(
+                    f"{where}: {source} {_text(value)} has no '{column}' among the videos "
+                    f"({shown}); say what it means in recording.codes.{column}"
+                )
+        found.append(keys)
+    out = []
+    for combined in zip(*found, strict=True):
+        key = tuple(combined)
+        if key not in rows:
+            shown = ", ".join(map(str, key))
+            raise InputError(f"{where}: no video has {', '.join(match)} = {shown}")
+        out.append(rows[key])
+    return np.array(out, int)
+
+
+def _keys(values: pd.Series, column: str) -> list[object]:
+    plain = [_plain(v) for v in values]
+    if column.endswith("_deg"):
+        return [round(v % 360, 6) if isinstance(v, float) else v for v in plain]
+    return plain
+
+
+def _plain(value: object) -> object:
+    """Numbers, and text that is one, as float; everything else as text."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    return f"{value:g}" if isinstance(value, int | float | np.number) else str(value)

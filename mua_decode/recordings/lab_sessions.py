@@ -1,0 +1,258 @@
+"""Sessions as MATLAB files: a trials x units cell array of spike times and three tables.
+
+The layout of the multi-area recordings of Siegel, Buschman & Miller 2015 (doi
+10.1126/science.aab0551) as the lab's own Python tools (spynal) read it: ``spikeTimes`` in one
+``.mat`` file per session, with ``trialInfo``, ``unitInfo`` and ``electrodeInfo`` in it or beside
+it as CSV. Names of fields and the meaning of codes are options, since they differ between files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.recordings.conditions import complete, flags, match_conditions, require_columns
+from mua_decode.recordings.files import sha256, source_files
+from mua_decode.recordings.matlab import read_mat, spike_cells
+from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabFields:
+    """What variables and columns are called in the files.
+
+    Parameters
+    ----------
+    spike_times, trials, units, electrodes
+        Variables of the ``.mat`` file; a table that is not in it is looked for as
+        ``SESSION_NAME.csv`` beside it. Case does not matter.
+    bad_trial
+        Trials column that is true in trials to leave out; ``None``: there is none.
+    align
+        Trials column with the time of cue onset, in seconds on the clock of the spike times;
+        ``None``: spike times are already relative to it.
+    area
+        Column of the units table, or else of the electrodes table.
+    unit_electrode, electrode
+        Columns of the units and of the electrodes table that name the electrode.
+    unit
+        Units column with the sites' names; ``None`` numbers them.
+    subject
+        Trials or units column with the animal; ``None``: unknown.
+    keep
+        Other trials columns to keep, new name -> name in the file.
+    """
+
+    spike_times: str = "spikeTimes"
+    trials: str = "trialInfo"
+    units: str = "unitInfo"
+    electrodes: str = "electrodeInfo"
+    bad_trial: str | None = "badTrials"
+    align: str | None = None
+    area: str = "area"
+    unit_electrode: str = "electrode"
+    electrode: str = "electrode"
+    unit: str | None = None
+    subject: str | None = None
+    keep: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_lab_sessions(
+    path: str | Sequence[str] | None,
+    *,
+    stimuli: StimulusSet | None,
+    fields: LabFields | None = None,
+    match: Mapping[str, str],
+    codes: Mapping[str, Mapping[object, object]] | None = None,
+    offset_s: float = -0.5,
+    duration_s: float = 4.5,
+) -> Recording:
+    """Read one ``.mat`` file per session.
+
+    Parameters
+    ----------
+    path
+        A file, a folder of ``.mat`` files, or a list of files; the session is named after it.
+    stimuli
+        The videos, rendered or read from a folder; trials are matched to its conditions.
+    fields
+        Names in the files.
+    match, codes
+        Which trials column says what, and what its codes mean; see
+        :func:`mua_decode.recordings.conditions.match_conditions`.
+    offset_s, duration_s
+        A trial runs from ``offset_s`` after cue onset for ``duration_s`` seconds. Spikes outside
+        it are left out.
+
+    Raises
+    ------
+    InputError
+        Naming the file, what was expected and what was found.
+    """
+    names = fields or LabFields()
+    if stimuli is None:
+        raise InputError("recording.stimuli is not set; name the videos of the task")
+    if not (np.isfinite(offset_s) and 0 < duration_s < np.inf):
+        raise InputError(
+            f"recording: offset_s {offset_s} and duration_s {duration_s} must be seconds, > 0"
+        )
+    sessions, notes = [], []
+    files = source_files(path, "recording.path", ".mat")
+    for file in files:
+        spikes, tables = _variables(file, names)
+        trials, rows, note = _trials(file, tables[names.trials], names, match)
+        condition = match_conditions(
+            trials, stimuli, match=match, codes=codes, where=f"{file}: {names.trials}"
+        )
+        kept = {new: trials[old].to_numpy() for new, old in names.keep.items()}
+        table = pd.DataFrame({"condition": condition, **kept})
+        sites = _sites(file, tables, names)
+        zero = trials[names.align].to_numpy(float) if names.align else np.zeros(len(trials))
+        times = _cut(
+            spikes,
+            f"{file}: {names.spike_times}",
+            shape=(len(tables[names.trials]), len(sites)),
+            rows=rows,
+            start_s=zero + offset_s,
+            duration_s=float(duration_s),
+        )
+        try:
+            sessions.append(Session(name=file.stem, sites=sites, trials=table, spike_times=times))
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from error
+        notes += [f"session {file.stem}: {n}" for n in note]
+    return Recording(
+        name="lab_sessions",
+        sessions=tuple(sessions),
+        stimuli=stimuli,
+        provenance={"reader": "lab_sessions", "sha256": {f.name: sha256([f]) for f in files}},
+        notes=tuple(notes),
+    )
+
+
+def _variables(path: Path, names: LabFields) -> tuple[Any, dict[str, pd.DataFrame]]:
+    """Spike times and tables, from the file or from CSV files beside it."""
+    wanted = (names.spike_times, names.trials, names.units, names.electrodes)
+    found = read_mat(path, wanted)
+    if names.spike_times not in found:
+        raise InputError(f"{path}: has no variable '{names.spike_times}'")
+    beside = {p.name.lower(): p for p in path.parent.glob("*.csv")}
+    tables = {}
+    for name in wanted[1:]:
+        csv = beside.get(f"{path.stem}_{name}.csv".lower())
+        if name in found:
+            table = found[name]
+            if not isinstance(table, pd.DataFrame):
+                raise InputError(f"{path}: {name} must be a struct of columns, found an array")
+            tables[name] = table
+        elif csv is not None:
+            try:
+                tables[name] = pd.read_csv(csv)
+            except (ValueError, OSError) as error:
+                raise InputError(f"{csv}: is not a table: {error}") from error
+        elif name != names.electrodes:
+            raise InputError(f"{path}: no table '{name}', nor {path.stem}_{name}.csv beside it")
+    return found[names.spike_times], tables
+
+
+def _trials(
+    path: Path, table: pd.DataFrame, names: LabFields, match: Mapping[str, str]
+) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
+    """Usable trials, their rows in the file, and what was left out."""
+    where = f"{path}: {names.trials}"
+    needed = [*match.values(), *([names.align] if names.align else [])]
+    flag = [names.bad_trial] if names.bad_trial else []
+    require_columns(table, [*needed, *flag, *names.keep.values()], where)
+    usable, notes = np.ones(len(table), bool), []
+    if names.bad_trial:
+        bad = flags(table[names.bad_trial], f"{where}.{names.bad_trial}")
+        usable &= ~bad
+        notes.append(f"{int(bad.sum())} of {len(table)} trials left out as bad")
+    empty = usable & ~complete(table, needed)
+    if empty.any():
+        notes.append(
+            f"{int(empty.sum())} of {len(table)} trials left out: {', '.join(needed)} not all known"
+        )
+    rows = np.flatnonzero(usable & ~empty)
+    if not len(rows):
+        raise InputError(f"{where}: no usable trial among {len(table)}")
+    return table.iloc[rows].reset_index(drop=True), rows, notes
+
+
+def _sites(path: Path, tables: Mapping[str, pd.DataFrame], names: LabFields) -> SiteTable:
+    units = tables[names.units]
+    where = f"{path}: {names.units}"
+    if names.area in units.columns:
+        area = units[names.area]
+    elif names.electrodes in tables:
+        electrodes = tables[names.electrodes]
+        require_columns(units, [names.unit_electrode], where)
+        require_columns(electrodes, [names.electrode, names.area], f"{path}: {names.electrodes}")
+        place = electrodes.set_index(names.electrode)[names.area]
+        if not place.index.is_unique:
+            raise InputError(f"{path}: {names.electrodes}.{names.electrode} repeats")
+        area = units[names.unit_electrode].map(place)
+        if area.isna().any():
+            lost = units[names.unit_electrode][area.isna()].iloc[0]
+            raise InputError(f"{path}: electrode {lost} of {names.units} is not among the others")
+    else:
+        raise InputError(
+            f"{where}: has no column '{names.area}', and there is no table '{names.electrodes}'"
+        )
+    session = path.stem
+    if names.unit is None:
+        ids = [f"{session}-{n + 1:03d}" for n in range(len(units))]
+    else:
+        require_columns(units, [names.unit], where)
+        ids = [f"{session}-{v}" for v in units[names.unit]]
+    subject = ["unknown"] * len(units)
+    if names.subject in units.columns:
+        subject = units[names.subject].astype(str).tolist()
+    elif names.subject is not None:
+        require_columns(tables[names.trials], [names.subject], f"{path}: {names.trials}")
+        subject = [str(tables[names.trials][names.subject].iloc[0])] * len(units)
+    try:
+        return SiteTable(
+            site_id=np.array(ids),
+            region=area.astype(str).to_numpy(str),
+            session=np.array([session] * len(units)),
+            subject=np.array(subject),
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _cut(
+    cells: Any,
+    where: str,
+    *,
+    shape: tuple[int, int],
+    rows: np.ndarray,
+    start_s: np.ndarray,
+    duration_s: float,
+) -> SpikeTimes:
+    """Spikes of the usable trials, in seconds from the start of the trial."""
+    if np.shape(cells) != shape:
+        raise InputError(
+            f"{where}: expected (trials, units) = {shape} as in the tables, found {np.shape(cells)}"
+        )
+    place = np.full(shape[0], -1)
+    place[rows] = np.arange(len(rows))
+    times, trial, site = [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)]
+    for row, unit, seconds in spike_cells(cells, where):
+        new = int(place[row])
+        if new < 0:
+            continue
+        inside = seconds - start_s[new]
+        inside = inside[(inside >= 0) & (inside < duration_s)]
+        times.append(inside)
+        trial.append(np.full(len(inside), new))
+        site.append(np.full(len(inside), unit))
+    return SpikeTimes(
+        np.concatenate(times), np.concatenate(trial), np.concatenate(site), duration_s
+    )

@@ -1,0 +1,177 @@
+"""MATLAB files of both kinds (v5 to v7 through SciPy, v7.3 through h5py): tables and cells.
+
+Only numbers and text are taken; function handles and objects are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.io
+
+from mua_decode.recordings.files import open_hdf5
+from mua_decode.types import InputError, nearest_name
+
+_OBJECT = (
+    "a function handle or an object; expected numbers, text, cells and structs "
+    "(save a table with table2struct(T, 'ToScalar', true))"
+)
+
+
+def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Read variables by name, whatever the case of its letters; those not there are left out.
+
+    Returns
+    -------
+    Variable name as asked for -> DataFrame (a struct, or array of structs, of columns), object
+    array (a cell array, of numbers or text), number array, or text. Axes are MATLAB's.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or a variable holds code or objects.
+    """
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    with path.open("rb") as stream:
+        head = stream.read(128)
+    try:
+        if head.startswith(b"MATLAB 5.0"):
+            return _read_v5(path, names)
+        with open_hdf5(path) as file:
+            found = _pick(path, [k for k in file if not k.startswith("#")], names)
+            return {n: _from_hdf5(file[k], file, f"{path}: {k}") for n, k in found.items()}
+    except RecursionError as error:
+        raise InputError(f"{path}: variables are nested too deeply") from error
+
+
+def _pick(path: Path, present: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    by_lower = {k.lower(): k for k in present}
+    found = {n: by_lower[n.lower()] for n in names if n.lower() in by_lower}
+    if not found:
+        raise InputError(
+            f"{path}: has no variable '{names[0]}'{nearest_name(names[0], present)}; "
+            f"found: {', '.join(present) or 'none'}"
+        )
+    return found
+
+
+def _read_v5(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    try:
+        present = [name for name, _, _ in scipy.io.whosmat(path)]
+        found = _pick(path, present, names)
+        raw = scipy.io.loadmat(path, variable_names=list(found.values()))
+    except InputError:
+        raise
+    except Exception as error:  # SciPy raises many kinds for a damaged file
+        raise InputError(f"{path}: cannot be read, it is truncated or damaged") from error
+    return {n: _from_scipy(raw[k], f"{path}: {k}") for n, k in found.items()}
+
+
+def _from_scipy(value: np.ndarray, where: str) -> Any:
+    if type(value).__name__ in ("MatlabFunction", "MatlabOpaque"):
+        raise InputError(f"{where}: refused, it holds {_OBJECT}")
+    if value.dtype.names:
+        return _table({name: _column(value[name], where) for name in value.dtype.names}, where)
+    if value.dtype.kind == "O":
+        cells = np.empty(value.shape, object)
+        for i, cell in np.ndenumerate(value):
+            cells[i] = _from_scipy(np.asanyarray(cell), where)
+        return cells
+    if value.dtype.kind == "U":
+        return "".join(value.ravel().tolist())
+    if value.dtype.kind not in "fiub":
+        raise InputError(f"{where}: expected numbers or text, found {value.dtype}")
+    return value
+
+
+def _column(field: np.ndarray, where: str) -> list[Any]:
+    """One column of a table: a struct of columns has one entry, an array of structs one per row."""
+    entries = [_from_scipy(np.asanyarray(v), where) for v in field.ravel()]
+    if len(entries) > 1:
+        return [_scalar(e) for e in entries]
+    (whole,) = entries
+    return [whole] if isinstance(whole, str) else [_scalar(v) for v in np.ravel(whole)]
+
+
+def _from_hdf5(item: Any, file: h5py.File, where: str) -> Any:
+    kind = item.attrs.get("MATLAB_class", b"")
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if kind in ("function_handle", "FileWrapper__") or "MATLAB_object_decode" in item.attrs:
+        raise InputError(f"{where}: refused, it holds {_OBJECT}")
+    if isinstance(item, h5py.Group):
+        columns = {}
+        for name in item:
+            whole = _from_hdf5(item[name], file, f"{where}.{name}")
+            is_text = isinstance(whole, str)
+            columns[name] = [whole] if is_text else [_scalar(v) for v in np.ravel(whole)]
+        return _table(columns, where)
+    if "MATLAB_empty" in item.attrs:
+        return "" if kind == "char" else np.empty((0, 0))
+    if h5py.check_ref_dtype(item.dtype) is not None:
+        references = item[()].T  # HDF5 has MATLAB's axes in reverse
+        cells = np.empty(references.shape, object)
+        for i, reference in np.ndenumerate(references):
+            if not reference:
+                raise InputError(f"{where}: a cell refers to nothing; the file is damaged")
+            cells[i] = _from_hdf5(file[reference], file, where)
+        return cells
+    if item.dtype.kind not in "fiub":
+        raise InputError(f"{where}: expected numbers or text, found {item.dtype}")
+    values = item[()]
+    if kind == "char":
+        return "".join(chr(int(c)) for c in np.asarray(values).T.ravel())
+    return np.asarray(values).T
+
+
+def _scalar(value: Any) -> Any:
+    """One entry of a table: a number, text, or NaN where it is empty."""
+    if isinstance(value, np.ndarray):
+        if value.size > 1:
+            return value
+        return value.ravel()[0] if value.size else np.nan
+    return value
+
+
+def _table(columns: dict[str, list[Any]], where: str) -> pd.DataFrame:
+    """Columns of one length; fields of another length (a table's properties) are left out."""
+    lengths = [len(v) for v in columns.values()]
+    if not lengths:
+        raise InputError(f"{where}: a table without columns")
+    rows = max(set(lengths), key=lengths.count)
+    return pd.DataFrame(
+        {
+            name: pd.Series(values).infer_objects()
+            for name, values in columns.items()
+            if len(values) == rows
+        }
+    )
+
+
+def spike_cells(cells: Any, where: str) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield (trial, unit, times) of a trials x units cell array of spike times.
+
+    Raises
+    ------
+    InputError
+        If it is no cell array, or a cell holds anything but real numbers in order.
+    """
+    if not isinstance(cells, np.ndarray) or cells.dtype != object or cells.ndim != 2:
+        found = getattr(cells, "shape", type(cells).__name__)
+        raise InputError(f"{where}: expected a trials x units cell array, found {found}")
+    for (trial, unit), cell in np.ndenumerate(cells):
+        times = np.asarray(cell)
+        if times.size == 0:
+            continue
+        place = f"{where}{{{trial + 1},{unit + 1}}}"
+        if times.dtype.kind not in "fiu" or max(times.shape) != times.size:
+            raise InputError(f"{place}: expected a vector of seconds, found {times.shape}")
+        flat = times.ravel().astype(np.float64)
+        if not np.isfinite(flat).all() or (np.diff(flat) < 0).any():
+            raise InputError(f"{place}: spike times are not in order, or not numbers")
+        yield trial, unit, flat

@@ -1,0 +1,174 @@
+"""Units of an NWB file and their spikes within trials, read block by block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mua_decode.types import InputError, SiteTable, SpikeTimes, nearest_name
+
+_BLOCK = 1 << 18  # spikes, 2 MiB
+_TOLERANCE_S = 1e-6
+
+
+def read_units(
+    nwb: Any, path: Path, *, session: str, subject: str, region: str, site: str | None
+) -> SiteTable:
+    """Return the units as sites.
+
+    Raises
+    ------
+    InputError
+        If there is no units table, or no column that says where a unit lies.
+    """
+    units = nwb.units
+    if units is None or not len(units):
+        raise InputError(f"{path}: has no units table")
+    if "spike_times" not in units.colnames:
+        raise InputError(f"{path}: units table has no column 'spike_times'")
+    if not hasattr(units["spike_times"], "target"):
+        raise InputError(f"{path}: units table has no spike_times_index")
+    if site is not None and site not in units.colnames:
+        raise InputError(
+            f"{path}: units table has no column '{site}'{nearest_name(site, units.colnames)}; "
+            f"found: {', '.join(units.colnames)}"
+        )
+    named = site or ("site_id" if "site_id" in units.colnames else None)
+    if named is None:
+        names = [f"{session}-{number}" for number in units.id[:]]
+    else:
+        names = [str(v) for v in _text(units[named].data[:])]
+    n = len(units)
+    owner = [subject] * n if "subject" not in units.colnames else _text(units["subject"].data[:])
+    try:
+        return SiteTable(
+            site_id=np.array(names),
+            region=np.array(_regions(units, path, region)),
+            session=np.array([session] * n),
+            subject=np.array(owner),
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _regions(units: Any, path: Path, region: str) -> list[str]:
+    if region in units.colnames:
+        return [str(v) for v in _text(units[region].data[:])]
+    if "electrodes" in units.colnames:
+        column = getattr(units["electrodes"], "target", units["electrodes"])
+        electrodes = column.table
+        if region in electrodes.colnames:
+            places = _text(electrodes[region].data[:])
+            rows = np.asarray(column.data[:], int)
+            if column is units["electrodes"]:  # exactly one electrode per unit
+                return [str(places[r]) for r in rows]
+            ends = np.asarray(units["electrodes"].data[:], int)
+            starts = np.concatenate([[0], ends[:-1]])
+            if (starts == ends).any():
+                unit = int(units.id[int(np.flatnonzero(starts == ends)[0])])
+                raise InputError(f"{path}: unit {unit} has no electrode, so no region")
+            return [str(places[r]) for r in rows[starts]]
+        known = [*units.colnames, *electrodes.colnames]
+    else:
+        known = list(units.colnames)
+        if "electrode_group" in known and region == "location":
+            return [str(group.location) for group in units["electrode_group"].data[:]]
+    raise InputError(
+        f"{path}: neither units nor electrodes have a column '{region}'"
+        f"{nearest_name(region, known)}; set recording.region; found: {', '.join(known)}"
+    )
+
+
+def _text(values: Any) -> list[str]:
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in np.asarray(values).tolist()]
+
+
+def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float) -> SpikeTimes:
+    """Read the spikes that fall into trials; all others are never kept.
+
+    Parameters
+    ----------
+    start_s
+        float (trials,): starts on the session's clock; trials may overlap.
+
+    Raises
+    ------
+    InputError
+        If spike times are negative, not sorted, or the index does not fit them.
+    """
+    times, index = nwb.units["spike_times"].target.data, nwb.units["spike_times"].data
+    ends = np.asarray(index[:], np.int64)
+    if len(ends) != len(nwb.units) or (np.diff(ends, prepend=0) < 0).any() or ends[-1] > len(times):
+        raise InputError(
+            f"{path}: units/spike_times_index ({len(ends)} entries up to {ends.max()}) does not "
+            f"fit {len(nwb.units)} units with {len(times)} spikes"
+        )
+    order = np.argsort(start_s, kind="stable").astype(np.int32)
+    kept: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
+    for unit, (first, last) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
+        where = f"{path}: unit {int(nwb.units.id[unit])}"
+        inside, row = _within(times, int(first), int(last), start_s[order], duration_s, where)
+        kept.append(inside)
+        rows.append(order[row])
+    sizes = [len(t) for t in kept]
+    time_s = np.concatenate(kept)
+    kept.clear()  # a session's spikes are held once, not twice
+    site_type = np.min_scalar_type(max(1, len(sizes)))
+    site = np.repeat(np.arange(len(sizes), dtype=site_type), sizes)
+    observed = _observed(nwb.units, start_s, duration_s)
+    return SpikeTimes(time_s, np.concatenate(rows), site, duration_s, observed)
+
+
+def _within(
+    times: Any, first: int, last: int, start_s: np.ndarray, duration_s: float, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times since the start of the trial and positions in ``start_s`` (sorted) of one unit."""
+    edges = [*range(first, last, _BLOCK), last]
+    heads = [float(times[e]) for e in edges[:-1]]
+    tails = [*heads[1:], np.inf][: len(heads)]
+    kept_t: list[np.ndarray] = []
+    kept_r: list[np.ndarray] = []
+    for begin, end, head, tail in zip(edges[:-1], edges[1:], heads, tails, strict=True):
+        if not head <= tail:
+            raise InputError(f"{where}: spike times are not in order, or not numbers")
+        if head < 0:
+            raise InputError(f"{where}: negative spike time {head:g} s")
+        # Trials that end before the block or start after it need none of its spikes.
+        low = int(np.searchsorted(start_s, head - duration_s))
+        high = int(np.searchsorted(start_s, tail, side="right"))
+        if low == high:
+            continue
+        block = np.asarray(times[begin:end], np.float64)
+        if not (np.diff(block) >= 0).all() or not np.isfinite(block).all():
+            raise InputError(f"{where}: spike times are not in order, or not numbers")
+        a = np.searchsorted(block, start_s[low:high])
+        b = np.searchsorted(block, start_s[low:high] + duration_s)
+        sizes = b - a
+        row = np.repeat(np.arange(low, high, dtype=np.int32), sizes)
+        skipped = np.repeat(a - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
+        kept_t.append(block[np.arange(len(row)) + skipped] - start_s[row])
+        kept_r.append(row)
+    if not kept_t:
+        return np.empty(0), np.empty(0, np.int32)
+    return np.concatenate(kept_t), np.concatenate(kept_r)
+
+
+def _observed(units: Any, start_s: np.ndarray, duration_s: float) -> np.ndarray | None:
+    """Bool (trials, units): the trial lies within one of the unit's ``obs_intervals``."""
+    if "obs_intervals" not in units.colnames:
+        return None
+    spans = np.asarray(units["obs_intervals"].target.data[:], float)
+    ends = np.asarray(units["obs_intervals"].data[:], int)
+    observed = np.ones((len(start_s), len(units)), bool)
+    for unit, (first, last) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
+        if first == last:
+            continue  # nothing is said about this unit
+        begin, stop = spans[first:last, 0], spans[first:last, 1]
+        inside = (start_s[:, None] >= begin - _TOLERANCE_S) & (
+            start_s[:, None] + duration_s <= stop + _TOLERANCE_S
+        )
+        observed[:, unit] = inside.any(axis=1)
+    return None if observed.all() else observed

@@ -1,0 +1,207 @@
+"""Videos inside NWB files: series shown throughout a session, or one series per condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.recordings.videos import VideoSource, read_frames
+from mua_decode.types import InputError, Segment, StimulusSet, nearest_name
+
+MODULE = "stimulus_set"
+SERIES = "stimulus_videos"
+_TOLERANCE = 1e-6
+
+
+def own_stimuli(nwb: Any, path: Path) -> StimulusSet | None:
+    """Return the stimulus set as :func:`mua_decode.recordings.write_nwb` stores it, if it does."""
+    if MODULE not in nwb.processing or SERIES not in nwb.stimulus_template:
+        return None
+    module = nwb.processing[MODULE]
+    try:
+        tables = {n: _table(module[n]) for n in ("conditions", "videos", "segments")}
+        frames = np.asarray(nwb.stimulus_template[SERIES].data[:])
+        frames = frames if frames.ndim == 4 else frames[..., None]
+        n_videos = len(tables["videos"])
+        videos = frames.reshape(n_videos, -1, *frames.shape[1:]).transpose(0, 1, 4, 2, 3)
+        return StimulusSet(
+            videos=np.ascontiguousarray(videos),
+            condition=tables["videos"]["condition"].to_numpy(int),
+            conditions=tables["conditions"],
+            segments=tuple(
+                Segment(str(s["name"]), int(s["start"]), int(s["stop"]), float(s["weight"]))
+                for s in tables["segments"].to_dict("records")
+            ),
+            frame_s=round(1 / float(nwb.stimulus_template[SERIES].rate), 9),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: {MODULE}: {error}") from error
+
+
+def read_series(
+    nwb: Any,
+    path: Path,
+    *,
+    starts: Mapping[int, float],
+    duration_s: float,
+    names: Sequence[str],
+    source: VideoSource,
+) -> tuple[dict[int, np.ndarray], float]:
+    """Read one video per condition, from the first trial that showed it.
+
+    Parameters
+    ----------
+    starts
+        Condition -> start of its first trial, seconds on the session's clock.
+    names
+        Names of all conditions.
+    source
+        With ``series``, frames are cut from that series by time; without, every condition has a
+        series of its own name.
+
+    Returns
+    -------
+    Condition -> uint8 (T, C, H, W); and the seconds from frame to frame.
+    """
+    known = {**nwb.stimulus_template, **nwb.stimulus}
+    frame_s = source.frame_s
+    if source.series is not None:
+        series = _named(known, source.series, path)
+        times = _times(series, path)
+        frame_s = frame_s or round(float(np.median(np.diff(times))), 9)
+        n_frames = max(1, int(duration_s / frame_s + _TOLERANCE))
+        wanted = {
+            k: _frames_on_screen(times, t + (np.arange(n_frames) + 0.5) * frame_s, series, path)
+            for k, t in starts.items()
+        }
+    else:
+        series, wanted = None, {}
+    videos = {}
+    for k in starts:
+        one = _named(known, names[k], path) if series is None else series
+        if frame_s is None:
+            times = _times(one, path)
+            if len(times) < 2:
+                raise InputError(f"{path}: series '{one.name}' has one frame; set videos.frame_s")
+            frame_s = round(float(np.median(np.diff(times))), 9)
+        where = f"{path}: series '{one.name}'"
+        frames = _frames(one, wanted.get(k), path, where)
+        videos[k] = source.shape_video(
+            (f if source.rows_first else f.swapaxes(0, 1) for f in frames), where
+        )
+    assert frame_s is not None
+    return videos, frame_s
+
+
+def _named(known: Mapping[str, Any], name: str, path: Path) -> Any:
+    if name not in known:
+        found = ", ".join(list(known)[:20]) or "none"
+        raise InputError(
+            f"{path}: has no stimulus series '{name}'{nearest_name(name, known)}; found: {found}; "
+            "or set recording.videos.folder"
+        )
+    return known[name]
+
+
+def _n_frames(series: Any, path: Path) -> int:
+    if series.external_file is None:
+        return len(series.data)
+    if series.timestamps is not None:
+        return len(series.timestamps)
+    if getattr(series, "num_samples", None):  # not in files written before pynwb 4
+        return int(series.num_samples)
+    return sum(1 for _ in _external(series, path))
+
+
+def _times(series: Any, path: Path) -> np.ndarray:
+    """Start of every frame, seconds on the session's clock."""
+    if series.timestamps is not None:
+        times = np.asarray(series.timestamps[:], float)
+        if not (np.diff(times) > 0).all():
+            raise InputError(f"{path}: series '{series.name}': timestamps are not in order")
+        return times
+    if not series.rate:
+        raise InputError(f"{path}: series '{series.name}' has neither rate nor timestamps")
+    n = len(series.data) if not _is_external(series) else _n_frames(series, path)
+    return float(series.starting_time or 0) + np.arange(n) / float(series.rate)
+
+
+def _is_external(series: Any) -> bool:
+    return getattr(series, "external_file", None) is not None
+
+
+def _frames_on_screen(times: np.ndarray, at: np.ndarray, series: Any, path: Path) -> np.ndarray:
+    """Index of the frame shown at each moment: the last that started by then."""
+    index = np.searchsorted(times, at, side="right") - 1
+    last = times[-1] + 2 * np.median(np.diff(times)) if len(times) > 1 else np.inf
+    if index[0] < 0 or at[-1] > last:
+        raise InputError(
+            f"{path}: series '{series.name}' spans {times[0]:g} to {times[-1]:g} s, but a trial "
+            f"needs frames from {at[0]:g} to {at[-1]:g} s"
+        )
+    return index
+
+
+def _frames(series: Any, index: np.ndarray | None, path: Path, where: str) -> list[np.ndarray]:
+    """Frames (H, W) or (H, W, C) at ``index`` (in order of time; repeats allowed), or all."""
+    if hasattr(series, "indexed_timeseries"):
+        picture = np.asarray(series.data[:], int)
+        picture = picture if index is None else picture[index]
+        if series.indexed_timeseries is not None:
+            return _frames(series.indexed_timeseries, picture, path, where)
+        images = list(series.indexed_images.order_of_images.data[:])
+        if picture.min() < 0 or picture.max() >= len(images):
+            raise InputError(f"{where}: names image {picture.max()} of {len(images)}")
+        return [np.asarray(images[i].data[:]) for i in picture]
+    if _is_external(series):
+        wanted = None if index is None else set(index.tolist())
+        kept = {
+            i: frame
+            for i, frame in enumerate(_external(series, path))
+            if wanted is None or i in wanted
+        }
+        order = range(len(kept)) if index is None else index.tolist()
+        if any(i not in kept for i in order):
+            raise InputError(f"{where}: external film has fewer frames than its timestamps")
+        return [kept[i] for i in order]
+    if index is None:
+        return list(np.asarray(series.data[:]))
+    unique, back = np.unique(index, return_inverse=True)
+    if unique[0] < 0 or unique[-1] >= len(series.data):
+        raise InputError(f"{where}: names frame {unique[-1]} of {len(series.data)}")
+    return list(np.asarray(series.data[unique])[back])
+
+
+def _external(series: Any, path: Path) -> Any:
+    """Yield the frames of external files beside the NWB file; addresses are not fetched."""
+    for name in list(series.external_file[:]):
+        text = name.decode() if isinstance(name, bytes) else str(name)
+        film = Path(text) if Path(text).is_absolute() else path.parent / text
+        if not film.is_file():
+            raise InputError(f"{path}: series '{series.name}': no such external file: {film}")
+        yield from read_frames(film)
+
+
+def _table(table: Any) -> pd.DataFrame:
+    """Return the columns as plain lists, so that text is text and numbers are numbers."""
+    columns = {c: np.asarray(table[c].data[:]).tolist() for c in table.colnames}
+    return pd.DataFrame(columns)
+
+
+def stimulus_tables(stimuli: StimulusSet, sums: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Tables that :func:`own_stimuli` reads: conditions, videos and segments."""
+    return {
+        "conditions": stimuli.conditions,
+        "videos": pd.DataFrame(
+            {
+                "condition": stimuli.condition,
+                "first_frame": np.arange(len(stimuli.videos)) * stimuli.n_frames,
+                "sha256": list(sums),
+            }
+        ),
+        "segments": pd.DataFrame([vars(s) for s in stimuli.segments]),
+    }

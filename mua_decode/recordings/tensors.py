@@ -1,0 +1,264 @@
+"""Activity and video tensors of pseudo-trials that were pooled, divided and stored beforehand.
+
+Files ``PART_input`` (trials, bins, sites) and ``PART_output`` (trials, frames, C, H, W) for the
+parts train, val and test, as ``torch.save`` or ``numpy.save`` wrote them; the layout in which
+Zhang et al. 2026 (doi 10.1038/s42003-025-09486-7) describe their sample.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.recordings.videos import cut_segments, digest
+from mua_decode.types import PARTS, InputError, Recording, Session, SiteTable, StimulusSet
+
+_SUFFIXES = (".pt", ".pth", ".npy", "")
+
+
+def read_tensors(
+    root: str | None,
+    *,
+    sites: Sequence[tuple[str, int]],
+    bin_s: float,
+    video_max: float,
+    standardised: bool,
+    crop: int | None = None,
+    frame_size: int | None = None,
+    segments: Sequence[Sequence[Any]] | None = None,
+    subject: str = "pooled",
+) -> Recording:
+    """Read the tensors; every distinct video is stored once.
+
+    A distinct video is a condition, unless files ``PART_condition`` with whole numbers (trials,)
+    say which trials belong together; then the videos of a condition are its variants.
+
+    Parameters
+    ----------
+    root
+        Folder of the files (``.pt``, ``.pth``, ``.npy``).
+    sites
+        [region, number of sites] of each region, in their order along the site axis.
+    bin_s
+        Seconds from bin to bin, and from frame to frame.
+    video_max
+        The value of a full grey level in the videos: 1 or 255.
+    standardised
+        Whether the activity was standardised before it was stored; otherwise it holds counts.
+    crop
+        Keep the central ``crop`` x ``crop`` pixels, before ``frame_size``; ``None`` keeps all.
+    frame_size
+        Height and width in pixels after area resampling; ``None`` keeps the size.
+    segments
+        [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
+
+    Raises
+    ------
+    InputError
+        Naming the file, what was expected and what was found. Files that could run code are
+        refused.
+    """
+    folder = existing_folder(root, "recording.root")
+    if not (np.isfinite(bin_s) and bin_s > 0) or video_max not in (1, 255):
+        raise InputError(
+            f"recording: bin_s must be > 0 s and video_max 1 or 255, found {bin_s} and {video_max}"
+        )
+    regions = _regions(sites)
+    n_sites = len(regions)
+    library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
+    parts = [p for p in PARTS if _file(folder, f"{p}_input") is not None]
+    if not parts:
+        raise InputError(f"recording.root: {folder} holds no train_input, val_input or test_input")
+    activity, numbers = [], []
+    for part in parts:
+        values, shown = _read_part(folder, part, n_sites, library, standardised)
+        activity.append(values)
+        numbers += shown
+    if len({a.shape[1] for a in activity}) > 1:
+        raise InputError(f"{folder}: parts differ in bins: {[a.shape for a in activity]}")
+    labels = [_labels(folder, p, len(a)) for p, a in zip(parts, activity, strict=True)]
+    part_of = np.repeat(parts, [len(a) for a in activity])
+    number = np.array(numbers)
+    condition = _conditions(folder, labels, number)
+    stimuli = _stimuli(library.videos, number, condition, bin_s, segments)
+    table = pd.DataFrame({"condition": condition, "published_part": part_of, "video": number})
+    site_table = SiteTable(
+        site_id=np.array([f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]),
+        region=np.array(regions),
+        session=np.full(n_sites, "pooled"),
+        subject=np.full(n_sites, subject),
+    )
+    session = Session(
+        name="pooled",
+        sites=site_table,
+        trials=table,
+        counts=np.concatenate(activity),
+        bin_s=float(bin_s),
+        measure="standardised" if standardised else "counts",
+    )
+    return Recording(
+        name="tensors",
+        sessions=(session,),
+        stimuli=stimuli,
+        provenance={"reader": "tensors", "folder": str(folder.resolve())},
+        notes=(
+            "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
+            "published_part); one recorded trial can lie behind several, so no split of them is "
+            "known to be free of leaks",
+        ),
+    )
+
+
+def _read_part(
+    folder: Path, part: str, n_sites: int, library: _VideoLibrary, standardised: bool
+) -> tuple[np.ndarray, list[int]]:
+    """Activity (trials, bins, sites) of a part and the number of each trial's video."""
+    source, values = _load(folder, f"{part}_input")
+    if values.ndim != 3 or values.shape[2] != n_sites:
+        raise InputError(
+            f"{source}: expected (trials, bins, {n_sites} sites), found {tuple(values.shape)}"
+        )
+    film, videos = _load(folder, f"{part}_output")
+    if videos.ndim != 5 or len(videos) != len(values):
+        raise InputError(
+            f"{film}: expected ({len(values)} trials, frames, C, H, W), found {tuple(videos.shape)}"
+        )
+    return _activity(values, source, standardised), [library.add(v, str(film)) for v in videos]
+
+
+def _regions(sites: Sequence[tuple[str, int]]) -> list[str]:
+    """Region of every site along the axis."""
+    try:
+        pairs = [(str(region), int(number)) for region, number in sites]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"recording.sites: expected [[region, number], ...]: {error}") from error
+    if not pairs or min(n for _, n in pairs) < 1:
+        raise InputError(f"recording.sites: expected numbers >= 1, found {pairs}")
+    return [region for region, number in pairs for _ in range(number)]
+
+
+class _VideoLibrary:
+    """Distinct videos in order of first appearance, as uint8 (T, C, H, W)."""
+
+    def __init__(self, *, video_max: float, crop: int | None, frame_size: int | None) -> None:
+        self.videos: list[np.ndarray] = []
+        self._number: dict[str, int] = {}
+        self._options = (float(video_max), crop, frame_size)
+
+    def add(self, video: torch.Tensor | np.ndarray, where: str) -> int:
+        """Return the number of a video, kept if it is new."""
+        frames = np.ascontiguousarray(np.asarray(video))
+        key = digest(frames)
+        if key not in self._number:
+            self._number[key] = len(self.videos)
+            self.videos.append(self._shape(frames, where))
+        return self._number[key]
+
+    def _shape(self, frames: np.ndarray, where: str) -> np.ndarray:
+        top, crop, size = self._options
+        values = frames.astype(np.float32)
+        low, high = values.min(), values.max()
+        if not (low >= 0 and high <= top):
+            raise InputError(
+                f"{where}: videos must lie in 0..{top:g} (video_max), found {low:g} to {high:g}"
+            )
+        height, width = frames.shape[-2:]
+        if crop is not None:
+            if not 0 < crop <= min(height, width):
+                raise InputError(f"recording.crop: {crop} pixels of frames {height}x{width}")
+            y, x = (height - crop) // 2, (width - crop) // 2
+            values = values[..., y : y + crop, x : x + crop]
+        if size is not None:
+            flat = values.reshape(-1, *values.shape[-2:])
+            small = [cv2.resize(f, (size, size), interpolation=cv2.INTER_AREA) for f in flat]
+            values = np.stack(small).reshape(*values.shape[:-2], size, size)
+        return np.rint(values * (255 / top)).astype(np.uint8)
+
+
+def _file(folder: Path, name: str) -> Path | None:
+    found = [folder / f"{name}{s}" for s in _SUFFIXES if (folder / f"{name}{s}").is_file()]
+    return found[0] if found else None
+
+
+def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
+    """Map a file into memory; what is not looked at is not read."""
+    path = _file(folder, name)
+    if path is None:
+        raise InputError(f"{folder}: has no {name} (.pt, .pth or .npy)")
+    if path.suffix == ".npy":
+        return path, load_npy(path, lazily=True)
+    try:
+        # Files older than PyTorch 1.6 are no archives and cannot be mapped.
+        mapped = zipfile.is_zipfile(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that are refused in the next line
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:  # pickles raise whatever they cause
+        unsafe = "weights_only" in str(error) and "Unsupported" in str(error)
+        reason = "holds objects that could run code" if unsafe else "is damaged or no tensor"
+        raise InputError(f"{path}: refused, it {reason}; expected a saved tensor") from error
+    if not isinstance(found, torch.Tensor):
+        raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
+    return path, found.detach()
+
+
+def _activity(values: torch.Tensor | np.ndarray, path: Path, standardised: bool) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: expected numbers, found {array.dtype}")
+    if array.size and not standardised and np.nanmin(array) < 0:
+        raise InputError(
+            f"{path}: expected counts >= 0, found {np.nanmin(array):g}; if the activity was "
+            "standardised, set recording.standardised=true"
+        )
+    return np.asarray(array, np.float32)
+
+
+def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray | None:
+    if _file(folder, f"{part}_condition") is None:
+        return None
+    path, values = _load(folder, f"{part}_condition")
+    labels = np.asarray(values)
+    if labels.shape != (n_trials,) or labels.dtype.kind not in "iu" or (labels < 0).any():
+        raise InputError(
+            f"{path}: expected whole numbers >= 0 ({n_trials},), "
+            f"found {labels.dtype} {labels.shape}"
+        )
+    return labels
+
+
+def _conditions(folder: Path, labels: list[np.ndarray | None], number: np.ndarray) -> np.ndarray:
+    given = [v for v in labels if v is not None]
+    if not given:
+        return number
+    if len(given) < len(labels):
+        raise InputError(f"{folder}: some parts have a PART_condition and some do not")
+    return np.unique(np.concatenate(given), return_inverse=True)[1]
+
+
+def _stimuli(
+    videos: list[np.ndarray],
+    number: np.ndarray,
+    condition: np.ndarray,
+    frame_s: float,
+    segments: Sequence[Sequence[Any]] | None,
+) -> StimulusSet:
+    pairs = np.unique(np.stack([condition, number], axis=1), axis=0)
+    if len({v.shape for v in videos}) > 1:
+        raise InputError(f"videos differ in shape: {sorted({v.shape for v in videos})[:2]}")
+    return StimulusSet(
+        videos=np.stack([videos[n] for n in pairs[:, 1]]),
+        condition=pairs[:, 0],
+        conditions=pd.DataFrame({"name": [f"video{k:04d}" for k in range(condition.max() + 1)]}),
+        segments=cut_segments(segments, len(videos[0]), "recording.segments"),
+        frame_s=frame_s,
+    )

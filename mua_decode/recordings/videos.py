@@ -1,0 +1,279 @@
+"""Stimulus videos from files: films, GIFs, arrays and numbered pictures, one per condition."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imageio.v3 as iio
+import numpy as np
+import pandas as pd
+
+from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.types import InputError, Segment, StimulusSet, nearest_name
+
+_FILMS = (".mp4", ".avi", ".mov", ".mkv", ".gif")
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+_VIDEOS = (*_FILMS, ".npy", *_PICTURES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSource:
+    """Where the videos of the conditions are and how their frames are kept.
+
+    Parameters
+    ----------
+    folder
+        Folder with one video per condition, named after it: ``NAME.mp4`` (avi, mov, mkv, gif),
+        ``NAME.npy`` with (T, H, W) or (T, H, W, C), ``NAME.png`` (a still), or a folder ``NAME``
+        with numbered pictures, or with several videos, which are variants. ``None``: the videos
+        are in the recording itself.
+    column
+        Condition column that holds the name of the file or folder; ``None``: the condition's name.
+    series
+        Name of the series in the recording that was on screen throughout the session.
+    frame_size
+        Height and width in pixels after area resampling; ``None`` keeps the size of the files.
+    grey
+        Keep luminance only (C = 1); ``None`` keeps the colour of the files.
+    frame_s
+        Seconds from frame to frame; ``None`` takes the rate of the series.
+    segments
+        [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
+    rows_first
+        Arrays are (T, H, W); otherwise (T, W, H).
+    """
+
+    folder: str | None = None
+    column: str | None = None
+    series: str | None = None
+    frame_size: int | None = None
+    grey: bool | None = None
+    frame_s: float | None = None
+    segments: Sequence[Sequence[Any]] | None = None
+    rows_first: bool = True
+
+    def __post_init__(self) -> None:
+        size = self.frame_size
+        if size is not None and (isinstance(size, bool) or not 2 <= int(size) <= 4096):
+            raise InputError(f"videos.frame_size: expected 2 to 4096 pixels, found {size}")
+        if self.frame_s is not None and not 0 < self.frame_s < np.inf:
+            raise InputError(f"videos.frame_s: expected seconds > 0, found {self.frame_s}")
+
+    def shape_frame(self, frame: np.ndarray, where: str) -> np.ndarray:
+        """Return one frame (H, W) or (H, W, C) as uint8 (C, H, W) of the size and colour asked for.
+
+        Raises
+        ------
+        InputError
+            If values are neither whole numbers 0..255 nor floats 0..1.
+        """
+        if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (1, 3, 4)):
+            raise InputError(f"{where}: frames must be (H, W[, 1|3|4]), found {frame.shape}")
+        image = as_bytes(frame if frame.ndim == 3 else frame[:, :, None], where)[:, :, :3]
+        if self.grey and image.shape[2] == 3:
+            image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[:, :, None]
+        if self.frame_size is not None and image.shape[:2] != (self.frame_size,) * 2:
+            size = (int(self.frame_size),) * 2
+            image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
+            image = image if image.ndim == 3 else image[:, :, None]
+        return np.ascontiguousarray(image.transpose(2, 0, 1))
+
+    def shape_video(self, frames: Iterable[np.ndarray], where: str) -> np.ndarray:
+        """Return frames as one video, uint8 (T, C, H, W)."""
+        shaped = [self.shape_frame(np.asarray(f), where) for f in frames]
+        if not shaped:
+            raise InputError(f"{where}: holds no frame")
+        if len({f.shape for f in shaped}) > 1:
+            raise InputError(
+                f"{where}: frames differ in shape: {sorted({f.shape for f in shaped})[:2]}"
+            )
+        return np.stack(shaped)
+
+    def assemble(
+        self, videos: Mapping[int, Sequence[np.ndarray]], conditions: pd.DataFrame, frame_s: float
+    ) -> StimulusSet:
+        """Return a stimulus set in which every distinct video is stored once.
+
+        Parameters
+        ----------
+        videos
+            Condition -> its videos, uint8 (T, C, H, W).
+        """
+        kept: list[np.ndarray] = []
+        condition: list[int] = []
+        for k in range(len(conditions)):
+            seen = set()
+            for video in videos.get(k, ()):
+                key = digest(video)
+                if key not in seen:
+                    seen.add(key)
+                    kept.append(video)
+                    condition.append(k)
+        shapes = sorted({v.shape for v in kept})
+        if len(shapes) > 1:
+            raise InputError(
+                f"videos: all must have one shape (T, C, H, W), found {shapes[0]} and {shapes[1]}; "
+                "set videos.frame_size and videos.grey, or cut the files to one length"
+            )
+        return StimulusSet(
+            videos=np.stack(kept),
+            condition=np.array(condition),
+            conditions=conditions,
+            segments=cut_segments(self.segments, shapes[0][0], "recording.videos.segments"),
+            frame_s=frame_s,
+        )
+
+    def read_folder(self, conditions: pd.DataFrame) -> StimulusSet:
+        """Read the videos of all conditions from ``folder``.
+
+        Raises
+        ------
+        InputError
+            Naming the file that is missing or cannot be read.
+        """
+        folder = existing_folder(self.folder, "recording.videos.folder")
+        if self.frame_s is None:
+            raise InputError("recording.videos.frame_s is not set; give the seconds of a frame")
+        column = self.column or "name"
+        if column not in conditions.columns:
+            raise InputError(
+                f"recording.videos.column: conditions have no column '{column}'"
+                f"{nearest_name(column, map(str, conditions.columns))}"
+            )
+        videos = {
+            k: [self.shape_video(self._oriented(p), str(p)) for p in _find(folder, str(name))]
+            for k, name in enumerate(conditions[column])
+        }
+        return self.assemble(videos, conditions, self.frame_s)
+
+    def _oriented(self, path: Path) -> Iterator[np.ndarray]:
+        turn = path.suffix == ".npy" and not self.rows_first
+        return (f.swapaxes(0, 1) if turn else f for f in read_frames(path))
+
+
+def cut_segments(
+    segments: Sequence[Sequence[Any]] | None, n_frames: int, where: str
+) -> tuple[Segment, ...]:
+    """Return segments given as [name, number of frames, weight in the loss]; ``None``: one.
+
+    Raises
+    ------
+    InputError
+        If they are anything else, or do not cover ``n_frames`` frames.
+    """
+    out: list[Segment] = []
+    for given in segments or [["stimulus", n_frames, 1.0]]:
+        try:
+            name, frames, weight = given
+            frames, weight = int(frames), float(weight)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where}: expected [name, frames, weight], found {given}") from error
+        if frames < 1 or not 0 <= weight < np.inf:
+            raise InputError(f"{where}: expected frames >= 1 and weight >= 0, found {given}")
+        start = out[-1].stop if out else 0
+        out.append(Segment(str(name), start, start + frames, weight))
+    if out[-1].stop != n_frames:
+        raise InputError(f"{where}: cover {out[-1].stop} frames, but the videos have {n_frames}")
+    return tuple(out)
+
+
+def digest(video: np.ndarray) -> str:
+    """SHA-256 of the shape and contents of an array."""
+    found = hashlib.sha256(str((video.shape, video.dtype.str)).encode())
+    found.update(np.ascontiguousarray(video).data.cast("B"))
+    return found.hexdigest()
+
+
+def as_bytes(frame: np.ndarray, where: str) -> np.ndarray:
+    """Return grey levels as uint8: whole numbers 0..255 as they are, floats 0..1 times 255.
+
+    Raises
+    ------
+    InputError
+        For any other range or type.
+    """
+    if frame.dtype == np.uint8:
+        return frame
+    if frame.dtype.kind not in "fiub":
+        raise InputError(f"{where}: frames must be numbers, found {frame.dtype}")
+    low, high = (frame.min(), frame.max()) if frame.size else (0, 0)
+    top = 1 if frame.dtype.kind in "fb" else 255
+    if not (low >= 0 and high <= top):
+        raise InputError(
+            f"{where}: frames must be whole numbers 0..255 or floats 0..1, found {frame.dtype} "
+            f"from {low:g} to {high:g}"
+        )
+    scale = 255 if top == 1 else 1
+    return np.rint(frame.astype(np.float32) * scale).astype(np.uint8)
+
+
+def read_frames(path: Path) -> Iterator[np.ndarray]:
+    """Yield the frames of a film, array, picture or folder of pictures, (H, W) or (H, W, C) RGB.
+
+    Raises
+    ------
+    InputError
+        If it is missing or cannot be read.
+    """
+    if path.is_dir():
+        for picture in sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES):
+            yield from read_frames(picture)
+        return
+    if not path.is_file():
+        raise InputError(f"no such video: {path}")
+    if path.suffix.lower() == ".npy":
+        frames = load_npy(path)
+        if frames.ndim not in (3, 4):
+            raise InputError(f"{path}: must be (T, H, W) or (T, H, W, C), found {frames.shape}")
+        yield from frames
+        return
+    try:
+        if path.suffix.lower() in _PICTURES:
+            yield iio.imread(path)
+        elif path.suffix.lower() == ".gif":
+            yield from _gif_frames(path)
+        else:
+            yield from iio.imiter(path, plugin="FFMPEG")
+    except InputError:
+        raise
+    except Exception as error:  # every codec has its own exceptions
+        raise InputError(f"{path}: is not a readable video or picture") from error
+
+
+def _gif_frames(path: Path) -> Iterator[np.ndarray]:
+    """Frames of a GIF; one shown n times as long as the shortest stands for n equal frames."""
+    frames = list(iio.imiter(path, plugin="pillow", mode="RGB"))
+    every = [iio.immeta(path, plugin="pillow", index=i) for i in range(len(frames))]
+    shown_ms = [float(found.get("duration", 0)) for found in every]
+    shortest = min(shown_ms)
+    for frame, duration in zip(frames, shown_ms, strict=True):
+        times = duration / shortest if shortest > 0 else 1.0
+        if abs(times - round(times)) > 0.1 * times:
+            raise InputError(f"{path}: frames last {duration:g} and {shortest:g} ms, not multiples")
+        for _ in range(round(times)):
+            yield frame
+
+
+def _find(folder: Path, name: str) -> list[Path]:
+    """Videos of one condition: one file, one folder of pictures, or a folder of variants."""
+    if Path(name).name != name:
+        raise InputError(f"condition '{name}' cannot name a file; set recording.videos.column")
+    if Path(name).suffix.lower() in _VIDEOS and (folder / name).is_file():
+        return [folder / name]
+    for suffix in _VIDEOS:
+        if (folder / f"{name}{suffix}").is_file():
+            return [folder / f"{name}{suffix}"]
+    inside = folder / name
+    if inside.is_dir():
+        films = [p for p in sorted(inside.iterdir()) if p.suffix.lower() in (*_FILMS, ".npy")]
+        if films:
+            return films
+        if any(p.suffix.lower() in _PICTURES for p in inside.iterdir()):
+            return [inside]
+    known = sorted(p.stem if p.is_file() else p.name for p in folder.iterdir())
+    raise InputError(f"{folder}: no video of condition '{name}'{nearest_name(name, known)}")
