@@ -21,7 +21,7 @@ from mua_decode.commands.ablate import ablate
 from mua_decode.commands.ablate_output import region_losses, write_ablation
 from mua_decode.commands.build import build_recording
 from mua_decode.commands.config import compose
-from mua_decode.commands.main import _quiet
+from mua_decode.commands.main import quiet
 from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.train import train_and_score
 from mua_decode.commands.trained import open_trained
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--shapley", type=int, default=1, help="seeds with all 64 subsets")
     parser.add_argument("overrides", nargs="*", help="options of mua-decode train")
     args = parser.parse_args()
-    _quiet()
+    quiet()
     rows = []
     for seed in range(args.seeds):
         kept = args.out / f"seed_{seed}" / "row.json"

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from mua_decode.analysis.bands import Band, band_r2
 from mua_decode.analysis.encoding_rows import EncodingRows, signed_square
+from mua_decode.analysis.encoding_tests import condition_tests, floor_tests
+from mua_decode.analysis.independent import condition_groups
 from mua_decode.analysis.predicted import Prediction, correlate, predict_part
 from mua_decode.analysis.recorded import condition_means, recorded_trials
 from mua_decode.analysis.reliability import Reliability, split_half
@@ -76,12 +78,16 @@ class EncodingScores:
         Metrics ``encoding_r`` (mean over sites of each site's correlation), ``encoding_r_region``
         (sites of a region averaged, then correlated over time × conditions),
         ``encoding_r_region_time`` (over time within a condition, then averaged: as published),
+        ``encoding_r_reliable`` (mean over the sites that have a noise ceiling, of all runs alike),
         ``explainable_share``, ``reliability`` and ``band_r2_*``, of every run; ``_low`` and
-        ``_high`` are ends of a 95 % percentile bootstrap interval over sites or conditions.
+        ``_high`` are ends of a 95 % percentile bootstrap interval over sessions (sites where there
+        is one session) or conditions.
     sites
         One row per site.
     tests
-        What stands behind every p-value.
+        What stands behind every p-value: reliabilities; per region, whether the prediction fits
+        its own condition (permutation), whether it is better than the mean time course (paired),
+        and, as published, than that of noise videos.
     """
 
     table: ResultTable
@@ -150,11 +156,15 @@ def score_encoding(
     rng = np.random.default_rng([settings.seed, 23])
     reliable = split_half(sessions, averages=regions, splits=settings.splits, rng=rng, **size)
     noise = _noise_predictions(encode, data, settings.noise_videos, rng)
+    groups = condition_groups(data)[conditions]
+    named = dict(zip(sites.regions, regions, strict=True))
     rows = EncodingRows(
         split=f"{part} (leaking)" if data.leaking else part,
-        regions=dict(zip(sites.regions, regions, strict=True)),
+        regions=named,
         conditions=[data.stimuli.names[k] for k in conditions],
         recorded=recorded,
+        sessions=sites.session,
+        groups=groups,
         rng=rng,
     )
     tests = [
@@ -165,12 +175,20 @@ def score_encoding(
     trusted = [t.frame["p_corrected"].to_numpy() < settings.alpha for t in tested]
     rows.add_ceiling(SPLIT_HALF, *reliable, *trusted)
     for name, prediction in predictions.items():
-        rows.add_prediction(name, prediction)
+        rows.add_prediction(name, prediction, trusted[0])
         rows.add_explainable(name, prediction, *reliable, *trusted)
         for band in settings.bands:
             rows.add_band(name, prediction, band, bin_s=data.pool.bin_s)
-    chance = rows.add_chance(NOISE, noise, predictions[ENCODER])
-    tested.append(correct(chance, method=settings.correction))
+    encoder = predictions[ENCODER]
+    asked = [
+        condition_tests(encoder, recorded, named, groups=groups, seed=settings.seed),
+        floor_tests(
+            encoder, predictions[TIME_COURSE], recorded, named,
+            groups=groups, sessions=sites.session,
+        ),
+        rows.add_chance(NOISE, noise, encoder),
+    ]  # fmt: skip
+    tested += [correct(t, method=settings.correction) for t in asked]
     table = _site_table(data, predictions, recorded, reliable[0], tested[0], settings)
     return EncodingScores(ResultTable.from_rows(rows.rows), table, HypothesisTable.concat(tested))
 

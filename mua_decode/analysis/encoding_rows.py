@@ -10,10 +10,11 @@ from scipy import stats
 from mua_decode.analysis.bands import Band, band_r2
 from mua_decode.analysis.predicted import Prediction, correlate
 from mua_decode.analysis.reliability import Reliability
-from mua_decode.statistics import cluster_bootstrap
+from mua_decode.statistics import cluster_bootstrap, rank_p
 from mua_decode.types import HypothesisTable
 
 _DRAWS = 2000
+RELIABLE = "encoding_r_reliable"
 _TRIALS = ("single_trial", "trial_average")
 
 
@@ -35,6 +36,12 @@ class EncodingRows:
         Names of the Q conditions.
     recorded
         float (Q, T, N): recorded activity averaged over trials.
+    sessions
+        Session of every site (N,). Intervals of means over sites draw whole sessions, whose sites
+        share trials; single sites where a region or the population has one session.
+    groups
+        int (Q,): label of every condition; intervals of means over conditions draw conditions
+        that share recorded trials together.
     rng
         For bootstraps.
     """
@@ -46,8 +53,11 @@ class EncodingRows:
         regions: Mapping[str, np.ndarray],
         conditions: Sequence[str],
         recorded: np.ndarray,
+        sessions: np.ndarray,
+        groups: np.ndarray,
         rng: np.random.Generator,
     ) -> None:
+        self._sessions, self._groups = sessions, groups
         self.rows: list[dict[str, object]] = []
         self._split, self._regions, self._rng = split, regions, rng
         self._conditions, self._recorded = list(conditions), recorded
@@ -56,12 +66,17 @@ class EncodingRows:
         self._masks |= {f"only {name}": mask for name, mask in regions.items()}
         self._by_region = recorded @ self._weight
 
-    def add_prediction(self, run: str, prediction: Prediction) -> None:
-        """Correlations of sites, and of regions pooled over everything or over time alone."""
+    def add_prediction(self, run: str, prediction: Prediction, trusted_sites: np.ndarray) -> None:
+        """Correlations of sites, and of regions pooled over everything or over time alone.
+
+        ``encoding_r_reliable`` is the mean over the sites of ``trusted_sites`` (N,) alone, those
+        that have a noise ceiling, so that it can be compared with theirs.
+        """
         flat = self._recorded.reshape(-1, self._recorded.shape[2])
         average = correlate(prediction.average.reshape(flat.shape), flat)
         for trial, r in zip(_TRIALS, (prediction.site_r, average), strict=True):
             self._over_sites(run, trial, "encoding_r", r)
+            self._over_sites(run, trial, RELIABLE, np.where(trusted_sites, r, np.nan))
         by_region = prediction.average @ self._weight
         over_time = correlate(by_region.swapaxes(0, 1), self._by_region.swapaxes(0, 1))
         for g, name in enumerate(self._regions):
@@ -73,7 +88,7 @@ class EncodingRows:
             whole = {**here, "trial": "trial_average"}
             pair = by_region[:, :, g], self._by_region[:, :, g]
             self._interval(whole, "encoding_r_region", *_pooled_interval(*pair, self._rng), 1)
-            self._mean(whole, "encoding_r_region_time", over_time[:, g])
+            self._mean(whole, "encoding_r_region_time", over_time[:, g], self._groups)
             for k, condition in enumerate(self._conditions):
                 row = {**whole, "condition": condition}
                 self._add(row, "encoding_r_region_time", over_time[k, g], 1)
@@ -91,6 +106,7 @@ class EncodingRows:
             self._over_sites(run, trial, "reliability", value)
             root = np.sqrt(np.where(trusted_sites, value, np.nan))
             self._over_sites(run, trial, "encoding_r", root)
+            self._over_sites(run, trial, RELIABLE, root)
         # Pseudo-trials break the noise that sites of a session share, recorded halves do not:
         # a region's reliability holds for averages over recorded trials alone.
         root = np.sqrt(np.where(trusted_regions, regions.average, np.nan))
@@ -140,9 +156,10 @@ class EncodingRows:
     def add_chance(self, run: str, noise: np.ndarray, encoder: Prediction) -> HypothesisTable:
         """Region correlations of predictions (V, T, N) from noise, and the encoder's rank there.
 
-        The prediction from one noise video stands in for that of every condition. p is one-sided,
-        (1 + noise videos that reach the encoder's correlation) / (1 + V) (Phipson and Smyth 2010,
-        doi 10.2202/1544-6115.1585). ``_low`` and ``_high`` hold the central 95 % of the videos.
+        The prediction from one noise video stands in for that of every condition. p is one-sided
+        (:func:`mua_decode.statistics.rank_p`). A region with an onset passes without knowing the
+        condition; :func:`mua_decode.analysis.encoding_tests.condition_tests` does not let it.
+        ``_low`` and ``_high`` hold the central 95 % of the videos.
         """
         drawn = _noise_correlations(noise @ self._weight, self._by_region)
         own = _region_correlations(encoder.average @ self._weight, self._by_region)
@@ -152,7 +169,7 @@ class EncodingRows:
                 here = {"run": run, "mask": f"only {name}", "trial": "trial_average"}
                 value = null[:, g][np.isfinite(null[:, g])]
                 row: dict[str, object] = {
-                    "question": "does the video shown predict better than videos of noise?",
+                    "question": "as published: is the video used at all?",
                     "group": name,
                     "metric": metric,
                     "test": "rank among uniform noise videos, one-sided",
@@ -164,9 +181,7 @@ class EncodingRows:
                 if len(value) and np.isfinite(estimate):
                     low, high = np.quantile(value, [0.025, 0.975])
                     self._interval(here, metric, float(value.mean()), low, high, len(value))
-                    # A tie must not count as below because of the last digits.
-                    reached = int((value >= estimate - 1e-9).sum())
-                    row["p"] = (1 + reached) / (1 + len(value))
+                    row["p"] = float(rank_p(value, estimate))
                     row |= {"statistic": estimate, "effect": estimate - value.mean()}
                     row |= {"low": estimate - high, "high": estimate - low}
                 else:
@@ -198,12 +213,17 @@ class EncodingRows:
         )
 
     def _over_sites(self, run: str, trial: str, metric: str, value: np.ndarray) -> None:
-        """Mean over the sites of each mask, with a bootstrap interval over sites."""
+        """Mean over the sites of each mask, with a bootstrap interval over their sessions."""
         for mask, keep in self._masks.items():
-            self._mean({"run": run, "trial": trial, "mask": mask}, metric, value[keep])
+            values, cluster = value[keep], self._sessions[keep]
+            if len(np.unique(cluster[np.isfinite(values)])) < 2:
+                cluster = np.arange(len(values))
+            self._mean({"run": run, "trial": trial, "mask": mask}, metric, values, cluster)
 
-    def _mean(self, labels: Mapping[str, object], metric: str, values: np.ndarray) -> None:
-        found = cluster_bootstrap(values, np.arange(len(values)), rng=self._rng, n=_DRAWS)
+    def _mean(
+        self, labels: Mapping[str, object], metric: str, values: np.ndarray, cluster: np.ndarray
+    ) -> None:
+        found = cluster_bootstrap(values, cluster, rng=self._rng, n=_DRAWS)
         self._interval(labels, metric, *found, int(np.isfinite(values).sum()))
 
     def _interval(

@@ -21,10 +21,18 @@ class Units:
         What a unit is: ``"sites"``, ``"conditions"``, ``"recorded trials"``.
     index
         int (n,): unit of every point.
+    within
+        int (n,): labels change places only among units of one such group; ``None``: among all.
+        A response follows the condition, and sites of a session share its trials: permuted over
+        all units, such a label would be found wherever the group alone is.
+    within_name
+        What a group is: ``"conditions"``, ``"sessions"``.
     """
 
     name: str
     index: np.ndarray
+    within: np.ndarray | None = None
+    within_name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +76,9 @@ class Vectors:
             )
         if any(u.index.shape != (n,) for u in self.units.values()):
             raise InputError(f"vectors '{self.space}': every label needs {n} unit numbers")
+        groups = [u.within for u in self.units.values() if u.within is not None]
+        if any(g.shape != (n,) for g in groups):
+            raise InputError(f"vectors '{self.space}': groups of units need {n} numbers")
         if not np.isfinite(self.points).all():
             raise InputError(f"vectors '{self.space}': NaN or infinite value")
 
@@ -91,20 +102,34 @@ def condition_labels(stimuli: StimulusSet) -> pd.DataFrame:
     return labels.reset_index(drop=True)
 
 
-def units_of(labels: pd.DataFrame, condition: np.ndarray, trial: np.ndarray) -> dict[str, Units]:
+def units_of(
+    labels: pd.DataFrame,
+    condition: np.ndarray,
+    trial: np.ndarray,
+    session: np.ndarray | None = None,
+) -> dict[str, Units]:
     """Say what each label belongs to, given condition and trial (n,) of every point.
 
-    The condition, if it decides the label and several conditions share one; else the trial.
+    The condition, if it decides the label and several conditions share one; else the trial. A
+    label that varies within a condition (the response) is permuted within conditions, and within
+    sessions (n,) where the points come from several.
     """
     units = {}
     for name in labels.columns:
         of_condition = labels[name].groupby(condition).nunique().max() == 1
         shared = labels[name].nunique() < len(np.unique(condition))
-        units[str(name)] = (
-            Units("conditions", condition)
-            if of_condition and shared
-            else Units("recorded trials", trial)
-        )
+        if of_condition and shared:
+            units[str(name)] = Units("conditions", condition)
+        elif of_condition:
+            units[str(name)] = Units("recorded trials", trial)
+        else:
+            pair = pd.DataFrame({"c": condition, "s": 0 if session is None else session})
+            units[str(name)] = Units(
+                "recorded trials",
+                trial,
+                within=pair.groupby(["c", "s"], sort=False).ngroup().to_numpy(),
+                within_name="conditions" if session is None else "conditions of a session",
+            )
     return units
 
 

@@ -108,7 +108,8 @@ def separation(
     A silhouette (Rousseeuw 1987, doi 10.1016/0377-0427(87)90125-7; Euclidean, in [-1, 1]) is above
     0 where points lie nearer to their own class than to the next. Chance permutes the label
     over its units, points of a unit together: over conditions for cue, colour or direction, over
-    sites for region, over recorded trials for response. An embedding is not recomputed.
+    the sites of a session for region, over the recorded trials of a condition for response, which
+    the condition decides in correct trials. An embedding is not recomputed.
 
     Parameters
     ----------
@@ -126,7 +127,8 @@ def separation(
         permutations), ``run`` the space, ``segment`` "full", "pca" or "tsne"; a label with one
         class only, or as many classes as points, has no row. ``tests``: the one-sided permutation
         p of each, Holm over the labels within space and segment; where every unit is a class of its
-        own, permuting changes nothing, and p is missing.
+        own, or all units of every group are of one class, permuting changes nothing, and p is
+        missing.
     """
     spaces = {"full": vectors.points} | {e.method: e.points for e in embeddings}
     rows: list[dict[str, object]] = []
@@ -155,6 +157,7 @@ class _Silhouette:
     high: float
     p: float
     n_units: int
+    note: str = ""
 
 
 def _silhouette(
@@ -176,14 +179,26 @@ def _silhouette(
     def score(labels: np.ndarray) -> float:
         return float(silhouette_score(distance, labels[unit], metric="precomputed"))
 
-    if len(first) == n_classes:
+    units = vectors.units[label]
+    groups = None if units.within is None else units.within[first]
+    stuck = _stuck(of_unit, groups, units.within_name)
+    if stuck:
         nothing = float("nan")
-        return _Silhouette(score(of_unit), nothing, nothing, nothing, nothing, len(first))
-    null = permutation_null(score, of_unit, n=n_permutations, rng=rng)
+        return _Silhouette(score(of_unit), nothing, nothing, nothing, nothing, len(first), stuck)
+    null = permutation_null(score, of_unit, n=n_permutations, rng=rng, groups=groups)
     low, high = np.quantile(null.null, [0.025, 0.975])
     return _Silhouette(
         float(null.observed), float(null.mean), float(low), float(high), float(null.p), len(first)
     )
+
+
+def _stuck(of_unit: np.ndarray, groups: np.ndarray | None, name: str) -> str:
+    """Why permuting the classes of units changes nothing; empty where it does."""
+    if len(np.unique(of_unit)) == len(of_unit):
+        return "every unit is a class of its own: nothing to permute"
+    if groups is not None and pd.Series(of_unit).groupby(groups).nunique().max() == 1:
+        return f"one class within each of the {name}: nothing to permute"
+    return ""
 
 
 def _result_rows(
@@ -202,21 +217,23 @@ def _result_rows(
 def _test_row(
     vectors: Vectors, label: str, segment: str, found: _Silhouette, n_permutations: int
 ) -> dict[str, object]:
-    unit = vectors.units[label].name
+    units = vectors.units[label]
+    unit = units.name
+    inside = f" within {units.within_name}" if units.within is not None else ""
     row: dict[str, object] = {
         "question": f"do points of one {label} lie together?",
         "group": f"{vectors.space}, {segment}", "metric": f"silhouette_{label}",
-        "test": f"label permutation over {unit}, one-sided ({n_permutations})",
+        "test": f"label permutation over {unit}{inside}, one-sided ({n_permutations})",
         "statistic": found.value, "n": found.n_units,
         "n_unit": unit,
         "effect_name": "silhouette minus the mean of chance",
         "p": found.p,
     }  # fmt: skip
     if np.isnan(found.p):
-        return row | {"note": "every unit is a class of its own: nothing to permute"}
+        return row | {"note": found.note}
     note = f"{len(vectors.points)} points"
-    if label == "response":
-        note += "; the response follows the condition in correct trials"
+    if inside:
+        note += f"; permuted{inside}, so that what they share counts for nothing"
     # The interval that the spread of chance gives the difference.
     return row | {
         "effect": found.value - found.chance,

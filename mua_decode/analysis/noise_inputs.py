@@ -8,33 +8,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mua_decode.metrics import Shown, VideoMetric
+from mua_decode.analysis.guesses import GUESSES, defined_for_shown, with_guesses
+from mua_decode.analysis.metric_tables import Tables, VideoScorer, scored_segment
+from mua_decode.metrics import VideoMetric
 from mua_decode.statistics import gaussian_input_null
 from mua_decode.types import HypothesisTable, ResultTable, StimulusSet
 
-Scores = dict[tuple[str, str], np.ndarray]
-"""Scores of the noise inputs (n,) by metric and segment."""
+PAIRINGS = 9999
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def score_noise_inputs(
     decode: Callable[[Tensor], Tensor],
     input_shape: tuple[int, int],
     *,
-    true: Tensor,
-    condition: np.ndarray,
+    trial_condition: np.ndarray,
+    trial_video: np.ndarray,
     candidates: Tensor,
     metrics: Sequence[VideoMetric],
     stimuli: StimulusSet,
     number: int,
     seed: int,
     batch_size: int = 32,
-) -> Scores:
+) -> Tables:
     """Score reconstructions of standard normal inputs against what was shown.
 
-    ``number`` inputs are decoded, as published (doi 10.1038/s42003-025-09486-7: 100). A score of
-    the data is a mean over conditions, so each of the ``number`` scores of noise is one too: every
-    condition is paired with one of the reconstructions at random.
+    ``number`` inputs are decoded, as published (doi 10.1038/s42003-025-09486-7: 100), and each is
+    scored in every condition against the video of one of its test trials, drawn at random, as
+    single trials of the data are scored against their own.
 
     Parameters
     ----------
@@ -42,63 +43,84 @@ def score_noise_inputs(
         Maps inputs (B, T, N) to videos (B, C, T, H, W) in [0, 1].
     input_shape
         (T, N).
-    true
-        Float (Q, C, T, H, W): the video shown in each condition tested.
-    condition
-        int (Q,): those conditions.
+    trial_condition, trial_video
+        int (P,): condition of every test trial, and the video shown in it, an index into
+        ``stimuli.videos``.
     candidates
         Float (K, C, T, H, W) to identify among.
     metrics
         Applied to the whole video, or to the one segment a metric names.
     stimuli
-        Names the segments.
+        Videos, and names of the segments.
     number
-        How many inputs, and how many scores.
+        How many inputs.
     seed
-        Draws the inputs and the pairs.
+        Draws the inputs and the trials.
 
     Returns
     -------
-    Scores (number,) by metric and segment; conditions where a metric is undefined are left out.
+    float (number, Q) by metric and segment, for the Q conditions with trials: the score of every
+    input in every condition, NaN where the metric is undefined.
     """
     noise = torch.from_numpy(
         np.random.default_rng([seed, 31]).standard_normal((number, *input_shape)).astype(np.float32)
     )
     videos = torch.cat([decode(part).cpu().float() for part in noise.split(batch_size)])
-    pairs = np.random.default_rng([seed, 37]).integers(0, number, (number, len(true)))
-    segments = {s.name: (s.start, s.stop) for s in stimuli.segments}
-    shown = Shown(video=true, condition=torch.from_numpy(condition), candidates=candidates)
-    scores: Scores = {}
+    candidates = candidates.clone()  # a plain tensor, of which metrics may remember things
+    scorers = {
+        (metric.name, segment): VideoScorer(metric, videos, candidates=candidates, stimuli=stimuli)
+        for metric in metrics
+        if (segment := scored_segment(metric, stimuli)) is not None
+    }
+    rng = np.random.default_rng([seed, 37])
+    conditions = np.unique(trial_condition)
+    scores = {key: np.empty((number, len(conditions))) for key in scorers}
+    for q, k in enumerate(conditions.tolist()):
+        drawn = rng.choice(trial_video[trial_condition == k], number)
+        shown = torch.from_numpy(stimuli.videos[drawn]).permute(0, 2, 1, 3, 4).float().div_(255)
+        for key, scorer in scorers.items():
+            scores[key][:, q] = scorer.against(k, shown)
     for metric in metrics:
-        if metric.segment is not None and metric.segment not in segments:
-            continue
-        start, stop = segments.get(metric.segment or "", (0, stimuli.n_frames))
-        part = shown.frames(start, stop)
-        values = [metric(videos[row][:, :, start:stop], part).double().nanmean() for row in pairs]
-        scores[metric.name, metric.segment or "all"] = torch.stack(values).cpu().numpy()
+        key = (metric.name, metric.segment or "all")
+        if metric.name in GUESSES and key in scores:
+            defined = defined_for_shown(metric, candidates, stimuli)[conditions]
+            scores[key] = with_guesses(scores[key], guess=GUESSES[metric.name], shown=defined)
     return scores
 
 
 def compare_with_noise(
-    scores: Scores, table: ResultTable, *, mask: str, higher_is_better: Mapping[str, bool]
+    scores: Tables,
+    table: ResultTable,
+    *,
+    mask: str,
+    higher_is_better: Mapping[str, bool],
+    seed: int,
+    pairings: int = PAIRINGS,
 ) -> tuple[ResultTable, HypothesisTable]:
     """Put the scores of noise beside those of the data.
+
+    A score of the data is a mean over conditions, so each of ``pairings`` scores of noise is one
+    too: every condition is paired with one of the reconstructions at random. They reuse the same
+    few reconstructions, so that p can be small without decoding more of them.
 
     Parameters
     ----------
     scores
         Of :func:`score_noise_inputs`.
     table
-        Scores of the decoder on the data.
+        Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``.
     mask
         Label of the network.
     higher_is_better
         Which way each metric points.
+    seed, pairings
+        Of the pairings.
 
     Returns
     -------
     One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of
-    the mean over single trials among the scores of the noise.
+    the mean over single trials among the scores of the noise. As published, it asks whether the
+    input is used at all: activity that only says when the trial began passes.
     """
     own = table.frame[(table.frame["run"] == "decoder") & (table.frame["condition"] == "all")]
     own = own[own["trial"] == "single_trial"]
@@ -109,18 +131,34 @@ def compare_with_noise(
         if (metric, segment) not in scores:
             continue
         found = scores[metric, segment]
-        found = found[~np.isnan(found)]
-        value = float(found.mean()) if len(found) else float("nan")
+        found = found[:, ~np.isnan(found).all(axis=0)]
+        number, n_conditions = found.shape
+        rng = np.random.default_rng([seed, 43])
+        picks = rng.integers(0, number, (pairings, n_conditions))
+        null = _row_means(found[picks, np.arange(n_conditions)])
+        value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
-        rows.append(labels | {"value": value, "n": len(found)})
+        rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
+        note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
+        if metric in GUESSES:
+            note += f"; undefined trials count as {GUESSES[metric]:g}"
         tests.append(
             gaussian_input_null(
-                scores[metric, segment],
+                null,
                 float(row["value"]),
-                question="does the network make more of the activity than of noise?",
+                question="as published: is the input used at all?",
                 group=mask,
                 metric=metric if segment == "all" else f"{metric}/{segment}",
+                n_unit="pairings of noise reconstructions with conditions",
                 better="higher" if higher_is_better[metric] else "lower",
+                note=note,
             )
         )
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
+
+
+def _row_means(values: np.ndarray) -> np.ndarray:
+    """Mean of every row over what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0).sum(axis=1) / known.sum(axis=1))

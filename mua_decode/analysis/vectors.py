@@ -35,7 +35,8 @@ def site_vectors(data: DecodingData, *, part: str = "train") -> Vectors:
         total = s.values.sum(axis=0)  # noqa: PD011
         values[s.columns] = (total / np.maximum(number, 1)).T
     labels = pd.DataFrame({"region": data.pool.sites.region})
-    units = {"region": Units("sites", np.arange(data.n_sites))}
+    session = np.unique(data.pool.sites.session, return_inverse=True)[1]
+    units = {"region": Units("sites", np.arange(data.n_sites), session, "sessions")}
     return Vectors(values, labels, units, "mean time course of a site", "site", _part(data, part))
 
 
@@ -78,12 +79,14 @@ def site_trial_vectors(
         table["_trial"] = [f"{name} {row}" for row in trial]
         table["region"] = data.pool.sites.region[s.columns[site]]
         table["_site"] = s.columns[site]
+        table["_session"] = name
         tables.append(table)
     table = pd.concat(tables, ignore_index=True)
-    labels = table.drop(columns=["_site", "_trial", "_condition"])
+    labels = table.drop(columns=["_site", "_trial", "_condition", "_session"])
     trial_of = np.unique(table["_trial"], return_inverse=True)[1]
-    units = units_of(labels, table["_condition"].to_numpy(), trial_of)
-    units["region"] = Units("sites", table["_site"].to_numpy())
+    session = np.unique(table["_session"], return_inverse=True)[1]
+    units = units_of(labels, table["_condition"].to_numpy(), trial_of, session)
+    units["region"] = Units("sites", table["_site"].to_numpy(), session, "sessions")
     labels = labels[["region", *labels.columns.drop("region")]]
     values = np.concatenate(blocks)
     return Vectors(

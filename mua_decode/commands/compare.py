@@ -9,8 +9,11 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from mua_decode import figures
+from mua_decode.analysis.independent import condition_groups
 from mua_decode.analysis.model_comparison import paired_over_conditions
+from mua_decode.commands.build import build_data
 from mua_decode.commands.config import groups
+from mua_decode.commands.isolate_tests import guessed
 from mua_decode.commands.retrained import (
     headlines,
     key,
@@ -29,10 +32,11 @@ from mua_decode.types import InputError, Recording, ResultTable, nearest_name
 def run(cfg: DictConfig) -> ResultTable:
     """Train other models under the settings of a run, and compare them with its decoder.
 
-    All are trained on the same split and pseudo-trials and scored on the same test trials. Each
-    metric is tested paired over conditions. FOLDER/compare holds results.csv (decoder, baselines,
-    floors, ceiling), tests.csv, metrics.json, figures/ and one folder per model. After Ctrl-C the
-    same command goes on where it stopped.
+    All are trained on the same split and pseudo-trials and scored on the same test trials. The
+    decoder is tested against each of them, and against the floors, paired over conditions that
+    share no recorded trials. Directions that are undefined count as guesses. FOLDER/compare holds
+    results.csv (decoder, baselines, floors, ceiling), tests.csv, metrics.json, figures/ and one
+    folder per model. After Ctrl-C the same command goes on where it stopped.
     """
     source = open_source(cfg, "compare")
     return compare(
@@ -70,7 +74,7 @@ def compare(
     overrides
         Changes of ``source`` for all models.
     correction
-        Over the models of each metric: holm, fdr_bh or none.
+        Over the models and floors of each metric: holm, fdr_bh or none.
 
     Returns
     -------
@@ -94,14 +98,20 @@ def compare(
     found = run_variants(source, variants, folder, recording=recording, what="model")
     others = [only_decoder(t, run=name) for name, t in found.tables.items()]
     decoder, beside = only_decoder(own), own.frame[own.frame["run"] != "decoder"]
-    table = ResultTable.concat([decoder, *others, relabel(ResultTable(beside))])
+    data = build_data(source, recording)
+    whole = ResultTable.concat([decoder, *others, relabel(ResultTable(beside))])
+    table = guessed(whole, source, data)
     tests = paired_over_conditions(
-        table, reference="decoder", others=list(found.tables), correction=correction
+        table,
+        reference="decoder",
+        others=[*found.tables, *(r for r in beside["run"].unique() if r.startswith("floor/"))],
+        correction=correction,
+        groups=dict(zip(data.stimuli.names, condition_groups(data).tolist(), strict=True)),
     )
-    whole = table.frame[table.frame["condition"] == "all"]
+    overall = table.frame[table.frame["condition"] == "all"]
     metrics = {
         key(r["run"], r["trial"], r["metric"], r["segment"]): number(r["value"])
-        for r in whole.to_dict("records")
+        for r in overall.to_dict("records")
     }
     for row in tests.frame.to_dict("records"):
         name = key("test", row["group"], row["metric"])

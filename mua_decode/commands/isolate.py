@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig, ListConfig
 
 from mua_decode import figures
-from mua_decode.analysis.noise_inputs import Scores, compare_with_noise, score_noise_inputs
-from mua_decode.commands.build import build_data, build_task, load_weights
-from mua_decode.commands.config import instantiate
-from mua_decode.commands.progress import track
+from mua_decode.commands.build import build_data
+from mua_decode.commands.isolate_tests import guessed, network_tests
 from mua_decode.commands.retrained import (
-    device_of,
     headlines,
     key,
     number,
@@ -24,19 +21,19 @@ from mua_decode.commands.retrained import (
     unvaried,
     write_outputs,
 )
-from mua_decode.commands.run_folder import RunFolder
-from mua_decode.commands.variants import Variant, changed_config, hushed, run_variants
-from mua_decode.statistics import correct
-from mua_decode.types import HypothesisTable, InputError, Recording, ResultTable
+from mua_decode.commands.variants import Variant, changed_config, run_variants
+from mua_decode.types import InputError, Recording, ResultTable
 
 
 def run(cfg: DictConfig) -> ResultTable:
     """Train one network per region of a run, and per group of regions, on its sites alone.
 
-    Settings, split and test trials are those of the run. Chance is what each network makes of
-    Gaussian noise inputs. FOLDER/isolate holds results.csv (column mask: which sites were left),
-    tests.csv, metrics.json, figures/ and one folder per network; with equal_sites the folder is
-    FOLDER/isolate_N_sites. After Ctrl-C the same command goes on where it stopped.
+    Settings, split and test trials are those of the run. Two tests per network: whether it uses
+    its input at all, against Gaussian noise inputs (as published), and whether what it decodes
+    fits the condition shown better than the others, against permuted conditions. Directions that
+    are undefined count as guesses. FOLDER/isolate holds results.csv (column mask: which sites were
+    left), tests.csv, metrics.json, figures/ and one folder per network; with equal_sites the
+    folder is FOLDER/isolate_N_sites. After Ctrl-C the same command goes on where it stopped.
     """
     equal = cfg.equal_sites
     source = open_source(cfg, "isolate" if equal is None else f"isolate_{equal}_sites")
@@ -54,6 +51,7 @@ def run(cfg: DictConfig) -> ResultTable:
         equal_sites=equal,
         repeats=int(cfg.repeats),
         noise_inputs=int(cfg.noise_inputs),
+        permutations=int(cfg.permutations),
         checkpoint=source.checkpoint,
         correction=str(cfg.correction),
     )
@@ -69,6 +67,7 @@ def isolate(
     equal_sites: int | None = None,
     repeats: int = 3,
     noise_inputs: int = 100,
+    permutations: int = 9999,
     checkpoint: Path | None = None,
     overrides: Sequence[str] = (),
     correction: str = "holm",
@@ -89,13 +88,15 @@ def isolate(
         Give every region or group so many sites, drawn ``repeats`` times, so that a region's size
         is not mistaken for its role; a group's are shared out evenly over its regions.
     noise_inputs
-        How many Gaussian noise inputs make the chance distribution; 0: none.
+        How many Gaussian noise inputs make the published chance distribution; 0: none.
+    permutations
+        How often conditions are permuted; 0: not at all.
     checkpoint
         Best weights of the run; without it, or with overrides, its decoder is trained as well.
     overrides
         Changes of ``source`` for all networks.
     correction
-        Over the networks of each metric: holm, fdr_bh or none.
+        Over the networks of each metric and test: holm, fdr_bh or none.
 
     Returns
     -------
@@ -126,17 +127,18 @@ def isolate(
     )
     named = list(variants.values())
     found = run_variants(source, named, folder, recording=recording, what="network")
+    data = build_data(source, recording)
     scored = {
-        mask: relabel(found.tables[v.name], mask=mask)
+        mask: guessed(relabel(found.tables[v.name], mask=mask), source, data)
         for mask, v in variants.items()
         if v.name in found.tables
     }
-    chance: list[ResultTable] = []
-    tests = HypothesisTable.from_rows([])
-    if noise_inputs:
-        chance, each = _chance(source, variants, folder, scored, recording, noise_inputs)
-        tests = correct(HypothesisTable.concat(each), method=correction, within=("metric",))
-    table = ResultTable.concat([own, *scored.values(), *chance])
+    tested = network_tests(
+        source, variants, folder, scored, recording=recording, noise_inputs=noise_inputs,
+        permutations=permutations, correction=correction,
+    )  # fmt: skip
+    tests = tested.tests
+    table = ResultTable.concat([guessed(own, source, data), *scored.values(), *tested.chance])
     shown = _by_set(headlines(table), equal_sites)
     metrics: dict[str, object] = {
         key(r["row"], r["run"], "single_trial", r["metric"]): number(r["value"])
@@ -184,54 +186,6 @@ def _variants(
         )
         for draw in range(repeats)
     }
-
-
-def _noise_scores(
-    cfg: DictConfig, run: RunFolder, recording: Recording, number: int
-) -> tuple[Scores, dict[str, bool]]:
-    """Scores of noise inputs through a network, and which way each metric points."""
-    data = build_data(cfg, recording)
-    task = build_task(cfg, data)
-    load_weights(task, run.checkpoint("best"))
-    device = device_of(cfg)
-    task.to(device).eval()
-    metrics = [instantiate(m) for m in cfg.metric.values()]
-    conditions = data.conditions("test" if len(data.dataset("test")) else "val")
-    scores = score_noise_inputs(
-        lambda spikes: task(spikes.to(device)),
-        (data.n_bins, data.n_sites),
-        true=data.mean_videos("test")[conditions],
-        condition=conditions,
-        candidates=data.mean_videos(None),
-        metrics=metrics,
-        stimuli=data.stimuli,
-        number=number,
-        seed=int(cfg.seed),
-    )
-    return scores, {m.name: m.higher_is_better for m in metrics}
-
-
-def _chance(
-    source: DictConfig,
-    variants: Mapping[str, Variant],
-    folder: Path,
-    tables: Mapping[str, ResultTable],
-    recording: Recording,
-    number: int,
-) -> tuple[list[ResultTable], list[HypothesisTable]]:
-    """Chance rows and tests of every network, by mask."""
-    rows: list[ResultTable] = []
-    tests: list[HypothesisTable] = []
-    for mask, table in track(tables.items(), f"{number} noise inputs per network", len(tables)):
-        variant = variants[mask]
-        cfg = changed_config(source, variant.overrides)
-        run = RunFolder(folder / variant.name)
-        with hushed():
-            scores, higher = _noise_scores(cfg, run, recording, number)
-        chance, test = compare_with_noise(scores, table, mask=mask, higher_is_better=higher)
-        rows.append(chance)
-        tests.append(test)
-    return rows, tests
 
 
 def _by_set(rows: pd.DataFrame, equal_sites: int | None) -> pd.DataFrame:

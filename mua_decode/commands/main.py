@@ -19,8 +19,11 @@ COMMANDS = {
     "inspect": "show sessions, sites, trials, missing data and problems of a recording",
     "train": "train a decoder, then score it beside its floors on the test trials",
     "evaluate": "score a trained run again, or on another part of the split",
+    "decode": "decode the trials of a new recording with a trained run",
+    "export": "write the network of a run as ONNX or as an exported PyTorch program",
     "ablate": "take regions away from a trained decoder and see what the video loses",
     "encode": "train the encoding model (video in, activity out) on a run and score it",
+    "sweep": "search hyper-parameters by validation loss, on several workers or machines",
     "crossval": "train a run again on every fold of its trials",
     "compare": "train other models under the settings of a run and compare them with it",
     "isolate": "train on one region alone, and on groups of regions",
@@ -80,11 +83,11 @@ def _run(command: str, args: list[str]) -> None:
         print(OmegaConf.to_yaml(cfg))
         return
     module = importlib.import_module(f"mua_decode.commands.{command}")
-    _quiet()
+    quiet()
     module.run(cfg)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Silence notices that ask nothing of the user."""
     import logging
 

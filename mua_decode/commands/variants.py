@@ -224,7 +224,7 @@ def first_difference(run: RunFolder, cfg: DictConfig, *, but: Sequence[str] = ()
 
     Where a run lies and the top-level options in ``but`` are not compared.
     """
-    there, here = _flat(run.load_config()), _flat(cfg)
+    there, here = flat_config(run.load_config()), flat_config(cfg)
     for name in dict.fromkeys([*here, *there]):
         if name.split(".")[0] not in (*_PLACE, *but) and there.get(name) != here.get(name):
             found, wanted = (c.get(name, "not set") for c in (there, here))
@@ -232,13 +232,13 @@ def first_difference(run: RunFolder, cfg: DictConfig, *, but: Sequence[str] = ()
     return None
 
 
-def _flat(cfg: Any, prefix: str = "") -> dict[str, Any]:
+def flat_config(cfg: Any, prefix: str = "") -> dict[str, Any]:
     """Options by dotted name; lists are values."""
     found: dict[str, Any] = {}
     plain: Any = OmegaConf.to_container(cfg, resolve=True) if isinstance(cfg, DictConfig) else cfg
     for key, value in plain.items():
         if isinstance(value, dict) and value:
-            found |= _flat(value, f"{prefix}{key}.")
+            found |= flat_config(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
     return found

@@ -9,7 +9,8 @@ from mua_decode.statistics.chance import gaussian_input_null
 from mua_decode.statistics.circular import folded_error, paired_circular, rayleigh, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t, wilcoxon_paired
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
-from mua_decode.statistics.permutation import PermutationNull, permutation_null
+from mua_decode.statistics.labels import label_permutation
+from mua_decode.statistics.permutation import PermutationNull, permutation_null, rank_p
 
 __all__ = [
     "CORRECTIONS",
@@ -20,10 +21,12 @@ __all__ = [
     "correct",
     "folded_error",
     "gaussian_input_null",
+    "label_permutation",
     "median_interval",
     "paired_circular",
     "paired_t",
     "permutation_null",
+    "rank_p",
     "rayleigh",
     "share",
     "unpaired_t",

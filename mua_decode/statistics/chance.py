@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from mua_decode.statistics.permutation import rank_p
 from mua_decode.types import HypothesisTable, InputError
 
 
@@ -18,6 +19,7 @@ def gaussian_input_null(
     metric: str,
     n_unit: str = "reconstructions of Gaussian noise",
     better: Literal["higher", "lower"] = "higher",
+    note: str = "",
 ) -> HypothesisTable:
     """Compare a score with those of reconstructions of Gaussian noise inputs, one-sided.
 
@@ -31,15 +33,15 @@ def gaussian_input_null(
         and counted in the note.
     observed
         The score of the recorded activity.
-    question, group, metric, n_unit
+    question, group, metric, n_unit, note
         Copied into the row.
     better
         Which way a score is better: ``"lower"`` for errors.
 
     Returns
     -------
-    One row. p is the rank of the observed among the noise, (1 + number at least as good) /
-    (1 + n), never below 1 / (1 + n). ``statistic`` is z, the distance to the mean of the noise in
+    One row. p is the rank of the observed among the noise (:func:`rank_p`), never below
+    1 / (1 + n). ``statistic`` is z, the distance to the mean of the noise in
     its standard deviations, positive when better. ``effect`` is observed − mean of the noise,
     with the interval that the central 95 % of the noise give it.
 
@@ -55,7 +57,8 @@ def gaussian_input_null(
         raise InputError(f"gaussian input null: expected scores (n,), found {scores.shape}")
     lost = int(np.isnan(scores).sum())
     scores = scores[~np.isnan(scores)]
-    notes = [f"{lost} noise scores with NaN left out"] if lost else []
+    notes = [note] if note else []
+    notes += [f"{lost} noise scores with NaN left out"] if lost else []
     row: dict[str, object] = {
         "question": question, "group": group, "metric": metric, "n_unit": n_unit,
         "test": f"rank among reconstructions of Gaussian noise inputs, one-sided ({better})",
@@ -65,10 +68,9 @@ def gaussian_input_null(
         notes.append("no observed score" if np.isnan(observed) else "no noise score")
         return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
     sign = 1 if better == "higher" else -1
-    as_good = int((sign * scores >= sign * observed).sum())
     low, high = observed - np.quantile(scores, [0.975, 0.025])
     row |= {
-        "p": (1 + as_good) / (1 + len(scores)),
+        "p": float(rank_p(sign * scores, sign * observed)),
         "effect": float(observed - scores.mean()), "low": float(low), "high": float(high),
     }  # fmt: skip
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0

@@ -9,6 +9,31 @@ import numpy as np
 
 from mua_decode.types import InputError
 
+# Sums in another order differ in the last digits, and a score read back from a table was rounded
+# to six: a tie must not count as below.
+_TIE = 1e-5
+
+
+def rank_p(null: np.ndarray, observed: float | np.ndarray) -> np.ndarray:
+    """One-sided p of an observed statistic among draws of its null distribution; larger is better.
+
+    Parameters
+    ----------
+    null
+        float (n, ...). A draw within 1e-5 of the observed value, relative to it, is a tie and has
+        reached it; so has a draw that is NaN, which can only raise p.
+    observed
+        float (...).
+
+    Returns
+    -------
+    float (...): (1 + number of draws that reach the observed) / (1 + n), never below 1 / (1 + n)
+    (Phipson and Smyth 2010, doi 10.2202/1544-6115.1585); NaN where the observed value is.
+    """
+    null, observed = np.asarray(null, float), np.asarray(observed, float)
+    below = null < observed - _TIE * np.abs(observed)
+    return np.where(np.isnan(observed), np.nan, (1 + (~below).sum(axis=0)) / (1 + len(null)))
+
 
 @dataclass(frozen=True, eq=False)
 class PermutationNull:
@@ -87,7 +112,4 @@ def permutation_null(
         for rows in members:
             order[rows] = rng.permutation(rows)
         null[i] = statistic_of(labels[order])
-    # Sums in another order differ in the last digits; a tie must not count as below.
-    reached = null >= observed - 1e-12 * np.abs(observed)
-    p = np.where(np.isnan(observed), np.nan, (1 + reached.sum(axis=0)) / (1 + n))
-    return PermutationNull(observed, null, np.asarray(p))
+    return PermutationNull(observed, null, rank_p(null, observed))

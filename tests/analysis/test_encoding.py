@@ -139,6 +139,10 @@ def test_an_encoder_blind_to_the_video_is_at_chance_and_at_its_floor(data: Decod
     scores = score(data, lambda video: means.expand(len(video), -1, -1))
     p = scores.tests.frame.query("n_unit == 'noise videos'")["p"]
     assert (p == 1).all()
+    permuted = scores.tests.frame[scores.tests.frame["test"].str.startswith("label permutation")]
+    assert (permuted["p"] == 1).all()
+    paired = scores.tests.frame[scores.tests.frame["test"].str.startswith("paired t")]
+    assert not (paired["p"] <= 0.05).any()
     for metric in ("encoding_r", "explainable_share"):
         runs = [
             value(scores, run=run, trial="trial_average", metric=metric)
@@ -184,3 +188,88 @@ def test_an_empty_part_is_refused(build_recording: Build) -> None:
     empty = data_of(build_recording(), split=SplitPlan(train=0.8, val=0.2, test=0.0))
     with pytest.raises(InputError, match="the split leaves it empty"):
         score_encoding(lambda v: v, empty, [], settings=SETTINGS)
+
+
+def test_conditions_are_permuted_and_the_floor_is_paired(
+    data: DecodingData, scores: EncodingScores
+) -> None:
+    tests = scores.tests.frame
+    permuted = tests[tests["test"].str.startswith("label permutation")]
+    assert len(permuted) == 2 * 3
+    assert (permuted["p_corrected"] < 0.05).all()
+    assert (permuted["n"] == 8).all()
+    for row in permuted.to_dict("records"):
+        here = {"run": "encoder", "trial": "trial_average", "mask": f"only {row['group']}"}
+        expected = value(scores, metric=row["metric"], **here)
+        assert row["statistic"] == pytest.approx(expected, abs=1e-6)
+    paired = tests[tests["test"].str.startswith("paired t")]
+    over = paired[paired["metric"] == "encoding_r_region_time"]
+    assert over["n_unit"].tolist() == ["conditions"] * 2
+    for row in paired.to_dict("records"):
+        here = {"trial": "trial_average", "mask": f"only {row['group']}", "metric": row["metric"]}
+        pair = (value(scores, run=run, **here) for run in ("encoder", "floor/time_course"))
+        assert row["effect"] == pytest.approx(next(pair) - next(pair), abs=1e-6)
+    by_session = paired[paired["metric"] == "encoding_r"]
+    assert by_session["n_unit"].tolist() == ["sessions"] * 2
+    assert by_session["n"].tolist() == [2, 2]
+
+
+def test_an_onset_without_conditions_passes_the_noise_videos_alone() -> None:
+    """Every condition has the same time course, and the prediction knows it from any video."""
+    from mua_decode.analysis.encoding_tests import condition_tests, floor_tests
+    from mua_decode.analysis.predicted import Prediction
+
+    rng = np.random.default_rng(3)
+    course = np.repeat([0.0, 8.0], 10)[None, :, None]
+    regions, sessions = {"V4": np.ones(6, bool)}, np.repeat(["a", "b"], 3)
+    groups = np.arange(8)
+    hits = {"permutation": 0, "paired": 0}
+    nothing = np.full(6, np.nan)
+    for seed in range(12):
+        recorded = course + rng.normal(size=(8, 20, 6))
+        own, mean = (
+            Prediction(course + 0.3 * rng.normal(size=(8, 20, 6)), nothing, nothing, nothing, 1)
+            for _ in range(2)
+        )
+        permuted = condition_tests(own, recorded, regions, groups=groups, seed=seed, n=199)
+        assert (permuted.frame["statistic"] > 0.9).all()  # the onset correlates
+        hits["permutation"] += int((permuted.frame["p"] <= 0.05).sum())
+        paired = floor_tests(own, mean, recorded, regions, groups=groups, sessions=sessions).frame
+        hits["paired"] += int((paired["p"] <= 0.05).sum())
+    assert hits["permutation"] <= 5  # of 36
+    assert hits["paired"] <= 4  # of 24
+
+
+def test_ceiling_and_encoder_are_compared_over_the_same_sites(data: DecodingData) -> None:
+    strict = EncodingSettings(splits=10, noise_videos=5, alpha=1e-4, correction="holm", bands=())
+    scores = score_encoding(oracle(data), data, data.batches("test"), settings=strict)
+    sites = scores.sites
+    trusted = sites["reliability_p_corrected"] < strict.alpha
+    assert 0 < trusted.sum() < len(sites)
+    here = {"trial": "trial_average", "metric": "encoding_r_reliable"}
+    for run, column in (
+        ("encoder", "encoder_r_trial_average"),
+        ("floor/time_course", "time_course_r_trial_average"),
+        ("ceiling/split_half", "noise_ceiling_trial_average"),
+    ):
+        expected = sites.loc[trusted, column].mean()
+        assert value(scores, run=run, **here) == pytest.approx(expected, abs=1e-6)
+    frame = scores.table.frame
+    assert set(frame.loc[frame["metric"] == "encoding_r_reliable", "n"]) <= set(range(7))
+
+
+def test_intervals_of_means_over_sites_draw_sessions() -> None:
+    from mua_decode.analysis.encoding_rows import EncodingRows
+
+    def interval(sessions: np.ndarray) -> float:
+        rows = EncodingRows(
+            split="test", regions={"V4": np.ones(40, bool)}, conditions=["a", "b"],
+            recorded=np.zeros((2, 3, 40)), sessions=sessions, groups=np.arange(2),
+            rng=np.random.default_rng(0),
+        )  # fmt: skip
+        shared = np.repeat(np.random.default_rng(1).normal(size=4), 10)
+        rows._over_sites("x", "single_trial", "encoding_r", shared)
+        found = {r["metric"]: r["value"] for r in rows.rows if r["mask"] == "none"}
+        return float(found["encoding_r_high"]) - float(found["encoding_r_low"])  # type: ignore[arg-type]
+
+    assert interval(np.repeat(list("abcd"), 10)) > 2 * interval(np.repeat(["a"], 40))

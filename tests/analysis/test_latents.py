@@ -17,6 +17,7 @@ from mua_decode.analysis import (
     site_trial_vectors,
     site_vectors,
 )
+from mua_decode.analysis.labelled import units_of
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.types import InputError, Recording, Session
 
@@ -257,3 +258,49 @@ def test_vectors_that_do_not_fit_are_refused() -> None:
         replace(vectors, units=dict.fromkeys(("cue", "coin"), Units("sites", np.arange(3))))
     with pytest.raises(InputError, match="NaN"):
         replace(vectors, points=np.full((60, 8), np.nan))
+
+
+def test_responses_that_follow_the_condition_are_permuted_within_it() -> None:
+    # Activity says the condition and nothing of the choice; only the errors are at random.
+    hits, rng = 0, np.random.default_rng(5)
+    condition = np.repeat(np.arange(4), 12)
+    for _ in range(20):
+        points = np.eye(4)[condition] * 3 + rng.normal(size=(48, 4))
+        side = (condition < 2) ^ (rng.random(48) < 0.15)
+        labels = pd.DataFrame({"response": np.where(side, "left", "right")})
+        units = units_of(labels, condition, np.arange(48))
+        assert units["response"].within is not None
+        vectors = Vectors(points.astype(np.float32), labels, units, "x", "recorded_trial", "train")
+        row = separation(vectors, seed=0, n_permutations=39).tests.frame.iloc[0]
+        assert "within conditions" in row["test"]
+        assert "within conditions" in row["note"]
+        hits += row["p"] <= 0.05
+    assert hits <= 4
+    choice = points + 4 * side[:, None]
+    found = separation(replace(vectors, points=choice), seed=0, n_permutations=39)
+    assert found.tests.frame["p"][0] == 1 / 40
+
+
+def test_a_label_that_groups_decide_has_nothing_to_permute() -> None:
+    rng = np.random.default_rng(0)
+    session = np.repeat([0, 1], 5)
+    labels = pd.DataFrame({"region": np.array(["V4", "MT"])[session]})
+    units = {"region": Units("sites", np.arange(10), session, "sessions")}
+    vectors = Vectors(
+        rng.normal(size=(10, 3)).astype(np.float32), labels, units, "x", "site", "train"
+    )
+    row = separation(vectors, seed=0, n_permutations=9).tests.frame.iloc[0]
+    assert np.isnan(row["p"])
+    assert row["note"] == "one class within each of the sessions: nothing to permute"
+
+
+def test_regions_are_permuted_within_sessions(build_recording: Build) -> None:
+    data = make(build_recording(2))
+    for found in (
+        site_vectors(data),
+        site_trial_vectors(data, described(build_recording(2)), max_points=40),
+    ):
+        unit = found.units["region"]
+        assert unit.within_name == "sessions"
+        assert unit.within is not None
+        assert len(np.unique(unit.within)) == 2

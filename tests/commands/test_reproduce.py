@@ -16,6 +16,7 @@ SMALL = [
     "model.skip_connections=false",
     "model.output_skip=false",
     "trainer.max_epochs=1",
+    "side_by_side=false",
     "retrained=[]",
     "reproduce.noise_inputs=4",
     "reproduce.points=40",

@@ -92,6 +92,8 @@ def test_compare_trains_baselines_on_the_same_split(run: Path) -> None:
     row = tests[(tests["group"] == "mlp_decoder") & (tests["metric"] == "single_trial/mse")].iloc[0]
     assert row["n"] == 8
     assert row["n_unit"] == "conditions"
+    assert set(tests["group"]) == {"mlp_decoder", "floor/lookup"}
+    assert row["correction"] == "Holm over 2"
     assert row["effect"] == pytest.approx(
         metrics["decoder/single_trial/mse"] - metrics["mlp_decoder/single_trial/mse"], rel=1e-3
     )
@@ -118,8 +120,19 @@ def test_isolate_trains_on_the_region_alone(run: Path) -> None:
     chance = table[(table["run"] == "chance/noise") & (table["mask"] == "only V4")]
     assert set(chance["metric"]) == {"identification", "mse"}
     tests = pd.read_csv(run / "isolate" / "tests.csv")
-    assert (tests["n"] == 5).all()
-    assert (tests["p"] >= 1 / 6 - 1e-6).all()
+    noise = tests["question"] == "as published: is the input used at all?"
+    assert (tests.loc[noise, "n"] == 9999).all()
+    assert tests.loc[noise, "note"].str.startswith("5 noise inputs, reused").all()
+    permuted = tests[~noise]
+    assert set(permuted["metric"]) == {"trial_average/identification", "trial_average/mse"}
+    assert (permuted["n"] == 8).all()
+    assert set(tests["correction"]) == {"Holm over 2"}
+    score = table[(table["run"] == "decoder") & (table["condition"] == "all")]
+    score = score[(score["trial"] == "trial_average") & (score["segment"] == "all")]
+    score = score.set_index(["mask", "metric"])["value"]
+    for row in permuted.to_dict("records"):
+        expected = score[row["group"], row["metric"].removeprefix("trial_average/")]
+        assert row["statistic"] == pytest.approx(expected, rel=1e-3)
     assert metrics["V4/floor/lookup/single_trial/identification"] > 0.4
 
 

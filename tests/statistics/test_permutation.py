@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from mua_decode.statistics import gaussian_input_null, permutation_null
+from mua_decode.statistics import (
+    gaussian_input_null,
+    label_permutation,
+    permutation_null,
+    rank_p,
+)
 from mua_decode.types import InputError
 
 NAMES = {"question": "q", "group": "decoder", "metric": "ssim"}
@@ -74,3 +79,46 @@ def test_level_of_the_gaussian_null_and_missing_scores() -> None:
     assert flat["p"] == pytest.approx(1 / 4)
     with pytest.raises(InputError, match="better"):
         gaussian_input_null(np.ones(3), 2.0, better="more", **NAMES)
+
+
+def test_ties_survive_rounding_and_a_null_without_a_value_counts_as_reached() -> None:
+    null = np.full(99, 0.123456789)
+    rounded = float(f"{null[0] + 5e-7:.6g}")
+    assert rounded > null[0]
+    assert gaussian_input_null(null, rounded, **NAMES).frame["p"][0] == 1
+    assert gaussian_input_null(-null, -0.123456, better="lower", **NAMES).frame["p"][0] == 1
+    assert gaussian_input_null(null, 0.1236, **NAMES).frame["p"][0] == 1 / 100
+    assert rank_p(np.array([0.0, np.nan, np.nan, 2.0]), 1.0) == 4 / 5
+    scores = iter([1.0, *[np.nan] * 9])
+    found = permutation_null(lambda _: next(scores), np.arange(4), n=9, rng=np.random.default_rng())
+    assert found.p == 1
+
+
+def test_level_and_power_of_permuted_conditions() -> None:
+    rng = np.random.default_rng(2)
+    p = []
+    for _ in range(200):
+        table = rng.normal(size=(8, 1)) + rng.normal(size=(1, 8)) + rng.normal(size=(8, 8)) + 5
+        p.append(label_permutation(table, rng=rng, n=199, **NAMES).frame["p"][0])
+    assert 0.015 <= np.mean(np.array(p) <= 0.05) <= 0.095
+    better = table - 4 * np.eye(8)
+    row = label_permutation(better, rng=rng, better="lower", n=999, **NAMES).frame.iloc[0]
+    assert row["p"] <= 0.005
+    assert row["statistic"] == pytest.approx(better.diagonal().mean())
+    assert row["effect"] == pytest.approx(row["statistic"] - better.mean(), abs=0.1)
+    assert row["low"] < row["effect"] < row["high"] < 0
+    assert (row["n"], row["n_unit"]) == (8, "conditions")
+
+
+def test_conditions_without_a_score_of_what_was_shown_are_left_out() -> None:
+    table = np.eye(6)
+    table[:, 2] = np.nan
+    row = label_permutation(table, rng=np.random.default_rng(0), n=99, **NAMES).frame.iloc[0]
+    assert (row["n"], row["statistic"]) == (5, 1)
+    assert "1 conditions without a score" in row["note"]
+    nothing = label_permutation(np.full((3, 3), np.nan), rng=np.random.default_rng(0), **NAMES)
+    assert np.isnan(nothing.frame["p"][0])
+    with pytest.raises(InputError, match="expected a table"):
+        label_permutation(table[:4], rng=np.random.default_rng(0), **NAMES)
+    with pytest.raises(InputError, match="better"):
+        label_permutation(table, rng=np.random.default_rng(0), n=0, **NAMES)

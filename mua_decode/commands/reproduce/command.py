@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode import __version__
 from mua_decode.commands.build import build_recording
+from mua_decode.commands.main import quiet
 from mua_decode.commands.progress import console
-from mua_decode.commands.reproduce.plan import Outcome, Step, carry_out, print_plan
+from mua_decode.commands.reproduce.plan import (
+    Outcome,
+    Step,
+    carry_out,
+    print_plan,
+    seconds_taken,
+)
 from mua_decode.commands.reproduce.results import PaperTable, Results
 from mua_decode.commands.reproduce.sections import write_report
+from mua_decode.commands.reproduce.side_by_side import cores, run_side_by_side
 from mua_decode.commands.reproduce.steps import Protocol, steps_of
 from mua_decode.commands.reproduce.tables import paper_tables
 from mua_decode.commands.run_folder import RunFolder, write_text
@@ -43,6 +52,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         _ = protocol.data
     _keep_config(out, cfg)
     print_plan(steps, out)
+    if _side_by_side(cfg, steps, out):
+        plain = OmegaConf.to_container(cfg, resolve=True)
+        assert isinstance(plain, dict)
+        run_side_by_side(_one_protocol, {str(k): v for k, v in plain.items()}, steps, out)
     outcome = carry_out(steps, out)
     reasons = {
         **outcome.failed,
@@ -56,6 +69,22 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     _combine(out, steps, outcome)
     report = write_report(out, results, tables, protocols, outcome)
     return _finish(out, report, outcome, tables)
+
+
+def _side_by_side(cfg: DictConfig, steps: list[Step], out: Path) -> bool:
+    """Whether both protocols have work left that two processes on this machine can share."""
+    todo = {s.protocol for s in steps if seconds_taken(out, s) is None}
+    if len(todo) < 2 or not cfg.side_by_side or cores() < 2:
+        return False
+    return str(cfg.trainer.accelerator) == "cpu" or not torch.cuda.is_available()
+
+
+def _one_protocol(plain: Mapping[str, Any], name: str, out: Path) -> None:
+    """Do the steps of one protocol, in a process of its own."""
+    quiet()
+    cfg = OmegaConf.create(dict(plain))
+    protocol = Protocol(name, cfg, build_recording(cfg), out / name)
+    carry_out(_chosen(cfg, steps_of(protocol)), out)
 
 
 def _protocols(asked: str) -> list[str]:
@@ -136,7 +165,7 @@ def _finish(out: Path, report: Path, outcome: Outcome, tables: list[PaperTable])
     write_text(out / "metrics.json", json.dumps(flat, indent=2) + "\n")
     console.rule()
     console.print(
-        f"{len(outcome.done)} steps done in {flat['minutes']:g} min, {flat['n_tables']} tables",
+        f"{len(outcome.done)} steps done, {flat['minutes']:g} min of work, {flat['n_tables']} tables",
         highlight=False,
     )
     for kind, reasons in (

@@ -90,7 +90,7 @@ def print_plan(steps: Sequence[Step], out: Path) -> None:
     for column in ("step", "protocol", "what it asks", ""):
         table.add_column(column)
     for step in steps:
-        state = "done before" if _seconds(out, step) is not None else ""
+        state = "done before" if seconds_taken(out, step) is not None else ""
         table.add_row(step.name, step.protocol or "both", step.what, state)
     console.print(table)
 
@@ -105,7 +105,7 @@ def carry_out(steps: Sequence[Step], out: Path) -> Outcome:
     skipped: dict[str, str] = {}
     clock = _Clock(steps)
     for number, step in enumerate(steps):
-        seconds = _seconds(out, step)
+        seconds = seconds_taken(out, step)
         if seconds is not None:
             done[step.key] = seconds
             clock.skip(step)
@@ -143,7 +143,7 @@ def _key(step: Step, name: str) -> str:
     return f"{step.protocol}/{name}" if step.protocol else name
 
 
-def _seconds(out: Path, step: Step) -> float | None:
+def seconds_taken(out: Path, step: Step) -> float | None:
     """Seconds a step took when it was done with the same settings, None if it was not."""
     try:
         mark = json.loads((out / step.key / _DONE).read_text())

@@ -144,8 +144,9 @@ def _masking(results: Results, by_name: dict[str, PaperTable]) -> Section:
 def _alone(results: Results, by_name: dict[str, PaperTable]) -> Section:
     pictures = _files(results, "isolate", ["regions"], "Networks trained on one region alone.")
     text = [
-        "One network per region, trained on its sites only. Chance is what the network makes of "
-        "Gaussian noise inputs, as published."
+        "One network per region, trained on its sites only. Gaussian noise inputs, as published, "
+        "ask whether the input is used at all: onsets are enough to pass. Permuted conditions ask "
+        "whether what is decoded fits the condition."
     ]
     tables = [by_name["S8"], by_name["S9"]]
     return _section("Figure 4. One region alone", text, tables, pictures)

@@ -36,6 +36,7 @@ from mua_decode.commands.generalise import generalise
 from mua_decode.commands.held_out import HeldOutPlan
 from mua_decode.commands.isolate import isolate
 from mua_decode.commands.learning_curves import CurvePlan
+from mua_decode.commands.progress import console
 from mua_decode.commands.reproduce.canary import run_canary
 from mua_decode.commands.reproduce.plan import Step, StepNotApplicableError
 from mua_decode.commands.run_folder import RunFolder, write_text
@@ -53,6 +54,7 @@ _OWN = (
     "groups",
     "correction",
     "published",
+    "side_by_side",
     "retrained",
     "reproduce",
 )
@@ -347,7 +349,11 @@ def _latents(protocol: Protocol, folder: Path) -> None:
     results: list[ResultTable] = []
     tests: list[HypothesisTable] = []
     for name, vectors in spaces.items():
-        embeddings = [embed(vectors, method=m, seed=seed) for m in ("pca", "tsne")]
+        try:
+            embeddings = [embed(vectors, method=m, seed=seed) for m in ("pca", "tsne")]
+        except InputError as reason:  # a session with hardly a complete trial, say
+            console.print(f"left out: {reason}", highlight=False, soft_wrap=True)
+            continue
         found = separation(vectors, embeddings, seed=seed)
         results.append(found.results)
         tests.append(found.tests)

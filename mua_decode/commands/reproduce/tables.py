@@ -18,7 +18,10 @@ def paper_tables(results: Results) -> list[PaperTable]:
         ),
         region_tables.alone(results),
         region_tables.step_tests(
-            results, "isolate", "S9_alone_chance", "One region alone against noise inputs"
+            results,
+            "isolate",
+            "S9_alone_chance",
+            "One region alone: noise inputs as published, and permuted conditions",
         ),
         activity_tables.encoding(results),
         activity_tables.bands(results),
