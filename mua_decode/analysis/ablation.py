@@ -45,11 +45,14 @@ def filled(
     return np.where(undefined == 1, 0, value) * (1 - undefined) + guess[metric] * undefined
 
 
-def _blank(unmasked: MaskScores, metric: str, trial: str) -> np.ndarray:
-    """Conditions in which the metric is undefined even unmasked: there is nothing to lose."""
+def _blank(scores: Sequence[MaskScores], metric: str, trial: str) -> np.ndarray:
+    """Conditions in which a metric is undefined whatever is masked, bool (K,): no loss to speak of.
+
+    Leaving out those undefined in one of them would choose conditions by their noise.
+    """
     if trial == "trial_average":
-        return np.isnan(unmasked.average[metric])
-    return unmasked.undefined[metric] == 1
+        return np.all([np.isnan(s.average[metric]) for s in scores], axis=0)
+    return np.all([s.undefined[metric] == 1 for s in scores], axis=0)
 
 
 def loss_table(
@@ -90,7 +93,8 @@ def loss_table(
                 after = filled(scores, metric.name, trial, guess)
                 if before is None or after is None:
                     continue
-                before = np.where(_blank(unmasked, metric.name, trial), np.nan, before)
+                blank = _blank([unmasked, scores], metric.name, trial)
+                before = np.where(blank, np.nan, before)
                 undefined = (
                     scores.undefined[metric.name]
                     if trial == "single_trial"
@@ -271,7 +275,7 @@ def shapley_table(
             if any(s is None for s in scores):
                 continue
             table = np.stack([s for s in scores if s is not None])
-            table = table[:, ~_blank(subsets[-1], metric.name, trial)]
+            table = table[:, ~_blank(subsets, metric.name, trial)]
             table = table[:, ~np.isnan(table).any(axis=0)]
             n = table.shape[1]
             values = shapley_values(table)

@@ -74,17 +74,20 @@ def test_undefined_trials_count_as_guesses_only_where_a_guess_is_named() -> None
     assert filled(half, "ssim", "single_trial", {}) is None
 
 
-def test_nothing_can_be_lost_where_the_unmasked_network_is_undefined() -> None:
-    blank = scores("none", mse=1.0, seed=4, undefined=0.0)
-    blank.undefined["mse"][:20] = 1
+def test_conditions_undefined_under_both_are_left_out_and_others_count_as_guesses() -> None:
+    before = scores("none", mse=1.0, seed=4)
+    after = scores("without MT", mse=1.0, seed=5)
+    before.undefined["mse"][:20] = 1
+    after.undefined["mse"][:8] = 1
     table = loss_table(
-        MASKED, blank, metrics=METRICS[:1], names=NAMES, fill="zero", guess={"mse": 90.0}
+        [after], before, metrics=METRICS[:1], names=NAMES, fill="zero", guess={"mse": 90.0}
     )
-    single = table[(table["trial"] == "single_trial") & (table["removed"] == "MT")]
-    assert single["loss"].isna().tolist() == [True] * 20 + [False] * 4
+    single = table[table["trial"] == "single_trial"]
+    assert single["loss"].isna().tolist() == [True] * 8 + [False] * 16
+    assert (single["loss"].iloc[8:20] < -85).all()  # undefined before, defined after
     tests = loss_tests(table, rng=np.random.default_rng(0)).frame
     paired = tests[tests["test"].str.startswith("paired") & tests["metric"].str.contains("single")]
-    assert (paired["n"] == 4).all()
+    assert (paired["n"] == 16).all()
 
 
 def test_shapley_values_sum_to_full_minus_nothing() -> None:

@@ -165,7 +165,8 @@ def _finish(out: Path, report: Path, outcome: Outcome, tables: list[PaperTable])
     write_text(out / "metrics.json", json.dumps(flat, indent=2) + "\n")
     console.rule()
     console.print(
-        f"{len(outcome.done)} steps done, {flat['minutes']:g} min of work, {flat['n_tables']} tables",
+        f"{len(outcome.done)} steps done in {flat['minutes']:g} min of work; "
+        f"{flat['n_tables']} tables",
         highlight=False,
     )
     for kind, reasons in (

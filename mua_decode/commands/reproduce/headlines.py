@@ -92,12 +92,15 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
 
 
 def _regions(results: Results, protocol: str) -> list[Headline]:
-    """The region whose masking costs most, where any costs something."""
+    """The region whose masking costs most, where any costs something; averages over trials.
+
+    The direction of a single decoded video is often undefined; averages rank regions reliably.
+    """
     means = results.read(protocol, "ablation/means.csv")
     tests = results.read(protocol, "ablation/tests.csv")
     if means is None or tests is None:
         return []
-    trial = "trial_average" if protocol == "published" else "single_trial"
+    trial = "trial_average"
     test = "two-sample t" if protocol == "published" else "paired t"
     rows = means[(means["family"] == "region") & (means["trial"] == trial)]
     names = {"cue_pixels": "shape", "colour_error": "colour", "direction_error": "motion"}

@@ -182,26 +182,26 @@ def steps_of(protocol: Protocol) -> list[Step]:
         "correction": protocol.cfg.correction,
     }
     steps = [
-        step("decoder", "how well is the video decoded?", 100, _decoder, own, ()),
-        step("ablation", "what is lost without each region?", 150, _ablation, own | fill),
-        step("encoding", "does the video predict the activity?", 80, _encoding, own),
-        step("similarity", "how alike are trials?", 10, _similarity, own),
-        step("latents", "what lies next to what?", 30, _latents, own),
+        step("decoder", "how well is the video decoded?", 420, _decoder, own, ()),
+        step("ablation", "what is lost without each region?", 500, _ablation, own | fill),
+        step("encoding", "does the video predict the activity?", 130, _encoding, own),
+        step("similarity", "how alike are trials?", 16, _similarity, own),
+        step("latents", "what lies next to what?", 80, _latents, own),
     ]
     if protocol.cfg.retrained:
         what = "the decoder at the size of the networks below"
-        steps.append(step("reference", what, 40, _reference, beside, ()))
+        steps.append(step("reference", what, 60, _reference, beside, ()))
     needs = ("reference",) if protocol.cfg.retrained else ("decoder",)
     steps += [
-        step("isolate", "what does one region alone decode?", 240, _isolate, beside, needs),
-        step("compare", "do simpler networks do as well?", 60, _compare, beside, needs),
-        step("crossval", "does it depend on the split?", 80, _crossval, beside, ()),
+        step("isolate", "what does one region alone decode?", 480, _isolate, beside, needs),
+        step("compare", "do simpler networks do as well?", 100, _compare, beside, needs),
+        step("crossval", "does it depend on the split?", 150, _crossval, beside, ()),
     ]
     if protocol.name != "published":
         what = "conditions never trained on, and less data"
         steps.append(step("generalise", what, 300, _generalise, beside, needs))
     what = "what does this protocol find in pure noise?"
-    steps.append(step("noise", what, 120, _noise, own | {"canary": True}, ()))
+    steps.append(step("noise", what, 170, _noise, own | {"canary": True}, ()))
     return steps
 
 

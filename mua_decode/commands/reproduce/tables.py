@@ -21,7 +21,7 @@ def paper_tables(results: Results) -> list[PaperTable]:
             results,
             "isolate",
             "S9_alone_chance",
-            "One region alone: noise inputs as published, and permuted conditions",
+            "One region alone: noise inputs, as published; permuted conditions",
         ),
         activity_tables.encoding(results),
         activity_tables.bands(results),
