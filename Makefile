@@ -1,13 +1,14 @@
 # make env   a virtual environment in .venv/ with everything the project needs
 # make demo  simulate the experiment, train a decoder, show how well it sees
 # make test  style, types, import contracts and tests
+# make docs  the documentation as a site in site/
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test test-slow format clean
+.PHONY: env demo test test-slow docs format clean
 
 env: $(READY)
 
@@ -32,9 +33,12 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m "slow"
 
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis

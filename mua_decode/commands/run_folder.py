@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
+from mua_decode.data import Population
 from mua_decode.types import COLUMNS, InputError, ResultTable
 
 
@@ -46,6 +47,11 @@ class RunFolder:
     def log(self) -> Path:
         """Loss by epoch, ``epochs.csv``."""
         return self.path / "epochs.csv"
+
+    @property
+    def population(self) -> Path:
+        """Sites, bins and standardisation, ``population.json``."""
+        return self.path / "population.json"
 
     def figure(self, name: str) -> Path:
         """Path of a figure; its folder is made."""
@@ -92,6 +98,10 @@ class RunFolder:
     def save_config(self, cfg: DictConfig) -> None:
         """Write the config."""
         write_text(self.config, OmegaConf.to_yaml(cfg))
+
+    def save_population(self, population: Population) -> None:
+        """Write what new trials need to be decoded without the recording."""
+        write_text(self.population, json.dumps(population.to_json(), allow_nan=False) + "\n")
 
     def load_config(self) -> DictConfig:
         """Read the config of the run.

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mua_decode.commands.build import (
@@ -21,11 +22,20 @@ from mua_decode.commands.build import (
 )
 from mua_decode.commands.config import instantiate
 from mua_decode.commands.epochs import EpochLog, SeedEachEpoch
+from mua_decode.commands.processes import (
+    check_processes,
+    is_first_process,
+    leave_but_first,
+    one_batch,
+    share_run_dir,
+    shared_run_dir,
+)
 from mua_decode.commands.progress import TrainingProgress, console
 from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.score import print_summary, score
-from mua_decode.data import DecodingData
-from mua_decode.tasks import DecodeVideo
+from mua_decode.commands.trackers import abandon, open_tracker, publish
+from mua_decode.data import DecodingData, Population
+from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording, ResultTable
 
 _PRECISIONS = ("highest", "high", "medium")
@@ -36,11 +46,15 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     The run's folder holds config.yaml, checkpoints/best.ckpt and last.ckpt, epochs.csv,
     metrics.json, results.csv and figures/. After Ctrl-C or a crash, go on with
-    run_dir=FOLDER ckpt_path=last and the same options.
+    run_dir=FOLDER ckpt_path=last and the same options. trainer=ddp trains in several processes;
+    the first of them writes and scores.
     """
-    folder = RunFolder.create(cfg.run_dir, str(cfg.name))
+    folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name))
     ckpt_path = resume_from(cfg, folder)
-    flat, table = train_and_score(cfg, build_recording(cfg), folder, ckpt_path=ckpt_path)
+    share_run_dir(folder)
+    flat, table = train_and_score(
+        cfg, build_recording(cfg), folder, ckpt_path=ckpt_path, processes=True
+    )
     print_summary(flat, folder.path, str(table.frame["split"].iloc[0]).split(" ")[0])
     return flat
 
@@ -53,6 +67,7 @@ def train_and_score(
     ckpt_path: Path | None = None,
     watch: Callback | None = None,
     draw: bool = True,
+    processes: bool = False,
 ) -> tuple[dict[str, Any], ResultTable]:
     """Train on a recording already read, and score; see :func:`run` for the files.
 
@@ -66,6 +81,9 @@ def train_and_score(
         Callback that shows the progress; ``None``: a bar over the epochs.
     draw
         Whether to draw the figures.
+    processes
+        Whether ``trainer=ddp`` may start this command again for its other processes; they leave
+        after the training.
 
     Returns
     -------
@@ -87,8 +105,24 @@ def train_and_score(
     try_once(task, data)
     if ckpt_path is not None:
         load_weights(build_task(cfg, data), ckpt_path)
-    fit(cfg, task, data, folder, ckpt_path=ckpt_path, watch=watch)
-    return score(cfg, task, data, folder, part, draw=draw), folder.load_results()
+    tracker = open_tracker(cfg, folder) if is_first_process() else None
+    try:
+        fit(
+            cfg,
+            task,
+            data,
+            folder,
+            ckpt_path=ckpt_path,
+            watch=watch,
+            tracker=tracker,
+            processes=processes,
+        )
+        flat = score(cfg, task, data, folder, part, draw=draw)
+    except BaseException:
+        abandon(tracker)
+        raise
+    publish(tracker, folder, flat)
+    return flat, folder.load_results()
 
 
 def fit(
@@ -100,29 +134,45 @@ def fit(
     ckpt_path: Path | None = None,
     watch: Callback | None = None,
     run_dir: Path | None = None,
+    tracker: Logger | None = None,
+    processes: bool = False,
 ) -> None:
     """Train a task, leave its best weights in it, and its config and checkpoints in the folder.
 
     Parameters
     ----------
     cfg
-        Written to the folder; trainer, logger, early_stopping, matmul_precision and seed are used.
-    ckpt_path, watch
+        Written to the folder; trainer, early_stopping, matmul_precision and seed are used.
+    ckpt_path, watch, processes
         As in :func:`train_and_score`.
+    tracker
+        Told the losses; ``None``: the one the config names, for the training alone.
     run_dir
         What to give as run_dir to go on after an interruption; default: the folder.
     """
     torch.set_float32_matmul_precision(cfg.matmul_precision)
-    trainer = _trainer(cfg, folder, data, watch or TrainingProgress())
-    folder.save_config(cfg)
+    ours = None
+    if tracker is None and is_first_process():
+        tracker = ours = open_tracker(cfg, folder)
+    trainer = _trainer(cfg, folder, data, watch or TrainingProgress(), tracker)
+    check_processes(trainer, allowed=processes)
+    if is_first_process():
+        folder.save_config(cfg)
+        if not isinstance(task, EncodeVideo):
+            folder.save_population(Population.of(data))
     try:
-        trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
-    except (KeyboardInterrupt, SystemExit):
-        _say_how_to_go_on(folder, run_dir or folder.path)
-        raise KeyboardInterrupt from None
-    if trainer.interrupted:
-        _say_how_to_go_on(folder, run_dir or folder.path)
-        raise KeyboardInterrupt
+        with one_batch(task, trainer):
+            trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+    except BaseException as error:
+        abandon(ours)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            _say_how_to_go_on(folder, run_dir or folder.path)
+            raise KeyboardInterrupt from None
+        raise
+    publish(ours, folder, {})
+    leave_but_first(trainer)
     load_weights(task, folder.checkpoint("best"))
 
 
@@ -167,7 +217,13 @@ def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") 
     return path
 
 
-def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData, watch: Callback) -> pl.Trainer:
+def _trainer(
+    cfg: DictConfig,
+    folder: RunFolder,
+    data: DecodingData,
+    watch: Callback,
+    tracker: Logger | None,
+) -> pl.Trainer:
     monitor = "val/loss" if len(data.dataset("val")) else "train/loss"
     callbacks: list[Callback] = [
         # EpochLog first: its rows are part of the checkpoints written after it.
@@ -179,16 +235,17 @@ def _trainer(cfg: DictConfig, folder: RunFolder, data: DecodingData, watch: Call
     ]
     if cfg.early_stopping is not None:
         callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))
-    logger = instantiate(cfg.logger, save_dir=str(folder.path)) if cfg.logger else False
     try:
         trainer: pl.Trainer = instantiate(
             cfg.trainer,
             callbacks=callbacks,
-            logger=logger,
+            logger=tracker or False,
             default_root_dir=str(folder.path),
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            # The loaders give each process its share of every batch themselves.
+            use_distributed_sampler=False,
         )
     except MisconfigurationException as error:
         raise InputError(f"trainer: {error}") from error

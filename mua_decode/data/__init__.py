@@ -3,6 +3,7 @@
 from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
 from mua_decode.data.datamodule import DecodingData, PseudoTrialPlan
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
 from mua_decode.data.pooling import (
     Candidates,
     build_pool,
@@ -11,6 +12,7 @@ from mua_decode.data.pooling import (
     find_candidates,
     select_sites,
 )
+from mua_decode.data.population import Population, read_population
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
 from mua_decode.data.standardise import Standardiser
@@ -23,9 +25,12 @@ __all__ = [
     "EpochSampler",
     "LeakAudit",
     "LeakError",
+    "NewTrials",
+    "Population",
     "PseudoTrialDataset",
     "PseudoTrialPlan",
     "ResidentLoader",
+    "SiteMatch",
     "SplitPlan",
     "Standardiser",
     "Window",
@@ -36,6 +41,8 @@ __all__ = [
     "draw_pseudo_trials",
     "find_candidates",
     "frame_of_bin",
+    "match_sites",
+    "read_population",
     "select_sites",
     "split_recording",
     "window_session",

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mua_decode.data.audit import LeakAudit, audit_leakage
-from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
 from mua_decode.data.pooling import (
     Candidates,
     build_pool,
@@ -208,29 +208,44 @@ class DecodingData(pl.LightningDataModule):
         device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
         resident = device.type != "cpu" if self.resident is None else self.resident
         if not resident:
-            return self._loader(part, shuffle=shuffle)
+            return self._loader(part, shuffle=shuffle, shared=True)
         dataset = self._datasets[part]
+        batch_size, sampler = self._order(part, shuffle=shuffle, shared=True)
         return ResidentLoader(
-            dataset,
-            batch_size=min(self.batch_size, max(1, len(dataset))),
-            sampler=EpochSampler(dataset, seed=self.seed, shuffle=shuffle),
-            drop_last=shuffle,
-            device=device,
-            rank=0 if trainer is None else trainer.global_rank,
-            world_size=1 if trainer is None else trainer.world_size,
+            dataset, batch_size=batch_size, sampler=sampler, drop_last=shuffle, device=device
         )
 
-    def _loader(self, part: str, *, shuffle: bool) -> DataLoader[Batch]:
-        dataset = self._datasets[part]
+    def _loader(self, part: str, *, shuffle: bool, shared: bool = False) -> DataLoader[Batch]:
+        batch_size, sampler = self._order(part, shuffle=shuffle, shared=shared)
         return DataLoader(
-            dataset,
-            batch_size=min(self.batch_size, max(1, len(dataset))),
-            sampler=EpochSampler(dataset, seed=self.seed, shuffle=shuffle),
+            self._datasets[part],
+            batch_size=batch_size,
+            sampler=sampler,
             drop_last=shuffle,
             collate_fn=_already_a_batch,
             # A DataLoader draws from its generator; the global one belongs to the network.
             generator=torch.Generator(),
         )
+
+    def _order(self, part: str, *, shuffle: bool, shared: bool) -> tuple[int, EpochSampler]:
+        """Batch size and order of this process; `shared` among those that train together."""
+        dataset = self._datasets[part]
+        batch_size = min(self.batch_size, max(1, len(dataset)))
+        world_size = self.trainer.world_size if shared and self.trainer is not None else 1
+        share = None
+        if world_size > 1:
+            if 0 < len(dataset) < world_size:
+                raise InputError(
+                    f"data: the {part} part has {len(dataset)} pseudo-trials for {world_size} "
+                    "processes; use fewer"
+                )
+            if batch_size < self.batch_size:  # a part smaller than a batch
+                batch_size = max(1, batch_size // world_size) * world_size
+            assert self.trainer is not None
+            share = Share(self.trainer.global_rank, world_size, batch_size, drop_last=shuffle)
+            batch_size = share.own_size
+        sampler = EpochSampler(dataset, seed=self.seed, shuffle=shuffle, share=share)
+        return batch_size, sampler
 
     def _find_candidates(self) -> dict[str, Candidates]:
         """Find drawable trials; sites without any for some condition leave the population."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from mua_decode.data.standardise import Standardiser
-from mua_decode.types import PseudoTrials, StimulusSet
+from mua_decode.types import InputError, PseudoTrials, StimulusSet
 
 
 class Batch(NamedTuple):
@@ -76,17 +77,70 @@ class PseudoTrialDataset(Dataset[Batch]):
         return self.__getitems__([row])
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one of several processes takes of every batch of the common order.
+
+    Parameters
+    ----------
+    rank, world_size
+        Which process of how many.
+    batch_size
+        Pseudo-trials of a batch, all processes together.
+    drop_last
+        Whether an incomplete last batch is left out.
+
+    Raises
+    ------
+    InputError
+        If a batch cannot be divided evenly.
+    """
+
+    rank: int
+    world_size: int
+    batch_size: int
+    drop_last: bool
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.world_size:
+            raise InputError(
+                f"data.batch_size: {self.batch_size} cannot be divided among "
+                f"{self.world_size} processes"
+            )
+
+    @property
+    def own_size(self) -> int:
+        """Pseudo-trials of a whole batch that fall to this process."""
+        return self.batch_size // self.world_size
+
+    def rows(self, order: np.ndarray) -> np.ndarray:
+        """Return this process's part of an order; no row falls to two processes, none is added."""
+        whole = len(order) // self.batch_size * self.batch_size
+        batches = order[:whole].reshape(-1, self.world_size, self.own_size)
+        rest = [] if self.drop_last else [np.array_split(order[whole:], self.world_size)[self.rank]]
+        return np.concatenate([batches[:, self.rank].ravel(), *rest])
+
+
 class EpochSampler(Sampler[int]):
     """Order of the pseudo-trials in an epoch, a function of seed and epoch alone.
 
     Lightning calls :meth:`set_epoch` before each epoch, so that a resumed run sees exactly the
-    batches the unbroken run would have seen.
+    batches the unbroken run would have seen. With several processes each gives its ``share`` of
+    the batches that one process would have seen.
     """
 
-    def __init__(self, dataset: PseudoTrialDataset, *, seed: int, shuffle: bool) -> None:
+    def __init__(
+        self,
+        dataset: PseudoTrialDataset,
+        *,
+        seed: int,
+        shuffle: bool,
+        share: Share | None = None,
+    ) -> None:
         self._dataset = dataset
         self._seed = seed
         self._shuffle = shuffle
+        self._share = share
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -95,11 +149,12 @@ class EpochSampler(Sampler[int]):
         self._dataset.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        n = len(self._dataset)
+        return n if self._share is None else len(self._share.rows(np.arange(n)))
 
     def __iter__(self) -> Iterator[int]:
         n = len(self._dataset)
-        if not self._shuffle:
-            return iter(range(n))
-        rng = np.random.default_rng([self._seed, 5, self._epoch])
-        return iter(rng.permutation(n).tolist())
+        order = np.arange(n)
+        if self._shuffle:
+            order = np.random.default_rng([self._seed, 5, self._epoch]).permutation(n)
+        return iter((order if self._share is None else self._share.rows(order)).tolist())

@@ -25,14 +25,12 @@ class ResidentLoader:
     batch_size : int
         Pseudo-trials per batch.
     sampler : EpochSampler
-        Gives the order, the same as for a ``DataLoader`` with this sampler.
+        Gives the order, the same as for a ``DataLoader`` with this sampler; with several
+        processes, that of this process's share.
     drop_last : bool
         Whether an incomplete last batch is left out.
     device : str or device
         Where to lie.
-    rank, world_size : int
-        With several processes, each takes every `world_size`-th trial of the order, padded from
-        its beginning so that all have as many.
 
     Notes
     -----
@@ -47,12 +45,9 @@ class ResidentLoader:
         sampler: EpochSampler,
         drop_last: bool,
         device: str | torch.device,
-        rank: int = 0,
-        world_size: int = 1,
     ) -> None:
         self.dataset, self.batch_size, self.sampler = dataset, batch_size, sampler
         self.drop_last, self.device = drop_last, torch.device(device)
-        self.rank, self.world_size = rank, world_size
         self._counts = _small_integers(dataset.pseudo.pool.counts).to(self.device)
         self._videos = torch.from_numpy(dataset.stimuli.videos).to(self.device)
         self._mean = torch.from_numpy(dataset.standardise.mean).to(self.device)
@@ -62,15 +57,12 @@ class ResidentLoader:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        rows = -(-len(self.dataset) // self.world_size)
+        rows = len(self.sampler)
         return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate over one epoch."""
-        order = np.fromiter(self.sampler, np.int64, len(self.dataset))
-        if self.world_size > 1:
-            order = np.resize(order, -(-len(order) // self.world_size) * self.world_size)
-            order = order[self.rank :: self.world_size]
+        order = np.fromiter(self.sampler, np.int64, len(self.sampler))
         pseudo = self.dataset.pseudo
         rows = self._move(order)
         source = self._move(pseudo.source_trial)

@@ -6,6 +6,7 @@ from mua_decode.figures.comparison import comparison
 from mua_decode.figures.confusion import confusion
 from mua_decode.figures.embedding import embedding
 from mua_decode.figures.encoding import encoding
+from mua_decode.figures.film import write_film
 from mua_decode.figures.frames import frames
 from mua_decode.figures.heatmap import heatmap
 from mua_decode.figures.image_gallery import image_gallery
@@ -18,6 +19,7 @@ from mua_decode.figures.save import save
 from mua_decode.figures.scores import scores
 from mua_decode.figures.similarity import similarity
 from mua_decode.figures.speed import speed
+from mua_decode.figures.sweep import sweep_history, sweep_importance, sweep_parallel
 from mua_decode.figures.tuning_shares import tuning_shares
 from mua_decode.figures.video import write_video
 
@@ -40,6 +42,10 @@ __all__ = [
     "scores",
     "similarity",
     "speed",
+    "sweep_history",
+    "sweep_importance",
+    "sweep_parallel",
     "tuning_shares",
+    "write_film",
     "write_video",
 ]

@@ -7,6 +7,7 @@ from mua_decode.nn.shapes import check_input, check_sizes
 from mua_decode.nn.spike_encoder import SpikeEncoder
 from mua_decode.nn.stages import derive_time_pools, stage_sizes
 from mua_decode.nn.stem_conv import StemConv3d
+from mua_decode.nn.synchronised import SynchronisedBatchNorm, restore, synchronise
 from mua_decode.nn.upsample_conv import UpsampleConv3d, upsample_conv3d
 from mua_decode.nn.video_autoencoder import Skip, VideoAutoencoder, as_skip, squash
 
@@ -18,6 +19,7 @@ __all__ = [
     "Skip",
     "SpikeEncoder",
     "StemConv3d",
+    "SynchronisedBatchNorm",
     "UpsampleConv3d",
     "VideoAutoencoder",
     "as_skip",
@@ -25,7 +27,9 @@ __all__ = [
     "check_sizes",
     "derive_time_pools",
     "fold_batchnorm",
+    "restore",
     "squash",
     "stage_sizes",
+    "synchronise",
     "upsample_conv3d",
 ]

@@ -61,12 +61,20 @@ class DecodeVideo(pl.LightningModule):
     def training_step(self, batch: DecodingBatch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of one batch."""
         loss = self._loss_of(batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.spikes))
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=len(batch.spikes),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: DecodingBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Log the loss of one validation batch."""
-        self.log("val/loss", self._loss_of(batch), batch_size=len(batch.spikes))
+        loss = self._loss_of(batch)
+        self.log("val/loss", loss, batch_size=len(batch.spikes), sync_dist=True)
 
     def _loss_of(self, batch: DecodingBatch) -> Tensor:
         predicted = self(batch.spikes)

@@ -35,6 +35,7 @@ def test_a_run_leaves_everything_that_was_promised(finished: tuple[Path, dict]) 
         "config.yaml",
         "epochs.csv",
         "metrics.json",
+        "population.json",
         "results.csv",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
 
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
-from mua_decode.data.dataset import EpochSampler
+from mua_decode.data.dataset import EpochSampler, Share
 from mua_decode.data.resident import ResidentLoader, _small_integers
 
 
@@ -49,22 +51,35 @@ def test_videos_and_counts_lie_there_once(build_recording):
     assert np.shares_memory(loader._videos.numpy(), data.stimuli.videos)
 
 
-def test_processes_share_the_trials(recording):
+@pytest.mark.parametrize("drop_last", [True, False])
+def test_processes_share_every_batch(recording, drop_last):
     dataset = make(recording).dataset("train")
-    rows = []
-    for rank in range(2):
+    n = len(dataset)
+
+    def batches(rank=0, world_size=1):
+        share = Share(rank, world_size, 8, drop_last=drop_last)
+        sampler = EpochSampler(dataset, seed=0, shuffle=True, share=share)
         loader = ResidentLoader(
-            dataset,
-            batch_size=8,
-            sampler=EpochSampler(dataset, seed=0, shuffle=True),
-            drop_last=False,
-            device="cpu",
-            rank=rank,
-            world_size=2,
+            dataset, batch_size=share.own_size, sampler=sampler, drop_last=drop_last, device="cpu"
         )
-        rows.append(torch.cat([batch.row for batch in loader]))
-    assert len(rows[0]) == len(rows[1])
-    assert set(torch.cat(rows).tolist()) == set(range(len(dataset)))
+        found = [batch.row.tolist() for batch in loader]
+        assert len(found) == len(loader)
+        return found
+
+    assert n % 8 == 4  # the last batch is incomplete
+    one = batches()
+    parts = [batches(rank, 4) for rank in range(4)]
+    # Batch by batch the same trials, none twice and none left out.
+    assert [sorted(chain(*p)) for p in zip(*parts, strict=True)] == [sorted(b) for b in one]
+    assert sum(map(len, one)) == (n // 8 * 8 if drop_last else n)
+
+
+def test_an_uneven_last_batch_leaves_no_trial_out():
+    order = np.arange(21)
+    rows = [Share(rank, 2, 8, drop_last=False).rows(order) for rank in range(2)]
+    assert sorted(np.concatenate(rows)) == list(range(21))
+    assert [len(r) for r in rows] == [11, 10]
+    assert [len(Share(rank, 2, 8, drop_last=True).rows(order)) for rank in range(2)] == [8, 8]
 
 
 @pytest.mark.parametrize(

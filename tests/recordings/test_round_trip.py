@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from mua_decode.commands.config import compose, instantiate
+from mua_decode.commands.run_folder import RunFolder
+from mua_decode.commands.train import train_and_score
 from mua_decode.data import Window, window_session
 from mua_decode.recordings import (
     LabFields,
@@ -22,6 +24,7 @@ from mua_decode.recordings import (
     write_recording,
 )
 from mua_decode.types import Recording
+from tests.commands.tiny import TINY
 from tests.recordings.layouts import CODES, MATCH, write_arrays, write_lab, write_tensors
 
 SMALL = [
@@ -131,3 +134,21 @@ def test_trials_in_which_a_site_was_not_recorded_come_back(
     write_recording(from_nwb, tmp_path / "r.h5")
     again = read_native(tmp_path / "r.h5").sessions[0]
     np.testing.assert_array_equal(window_session(again, window).observed, expected)
+
+
+def trained(recording: Recording, folder: Path) -> dict[str, object]:
+    """Metrics of a short training on a recording, always from the same seed."""
+    options = [*TINY, "trainer.max_epochs=1", "metric=[identification,mse,ssim]"]
+    cfg = compose("train", [*options, "data.split.val=0.25", "data.split.train=0.5"])
+    flat, _ = train_and_score(cfg, recording, RunFolder.create(str(folder), "r"), draw=False)
+    return flat
+
+
+@pytest.mark.slow
+def test_every_format_trains_to_the_same_metrics(simulated: Recording, tmp_path: Path) -> None:
+    expected = trained(simulated, tmp_path / "simulated")
+    assert expected["test/single_trial/mse"] > 0
+    for kind in ("native", "nwb", "lab_v5", "lab_v73", "lab_csv", "npz", "npy"):
+        (tmp_path / kind).mkdir()
+        again = through(simulated, kind, tmp_path / kind)
+        assert trained(again, tmp_path / kind / "run") == expected, kind

@@ -55,6 +55,7 @@ _OWN = (
     "correction",
     "published",
     "side_by_side",
+    "isolate_metrics",
     "retrained",
     "reproduce",
 )
@@ -302,8 +303,9 @@ def _ablation(protocol: Protocol, folder: Path) -> None:
 
 def _isolate(protocol: Protocol, folder: Path) -> None:
     _several_regions(protocol)
+    metrics = ",".join(str(m) for m in protocol.cfg.isolate_metrics)
     isolate(
-        protocol.retrained,
+        changed_config(protocol.retrained, [f"metric=[{metrics}]"]),
         folder,
         recording=protocol.recording,
         checkpoint=protocol.reference,

@@ -1,0 +1,277 @@
+"""A finished run, ready to decode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mua_decode.analysis.streaming import decode_stream
+from mua_decode.api.results import DecodedTrials, Reconstruction
+from mua_decode.commands.build import build_data, build_recording
+from mua_decode.commands.decode import decode_trials
+from mua_decode.commands.stored import StoredNetwork, open_network
+from mua_decode.data import DecodingData, NewTrials, Population
+from mua_decode.types import PARTS, InputError, Recording, Segment, SiteTable, nearest_name
+
+
+class Decoder:
+    """A trained run, ready to decode; made by :func:`load_run`.
+
+    Counts go in as they were counted: each site is standardised with the mean and standard
+    deviation of the run's training trials.
+    """
+
+    def __init__(self, stored: StoredNetwork, recording: Recording | None = None) -> None:
+        self._stored = stored
+        self._recording = recording
+        self._data: DecodingData | None = None
+
+    def __repr__(self) -> str:
+        c, h, w = self.frame_shape
+        return (
+            f"Decoder({str(self._stored.folder.path)!r}: {len(self.sites)} sites, {self.n_bins} "
+            f"bins of {self.bin_s:g} s -> {self.n_bins} frames of {c} x {h} x {w})"
+        )
+
+    @property
+    def sites(self) -> SiteTable:
+        """The N sites in the order of the network's input."""
+        return self.population.sites
+
+    @property
+    def n_bins(self) -> int:
+        """Bins, and frames, per trial, T."""
+        return self.population.n_bins
+
+    @property
+    def bin_s(self) -> float:
+        """Step of the counting window, and length of a frame, in seconds."""
+        return self.population.bin_s
+
+    @property
+    def window_s(self) -> float:
+        """Width of the counting window in seconds."""
+        return self.population.window_s
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a decoded frame."""
+        return self.population.frame_shape
+
+    @property
+    def stimuli(self) -> tuple[str, ...]:
+        """Names of the K conditions of the run."""
+        return self.population.conditions
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Named stretches of frames."""
+        return self.population.segments
+
+    @property
+    def population(self) -> Population:
+        """Sites, bins, frames and standardisation of the run."""
+        return self._stored.population
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network: standardised counts (B, T, N) -> video (B, C, T, H, W) in [0, 1]."""
+        return self._stored.network
+
+    def decode(self, counts: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
+        """Decode recorded counts.
+
+        Parameters
+        ----------
+        counts
+            (B, T, N): trials, bins of ``bin_s`` seconds, sites in the order of ``sites``. NaN
+            where a site was not recorded; it then stands at its training mean.
+        batch_size
+            Trials decoded at a time.
+
+        Returns
+        -------
+        float32 (B, C, T, H, W) in [0, 1].
+
+        Raises
+        ------
+        InputError
+            If the shape is another, or a value is infinite or a negative count.
+        """
+        given = np.asarray(counts)
+        if given.ndim == 3 and not len(given):
+            return np.zeros((0, *self._video_shape()), np.float32)
+        return self._network(self.population.activity(given), batch_size)
+
+    def decode_recording(
+        self,
+        recording: Recording,
+        *,
+        trials: str = "recorded",
+        least_share: float = 0.5,
+        batch_size: int = 32,
+    ) -> DecodedTrials:
+        """Decode the trials of a recording; sites are matched by id and counted as in the run.
+
+        All videos are held in memory; ``mua-decode decode`` writes them as they come.
+
+        Parameters
+        ----------
+        recording
+            With spike times, or counts that the run's window can be put together from.
+        trials, least_share
+            See :class:`mua_decode.data.NewTrials`.
+
+        Raises
+        ------
+        InputError
+            If too few sites match or bins do not fit the run's.
+        """
+        found = NewTrials(self.population, recording, trials=trials, least_share=least_share)
+        videos = list(decode_trials(self._stored, found, batch_size=batch_size))
+        return DecodedTrials(np.concatenate(videos), found.table, found.match)
+
+    def reconstruct(
+        self,
+        condition: str | int | Sequence[str | int] | None = None,
+        *,
+        part: str = "test",
+        limit: int | None = None,
+        without: Sequence[str] = (),
+        batch_size: int = 32,
+    ) -> Reconstruction:
+        """Decode trials of the run's own recording, which is read again when first asked for.
+
+        Parameters
+        ----------
+        condition
+            Names or numbers of conditions; ``None``: all.
+        part
+            ``train``, ``val`` or ``test``; the pseudo-trials the run was scored on.
+        limit
+            At most so many trials of each condition; ``None``: all.
+        without
+            Regions that stand at their training mean. A look, not a test: ``mua-decode ablate``
+            asks what a region contributes.
+        batch_size
+            Trials decoded at a time.
+
+        Raises
+        ------
+        InputError
+            If a name is wrong, the part is empty, or the recording cannot be read.
+        """
+        if part not in PARTS:
+            raise InputError(f"part={part}: choose from {', '.join(PARTS)}")
+        masked = self.sites.in_regions(list(without))
+        dataset = self.data.dataset(part)
+        rows = self._rows(dataset.pseudo.condition, condition, limit)
+        if not len(rows):
+            raise InputError(f"part={part}: holds no trial of the conditions asked for")
+        batches = [
+            dataset.__getitems__(rows[i : i + batch_size].tolist())
+            for i in range(0, len(rows), batch_size)
+        ]
+        spikes = torch.cat([b.spikes for b in batches])
+        spikes[:, :, torch.from_numpy(masked)] = 0
+        chosen = dataset.pseudo.condition[rows]
+        return Reconstruction(
+            true=torch.cat([b.video for b in batches]).numpy(),
+            decoded=self._network(spikes.numpy(), batch_size),
+            condition=chosen,
+            names=tuple(self.stimuli[k] for k in chosen),
+            segments=self.segments,
+            frame_s=self.bin_s,
+        )
+
+    @property
+    def data(self) -> DecodingData:
+        """Split, population and pseudo-trials of the run; rebuilt when first asked for."""
+        if self._data is None:
+            cfg = self._stored.cfg
+            recording = self._recording
+            self._data = build_data(cfg, build_recording(cfg) if recording is None else recording)
+        return self._data
+
+    def _video_shape(self) -> tuple[int, int, int, int]:
+        channels, height, width = self.frame_shape
+        return channels, self.n_bins, height, width
+
+    def _network(self, activity: np.ndarray, batch_size: int) -> np.ndarray:
+        if batch_size < 1:
+            raise InputError(f"batch_size: expected >= 1, found {batch_size}")
+        spikes: Iterator[torch.Tensor] = iter(torch.from_numpy(activity).split(batch_size))
+        videos = decode_stream(
+            self.network, spikes, batch_size=batch_size, device=self._stored.device
+        )
+        return np.asarray(torch.cat(list(videos)).float().clamp(0, 1).numpy())
+
+    def _rows(
+        self,
+        conditions: np.ndarray,
+        asked: str | int | Sequence[str | int] | None,
+        limit: int | None,
+    ) -> np.ndarray:
+        given = [asked] if isinstance(asked, str | int) else asked
+        numbers = range(len(self.stimuli)) if given is None else [self._number(g) for g in given]
+        rows = [np.flatnonzero(conditions == k)[:limit] for k in numbers]
+        return np.concatenate(rows) if rows else np.zeros(0, int)
+
+    def _number(self, condition: str | int) -> int:
+        if isinstance(condition, str):
+            if condition in self.stimuli:
+                return self.stimuli.index(condition)
+        elif 0 <= condition < len(self.stimuli):
+            return int(condition)
+        raise InputError(
+            f"condition {condition!r} is not one of this run's {len(self.stimuli)}"
+            f"{nearest_name(condition, self.stimuli)}"
+        )
+
+
+def load_run(
+    run_dir: str | Path,
+    *,
+    checkpoint: str = "best",
+    device: str = "auto",
+    recording: Recording | None = None,
+    overrides: Sequence[str] = (),
+    trusted: Sequence[str] = (),
+) -> Decoder:
+    """Open a finished run to decode with it.
+
+    The recording of the run is not needed to decode new counts, only for
+    :meth:`Decoder.reconstruct`. Nothing in the folder can run code.
+
+    Parameters
+    ----------
+    run_dir
+        Folder of the run.
+    checkpoint
+        ``best`` (by validation loss) or ``last``.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    recording
+        The run's recording, where it is at hand already.
+    overrides
+        Changes of the run's own config, such as ``recording.root=/new/place``.
+    trusted
+        Packages of your own that the run's config may name.
+
+    Raises
+    ------
+    InputError
+        If there is no run or no checkpoint, or a file of the run is damaged.
+
+    Examples
+    --------
+    >>> decoder = mua_decode.load_run("runs/first")
+    >>> video = decoder.decode(counts)  # (B, T, N) -> (B, C, T, H, W)
+    """
+    stored = open_network(
+        run_dir, checkpoint=checkpoint, device=device, overrides=overrides, trusted=trusted
+    )
+    return Decoder(stored, recording)

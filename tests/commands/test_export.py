@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mua_decode.api import load_run
+from mua_decode.commands import export
+from mua_decode.commands.main import main
+from mua_decode.data import Population
+from tests.commands.stored_run import write_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run") / "a"
+    write_run(path, "model.output_skip=true", "model.skip_connections=add")
+    return path
+
+
+def counts_for(folder: Path, number: int) -> tuple[np.ndarray, np.ndarray, Population]:
+    """Random counts, and the same standardised by the sidecar's numbers alone."""
+    decoder = load_run(folder)
+    shape = (number, decoder.n_bins, len(decoder.sites))
+    counts = np.random.default_rng(0).poisson(4.0, shape)
+    return counts, decoder.decode(counts), decoder.population
+
+
+def standardised(counts: np.ndarray, about: dict[str, Any]) -> np.ndarray:
+    mean, std = (np.array(about["population"][n], np.float32) for n in ("mean", "std"))
+    return ((counts - mean) / std).astype(np.float32)
+
+
+def test_the_exported_program_is_the_network(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made" / "decoder.pt2"
+    main(["export", f"run_dir={folder}", "format=torch", f"out={out}"])
+    about = json.loads((tmp_path / "made" / "decoder.pt2.json").read_text())
+    assert 0 <= about["check"]["largest_difference"] <= 1e-4
+    assert about["population"]["sites"]["site_id"] == load_run(folder).sites.site_id.tolist()
+    program = torch.export.load(out).module()
+    for number in (1, 5):
+        counts, expected, _ = counts_for(folder, number)
+        with torch.no_grad():
+            video = program(torch.from_numpy(standardised(counts, about))).numpy()
+        np.testing.assert_allclose(video, expected, atol=1e-4)
+    assert not any("batch_norm" in str(n.target) for n in program.graph.nodes if "3d" in n.name)
+    assert sorted(p.name for p in out.parent.iterdir()) == ["decoder.pt2", "decoder.pt2.json"]
+
+
+def test_onnx_gives_the_same_video_for_any_batch(folder: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    out = tmp_path / "decoder.onnx"
+    main(["export", f"run_dir={folder}", f"out={out}"])
+    about = json.loads((tmp_path / "decoder.onnx.json").read_text())
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == [about["input"]["name"]]
+    for number in (1, 5):
+        counts, expected, population = counts_for(folder, number)
+        (video,) = session.run(None, {"spikes": standardised(counts, about)})
+        assert list(video.shape) == [number, *about["output"]["shape"][1:]]
+        np.testing.assert_allclose(video, expected, atol=1e-4)
+        assert Population.from_json(about["population"]).to_json() == population.to_json()
+
+
+def test_a_wrong_copy_is_not_written(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def spoilt(network: torch.nn.Module) -> torch.nn.Module:
+        with torch.no_grad():
+            next(network.parameters()).add_(1.0)
+        return network
+
+    monkeypatch.setattr(export, "fold_batchnorm", lambda n: spoilt(copy.deepcopy(n)))
+    with pytest.raises(SystemExit) as stopped:
+        main(["export", f"run_dir={folder}", "format=torch", f"out={tmp_path / 'd.pt2'}"])
+    assert stopped.value.code == 1
+    assert "differs from the run's by" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["format=tflite", "out=x.tflite"], "format=tflite: choose from onnx, torch"),
+        ([], "out is not set; give a file: out=FILE.onnx"),
+        (["out=x.pt2"], "format=onnx writes a file: out=FILE.onnx, found x.pt2"),
+    ],
+)
+def test_wrong_options_say_so(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["export", f"run_dir={folder}", *options])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_package_names_the_command_that_installs_it(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(SystemExit):
+        main(["export", f"run_dir={folder}", "out=x.onnx"])
+    said = " ".join(capsys.readouterr().err.split())
+    assert "needs onnxscript, which is not installed: pip install 'mua-decode[export]'" in said
