@@ -122,6 +122,20 @@ def loss_table(
     return pd.concat(rows, ignore_index=True)
 
 
+def mean_over_rings(rings: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Losses averaged over several rings of donor conditions, tables of :func:`loss_table`.
+
+    One ring may happen to swap a region's trials with those of like conditions. Averages over
+    trials are scored within a ring, so that they stay as noisy as unmasked ones.
+    """
+    if len(rings) == 1:
+        return rings[0]
+    numbers = ["unmasked", "masked", "loss", "undefined"]
+    keys = [c for c in rings[0].columns if c not in numbers]
+    mean = pd.concat(rings).groupby(keys, sort=False, dropna=False)[numbers].mean()
+    return mean.reset_index()[list(rings[0].columns)]
+
+
 def condition_interval(values: np.ndarray, *, rng: np.random.Generator | None = None) -> Interval:
     """Mean over conditions with its 95 % bootstrap interval; NaN ends below two conditions."""
     if len(values) < 2:

@@ -15,6 +15,7 @@ from mua_decode.analysis.ablation import (
     loss_tests,
     mask_results,
     mean_losses,
+    mean_over_rings,
     shapley_table,
 )
 from mua_decode.analysis.evaluation import not_applicable
@@ -98,6 +99,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 def ablate(cfg: DictConfig, trained: Trained, out: RunFolder) -> Ablation:
     """Score all masks the config asks for; see conf/ablate.yaml."""
     fills = [str(f) for f in cfg.fills]
+    if int(cfg.donors) < 1:
+        raise InputError(f"donors: expected >= 1, found {cfg.donors}")
     unknown = [f for f in fills if f not in FILLS]
     if unknown or not fills:
         raise InputError(f"fills: choose from {', '.join(FILLS)}, found {unknown or fills}")
@@ -121,7 +124,14 @@ def ablate(cfg: DictConfig, trained: Trained, out: RunFolder) -> Ablation:
             if family in ("unmasked", "subset"):
                 continue
             loss = loss_table(masked, unmasked, guess=guess, **shared)
-            losses.append(loss.assign(family=family))
+            rings = [loss]
+            if fill == "shuffle" and family in ("region", "group"):
+                for ring in range(1, int(cfg.donors)):
+                    again, _, _ = _score(
+                        cfg, trained, out, metrics, fill, {family: families[family]}, ring=ring
+                    )
+                    rings.append(loss_table(again[family], unmasked, guess=guess, **shared))
+            losses.append(mean_over_rings(rings).assign(family=family))
         moved = {
             mask.name.removeprefix("without "): cache.video(mask)
             for family in ("region", "group")
@@ -207,6 +217,8 @@ def _score(
     metrics: list[VideoMetric],
     fill: str,
     families: dict[str, list[SiteMask]],
+    *,
+    ring: int = 0,
 ) -> tuple[dict[str, list[MaskScores]], MaskScorer, MaskCache]:
     """Scores of every mask of every family under one fill, and where their videos lie."""
     task = trained.task
@@ -223,7 +235,7 @@ def _score(
             fill=fill,
             trials_per_condition=cfg.trials_per_condition,
             average_only=dear,
-            seed=int(cfg.seed),
+            seed=int(cfg.seed) + 7919 * ring,
             batch_size=trained.data.batch_size,
             device=task.device,
         )
@@ -238,6 +250,8 @@ def _score(
         }
         if fill == "shuffle":
             identity["donors"] = "whole conditions in a ring, a place on for each region"
+            if ring:
+                identity["ring"] = ring
         caches[many] = scorer, MaskCache(out.path / "masks" / fill, identity)
     jobs = [
         (family, mask, *caches[family in ("segment", "equal", "site")])

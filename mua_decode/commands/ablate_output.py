@@ -31,7 +31,7 @@ def write_ablation(folder: RunFolder, found: Ablation, *, leaking: bool) -> dict
     }
     for name, table in tables.items():
         if len(table):
-            write_text(folder.path / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+            write_text(folder.path / f"{name}.csv", table.to_csv(index=False, float_format="%.10g"))
     flat = flat_ablation(found) | {"leaking": leaking}
     folder.save_metrics(flat, found.table.frame)
     return flat

@@ -8,6 +8,7 @@ from mua_decode.analysis.ablation import (
     loss_tests,
     mask_results,
     mean_losses,
+    mean_over_rings,
     shapley_table,
 )
 from mua_decode.analysis.masking import MaskScores
@@ -88,6 +89,15 @@ def test_conditions_undefined_under_both_are_left_out_and_others_count_as_guesse
     tests = loss_tests(table, rng=np.random.default_rng(0)).frame
     paired = tests[tests["test"].str.startswith("paired") & tests["metric"].str.contains("single")]
     assert (paired["n"] == 16).all()
+
+
+def test_losses_are_averaged_over_rings_of_donors(losses: pd.DataFrame) -> None:
+    other = losses.assign(loss=losses["loss"] + 1, masked=losses["masked"] * 3)
+    mean = mean_over_rings([losses, other])
+    assert list(mean.columns) == list(losses.columns)
+    np.testing.assert_allclose(mean["loss"], losses["loss"] + 0.5)
+    np.testing.assert_allclose(mean["masked"], losses["masked"] * 2)
+    pd.testing.assert_frame_equal(mean_over_rings([losses]), losses)
 
 
 def test_shapley_values_sum_to_full_minus_nothing() -> None:
