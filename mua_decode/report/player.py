@@ -21,9 +21,11 @@ from mua_decode.report.markup import base64_block, escaped, json_block, shown
 from mua_decode.report.region_panel import RegionPanel
 from mua_decode.types import InputError
 
-_LOSSLESS_BYTES = 1_800_000  # of a row of films; what is larger is coded by components
-_ROW_BYTES = 1_200_000
-_PANEL_BYTES = 10_000_000  # base64 makes a third more of it
+_SMALL_BYTES = 300_000  # of a row of films: always lossless
+_LOSSLESS_BYTES = 1_800_000  # lossless where components would show, coded by components if larger
+_ROW_BYTES = 500_000
+_GOOD_ERROR = 2.0  # grey levels, mean over pixels: cannot be seen
+_PANEL_BYTES = 5_500_000  # base64 makes a third more of it
 _SAMPLE_PX = 40_000_000  # numbers the basis is fitted to
 
 
@@ -125,19 +127,21 @@ def _row(videos: np.ndarray, source: str) -> Generator[str, None, tuple[dict[str
     """Yield the data of one row of videos; return how to read it, and its mean error."""
     shape = videos.shape[2:]
     sheets = [png_sheet(v) for v in videos]
-    if sum(map(len, sheets)) <= _LOSSLESS_BYTES:
-        for k, sheet in enumerate(sheets):
-            yield base64_block(f"{source}-{k}", base64_text(sheet))
-        per_column = frames_per_column(videos.shape[1], shape[1])
-        spec = {"kind": "sheets", "source": source, "shape": shape, "per_column": per_column}
-        return spec, 0.0
-    frames = videos.reshape(-1, *shape)
-    pick = np.random.default_rng(0).permutation(len(frames))[: _most_frames(shape)]
-    code = ComponentCode.fit(frames[pick], n_total=len(frames), budget=_ROW_BYTES)
-    data, error = code.encode(videos)
-    yield base64_block(f"{source}-basis", base64_text(code.header()))
-    yield base64_block(f"{source}-0", base64_text(data))
-    return _components(code, shape, source), error
+    lossless = sum(map(len, sheets))
+    if lossless > _SMALL_BYTES:
+        frames = videos.reshape(-1, *shape)
+        pick = np.random.default_rng(0).permutation(len(frames))[: _most_frames(shape)]
+        code = ComponentCode.fit(frames[pick], n_total=len(frames), budget=_ROW_BYTES)
+        data, error = code.encode(videos)
+        if error <= _GOOD_ERROR or lossless > _LOSSLESS_BYTES:
+            yield base64_block(f"{source}-basis", base64_text(code.header()))
+            yield base64_block(f"{source}-0", base64_text(data))
+            return _components(code, shape, source), error
+    for k, sheet in enumerate(sheets):
+        yield base64_block(f"{source}-{k}", base64_text(sheet))
+    per_column = frames_per_column(videos.shape[1], shape[1])
+    spec = {"kind": "sheets", "source": source, "shape": shape, "per_column": per_column}
+    return spec, 0.0
 
 
 def _components(code: ComponentCode, shape: Sequence[int], source: str) -> dict[str, Any]:

@@ -170,9 +170,13 @@ def _similarity(results: Results, by_name: dict[str, PaperTable]) -> Section:
         table = results.read(protocol, "similarity/results.csv")
         if table is not None:
             pictures.append(drawn_similarity(table, protocol))
-        for name in ("sites", "population", "bottleneck", "session"):
-            pictures += embeddings(results, protocol, name)
-    text = ["Correlations between trials, and maps of sites, trials and the bottleneck."]
+    mapped = [p for p in results.protocols if results.read(p, "latents/results.csv") is not None]
+    for name in ("sites", "population", "bottleneck", "session") if mapped else ():
+        pictures += embeddings(results, mapped[-1], name)
+    text = [
+        "Correlations between trials, and maps of sites, trials and the bottleneck. Maps are drawn "
+        "for one protocol, tables are for both."
+    ]
     tables = [by_name["S12"], by_name["S19"]]
     return _section("Figure 6. Similarity and latents", text, tables, pictures)
 
