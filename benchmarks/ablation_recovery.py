@@ -71,6 +71,7 @@ def one_seed(seed: int, out: Path, args: argparse.Namespace) -> dict[str, object
             f"seed={seed}",
             f"subsets={str(seed < args.shapley).lower()}",
             "average_only=[direction_error]",
+            "donors=1",
             f"trials_per_condition={args.trials}",
         ],
     )
