@@ -139,7 +139,9 @@ def test_trials_in_which_a_site_was_not_recorded_come_back(
 def trained(recording: Recording, folder: Path) -> dict[str, object]:
     """Metrics of a short training on a recording, always from the same seed."""
     options = [*TINY, "trainer.max_epochs=1", "metric=[identification,mse,ssim]"]
-    cfg = compose("train", [*options, "data.split.val=0.25", "data.split.train=0.5"])
+    cfg = compose(
+        "train", [*options, "data.split.train=0.5", "data.split.val=0.25", "data.split.test=0.25"]
+    )
     flat, _ = train_and_score(cfg, recording, RunFolder.create(str(folder), "r"), draw=False)
     return flat
 
