@@ -9,6 +9,7 @@ import pytest
 
 from mua_decode.commands.main import main
 from mua_decode.commands.reproduce.plan import Step, StepNotApplicableError, carry_out
+from mua_decode.commands.reproduce.results import Results
 from tests.commands.tiny import TINY
 
 SMALL = [
@@ -158,3 +159,25 @@ def test_a_step_with_other_settings_is_done_again(tmp_path: Path) -> None:
     carry_out([other], tmp_path)
     carry_out([other], tmp_path)
     assert done == ["a", "a"]
+
+
+def test_files_of_a_step_that_was_not_done_are_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "rigorous" / "ablation"
+    folder.mkdir(parents=True)
+    (folder / "means.csv").write_text("loss\n1\n")
+    shared = {"published": {}, "reasons": {}}
+    left = Results(tmp_path, ["rigorous"], done=[], **shared)
+    assert left.read("rigorous", "ablation/means.csv") is None
+    done = Results(tmp_path, ["rigorous"], done=["rigorous/ablation"], **shared)
+    assert done.read("rigorous", "ablation/means.csv")["loss"].tolist() == [1]
+
+
+@pytest.mark.slow
+def test_protocols_side_by_side_leave_what_one_after_the_other_leave(tmp_path: Path) -> None:
+    steps = "steps=[decoder,similarity]"
+    reproduce(tmp_path / "one", steps)
+    found = reproduce(tmp_path / "two", steps, "side_by_side=true")
+    assert not any(k.startswith("failed") for k in found)
+    assert (tmp_path / "two" / "rigorous" / "log.txt").is_file()
+    one, two = (pd.read_csv(tmp_path / n / "results.csv") for n in ("one", "two"))
+    pd.testing.assert_frame_equal(one, two, rtol=1e-4, atol=1e-5)

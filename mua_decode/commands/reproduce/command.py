@@ -22,10 +22,11 @@ from mua_decode.commands.reproduce.plan import (
     print_plan,
     seconds_taken,
 )
+from mua_decode.commands.reproduce.protocol import Protocol
 from mua_decode.commands.reproduce.results import PaperTable, Results
 from mua_decode.commands.reproduce.sections import write_report
 from mua_decode.commands.reproduce.side_by_side import cores, run_side_by_side
-from mua_decode.commands.reproduce.steps import Protocol, steps_of
+from mua_decode.commands.reproduce.steps import steps_of
 from mua_decode.commands.reproduce.tables import paper_tables
 from mua_decode.commands.run_folder import RunFolder, write_text
 from mua_decode.types import COLUMNS, InputError, nearest_name
@@ -57,13 +58,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         assert isinstance(plain, dict)
         run_side_by_side(_one_protocol, {str(k): v for k, v in plain.items()}, steps, out)
     outcome = carry_out(steps, out)
-    reasons = {
-        **outcome.failed,
-        **{k: v for k, v in outcome.not_applicable.items()},
-    }
+    reasons = {**outcome.failed, **outcome.not_applicable}
     published = OmegaConf.to_container(cfg.published, resolve=True)
     assert isinstance(published, dict)
-    results = Results(out, names, published=_text_keys(published), reasons=reasons)
+    results = Results(
+        out, names, published=_text_keys(published), reasons=reasons, done=outcome.done
+    )
     tables = paper_tables(results)
     _write_tables(out, tables)
     _combine(out, steps, outcome)

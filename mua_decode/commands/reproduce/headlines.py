@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binomtest
 
+from mua_decode.commands.reproduce.protocol import Protocol
 from mua_decode.commands.reproduce.results import Results
-from mua_decode.commands.reproduce.steps import Protocol
 from mua_decode.report import Headline
 from mua_decode.statistics import adjust
 
@@ -73,7 +73,7 @@ def _noise(results: Results, protocol: str) -> Headline | None:
 
 def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
     path = results.out / protocol.name / "decoder" / "run" / "metrics.json"
-    if not path.is_file() or f"{protocol.name}/decoder" in results.reasons:
+    if not path.is_file() or not results.has(protocol.name, "decoder"):
         return []
     flat = json.loads(path.read_text())
     part = "test" if "test/single_trial/identification" in flat else "val"

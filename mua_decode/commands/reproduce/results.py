@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Results:
         Values printed in the paper (conf/published).
     reasons
         Step key to the reason why it is missing.
+    done
+        Keys of the steps whose files may be read.
     """
 
     def __init__(
@@ -56,15 +58,20 @@ class Results:
         *,
         published: Mapping[str, Any],
         reasons: Mapping[str, str],
+        done: Collection[str],
     ) -> None:
         self.out, self.protocols = out, list(protocols)
         self.published, self.reasons = published, reasons
+        self._done = frozenset(done)
+
+    def has(self, protocol: str, step: str) -> bool:
+        """Whether a step was done with these settings; files of others may lie in its folder."""
+        return f"{protocol}/{step}" in self._done
 
     def read(self, protocol: str, name: str) -> pd.DataFrame | None:
         """Read ``PROTOCOL/NAME``, a CSV file; None where it is missing or empty."""
-        step = f"{protocol}/{name.split('/')[0]}"
         path = self.out / protocol / name
-        if step in self.reasons or not path.is_file():
+        if not self.has(protocol, name.split("/")[0]) or not path.is_file():
             return None
         try:
             return pd.read_csv(path)
@@ -94,7 +101,7 @@ class Results:
     def canary(self, protocol: str) -> dict[str, float] | None:
         """What the protocol found in noise."""
         path = self.out / protocol / "noise" / "canary.json"
-        if f"{protocol}/noise" in self.reasons or not path.is_file():
+        if not self.has(protocol, "noise") or not path.is_file():
             return None
         found: dict[str, float] = json.loads(path.read_text())
         return found

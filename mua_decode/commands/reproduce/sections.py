@@ -19,8 +19,8 @@ from mua_decode.commands.reproduce.pictures import (
     shapley,
 )
 from mua_decode.commands.reproduce.plan import Outcome
+from mua_decode.commands.reproduce.protocol import Protocol
 from mua_decode.commands.reproduce.results import PaperTable, Results
-from mua_decode.commands.reproduce.steps import Protocol
 from mua_decode.commands.reproduce.videos import films, panel
 from mua_decode.report import Films, NotApplicable, Picture, Section, write_page
 
@@ -94,7 +94,7 @@ def _files(results: Results, step: str, names: Sequence[str], caption: str) -> l
     for protocol in results.protocols:
         for name in names:
             path = results.out / protocol / step / "figures" / f"{name}.png"
-            if path.is_file() and f"{protocol}/{step.split('/')[0]}" not in results.reasons:
+            if path.is_file() and results.has(protocol, step.split("/")[0]):
                 found.append(Picture(path, f"{caption} {TITLES[protocol].capitalize()}."))
     return found
 
@@ -154,7 +154,7 @@ def _alone(results: Results, by_name: dict[str, PaperTable]) -> Section:
 
 def _encoding(results: Results, by_name: dict[str, PaperTable]) -> Section:
     pictures: list[Picture] = []
-    for protocol in results.protocols:
+    for protocol in (p for p in results.protocols if results.has(p, "encoding")):
         folder = results.out / protocol / "encoding" / "figures"
         for path in sorted(folder.glob("*.png")):
             name = path.stem.replace("_", " ")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mua_decode.commands.reproduce.protocol import Protocol
 from mua_decode.commands.reproduce.results import Results
-from mua_decode.commands.reproduce.steps import Protocol
 from mua_decode.report import Films, RegionPanel, Section
 from mua_decode.types import StimulusSet
 
@@ -21,7 +21,7 @@ def films(results: Results, protocols: Sequence[Protocol]) -> list[Films]:
     conditions: np.ndarray | None = None
     for protocol in protocols:
         path = results.out / protocol.name / "decoder" / "films.npz"
-        if not path.is_file() or f"{protocol.name}/decoder" in results.reasons:
+        if not path.is_file() or not results.has(protocol.name, "decoder"):
             continue
         with np.load(path, allow_pickle=False) as file:
             found = {k: file[k] for k in file.files}
