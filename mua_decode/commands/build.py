@@ -12,7 +12,7 @@ from mua_decode.commands.config import instantiate
 from mua_decode.commands.progress import working
 from mua_decode.data import DecodingData
 from mua_decode.nn.kernels import load_lanes
-from mua_decode.tasks import DecodeVideo
+from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording
 
 
@@ -33,7 +33,13 @@ def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
 
 
 def build_task(cfg: DictConfig, data: DecodingData) -> DecodeVideo:
-    """Model, loss and optimiser; sizes are read from the data, weights from ``cfg.seed``."""
+    """Model, loss and optimiser; sizes are read from the data, weights from ``cfg.seed``.
+
+    Raises
+    ------
+    InputError
+        If an option is wrong, or the task decodes no video.
+    """
     trusted = cfg.get("trusted", ())
     if cfg.model.get("kernels") in ("auto", "compiled") and not torch.cuda.is_available():
         with working("preparing the kernel (compiled once per machine)"):
@@ -48,7 +54,12 @@ def build_task(cfg: DictConfig, data: DecodingData) -> DecodeVideo:
     )
     weights = torch.from_numpy(data.stimuli.frame_weights)
     loss = instantiate(cfg.loss, trusted=trusted, frame_weights=weights)
-    task: DecodeVideo = instantiate(cfg.task, trusted=trusted, model=model, loss=loss)
+    task = instantiate(cfg.task, trusted=trusted, model=model, loss=loss)
+    if not isinstance(task, DecodeVideo) or isinstance(task, EncodeVideo):
+        raise InputError(
+            f"task: {type(task).__name__} decodes no video; the encoding model is trained with "
+            "mua-decode encode"
+        )
     return task
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "encode": "train the encoding model (video in, activity out) on a run and score it",
     "sweep": "search hyper-parameters by validation loss, on several workers or machines",
     "crossval": "train a run again on every fold of its trials",
+    "repeat": "train a run again from other seeds; intervals over seeds and conditions",
     "compare": "train other models under the settings of a run and compare them with it",
     "isolate": "train on one region alone, and on groups of regions",
     "generalise": "hold out whole conditions, and thin sites, trials and sessions",

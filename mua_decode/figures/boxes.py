@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mua_decode.figures.series import LABELS
+from mua_decode.figures.series import LABELS, panel_grid
 from mua_decode.types import InputError, nearest_name
 
 COLUMNS = ("row", "metric", "value", "unit")
@@ -53,12 +53,15 @@ def boxes(
         raise InputError("boxes: no value to draw")
     rows = [str(r) for r in dict.fromkeys(values["row"])]
     metrics = list(dict.fromkeys(values["metric"]))
+    n_rows, n_columns = panel_grid(len(metrics))
     figure = Figure(
-        figsize=((0.55 * len(rows) + 1.3) * len(metrics), 3.9 if note else 3.6),
+        figsize=((0.55 * len(rows) + 1.3) * n_columns, 3.2 * n_rows + (0.7 if note else 0.4)),
         layout="constrained",
     )
-    axes = figure.subplots(1, len(metrics), squeeze=False)[0]
-    for ax, metric in zip(axes, metrics, strict=True):
+    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
+    for ax in axes[len(metrics) :]:
+        ax.set_visible(False)
+    for ax, metric in zip(axes, metrics, strict=False):
         part = values[values["metric"] == metric]
         _panel(ax, part, rows)
         unit = str(part["unit"].iloc[0])

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mua_decode.figures.series import LABELS, series_style
+from mua_decode.figures.series import LABELS, panel_grid, series_style
 from mua_decode.types import InputError
 
 COLUMNS = ("row", "series", "metric", "value", "low", "high", "unit")
@@ -40,8 +40,7 @@ def comparison(scores: pd.DataFrame, *, title: str = "", bars: str = "") -> Figu
     rows = list(dict.fromkeys(scores["row"]))
     series = list(dict.fromkeys(scores["series"]))
     metrics = [m for m, part in scores.groupby("metric", sort=False) if part["value"].notna().any()]
-    n_columns = min(3, len(metrics))
-    n_rows = math.ceil(len(metrics) / n_columns)
+    n_rows, n_columns = panel_grid(len(metrics))
     height = 0.16 * len(series) + 0.22
     figure = Figure(
         figsize=(3.0 * n_columns + 1.6, n_rows * (height * len(rows) + 0.8) + 1.0),
@@ -86,6 +85,7 @@ def _label(ax: Axes, metric: str, part: pd.DataFrame) -> None:
     shown = LABELS.get(metric, metric.replace("_", " ").replace("/", ", "))
     ax.set_xlabel(shown + (f"\n({unit})" if unit not in ("", "1", "nan") else ""))
     ax.margins(x=0.08)
+    ax.locator_params(axis="x", nbins=4)
     ax.grid(axis="x", alpha=0.3)
     ax.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):

@@ -33,7 +33,8 @@ def heatmap(
     note
         Printed below: n, test and correction.
     centre
-        Where values lie on both sides of it, the colour scale diverges from it; None never does.
+        The colour scale diverges from it, so that scales of several pictures read alike; None: it
+        runs from the lowest to the highest value.
 
     Raises
     ------
@@ -79,13 +80,9 @@ def heatmap(
 
 def _scale(values: np.ndarray, centre: float | None) -> tuple[float, float, Colormap]:
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if centre is not None and low < centre < high:
-        reach = max(high - centre, centre - low)
+    if centre is not None:
+        reach = max(high - centre, centre - low) or 1.0
         return centre - reach, centre + reach, colormaps["PuOr_r"]
-    if centre is not None and low >= centre:
-        low = centre
-    if centre is not None and high <= centre:
-        high = centre
     return low, high if high > low else low + 1, colormaps["cividis"]
 
 

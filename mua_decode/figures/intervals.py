@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mua_decode.figures.series import LABELS
+from mua_decode.figures.series import LABELS, panel_grid
 from mua_decode.types import InputError
 
 COLUMNS = ("row", "metric", "value", "low", "high", "unit")
@@ -59,8 +57,7 @@ def intervals(
         raise InputError(f"intervals: at most {len(_LINES)} lines, found {', '.join(labels)}")
     rows = list(dict.fromkeys(scores["row"].astype(str)))
     metrics = list(dict.fromkeys(scores["metric"]))
-    n_columns = min(4, len(metrics))
-    n_rows = math.ceil(len(metrics) / n_columns)
+    n_rows, n_columns = panel_grid(len(metrics))
     figure = Figure(
         figsize=((0.45 * len(rows) + 1.4) * n_columns, 2.6 * n_rows + (1.2 if note else 0.9)),
         layout="constrained",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,3 +44,9 @@ def series_style(series: Sequence[str], name: str) -> dict[str, Any]:
         others = [s for s in series if s.rsplit("/", 1)[-1] not in _KNOWN]
         colour, marker = _OTHERS[others.index(name) % len(_OTHERS)]
     return {"color": colour, "marker": marker, "markersize": 5.5}
+
+
+def panel_grid(n: int) -> tuple[int, int]:
+    """Rows and columns of n panels, three side by side at most: wider ones are read on no page."""
+    n_rows = math.ceil(n / 3)
+    return n_rows, math.ceil(n / n_rows)

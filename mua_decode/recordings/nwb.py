@@ -208,9 +208,17 @@ def open_nwb(path: Path) -> Iterator[Any]:
                 warnings.simplefilter("ignore")  # columns called as attributes are; older versions
                 nwb = NWBHDF5IO(file=file, mode="r", load_namespaces=True).read()
         except Exception as error:  # hdmf raises whatever the missing part causes
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: is not a complete NWB file: {reason}") from error
+            raise InputError(f"{path}: is not a complete NWB file: {_reason(error)}") from error
         yield nwb
+
+
+def _reason(error: Exception) -> str:
+    """Place and cause from an error of hdmf, which prints the whole object between them."""
+    text = " ".join(str(error).split())
+    place, _, _ = text.lstrip("(").partition(" GroupBuilder {")
+    _, found, cause = text.rpartition(" due to: ")
+    short = f"{place}: {cause}" if found and place != text.lstrip("(") else text
+    return short.strip("\")'")[:200]
 
 
 def _trials(

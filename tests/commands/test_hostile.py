@@ -55,6 +55,7 @@ def test_paths_can_be_typed_as_they_are(path: str) -> None:
         (["trainer.max_epochs=0"], "trainer.max_epochs: expected >= 1, found 0"),
         (["loss.window_size=99"], "model, loss or task"),
         (["task.optimizer.lr=-1"], "model, loss or task: Invalid learning rate"),
+        (["task=encode"], "mua-decode encode"),
         (["early_stopping=soon"], "early_stopping: expected null or a number"),
         (["data.batch_size=12.5"], "data.batch_size: expected a whole number"),
         (["data.batch_size=null"], "data.batch_size: expected a whole number"),

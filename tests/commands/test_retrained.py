@@ -76,6 +76,35 @@ def test_crossval_refuses_splits_without_folds(run: Path, tmp_path: Path) -> Non
         crossval(cfg, tmp_path, recording=recording, n_folds=1)
 
 
+def test_repeat_draws_split_population_and_weights_anew(run: Path) -> None:
+    main(["repeat", f"run_dir={run}", "n_seeds=2", *FAST])
+    folder = run / "repeat"
+    table, metrics = results(folder)
+    assert trained(folder) == ["seed_1"]
+    own = json.loads((run / "metrics.json").read_text())["test/single_trial/mse"]
+    other = json.loads((folder / "seed_1" / "metrics.json").read_text())["test/single_trial/mse"]
+    assert other != own
+    rows = table[(table["condition"] == "all") & (table["metric"] == "mse")]
+    rows = rows[(rows["run"] == "decoder") & (rows["trial"] == "single_trial")]
+    by_seed = rows[rows["segment"] == "all"].set_index("split")["value"]
+    assert by_seed["test, seed_0"] == pytest.approx(own, rel=1e-4)
+    assert by_seed["test, seed_1"] == pytest.approx(other, rel=1e-4)
+    intervals = pd.read_csv(folder / "intervals.csv", keep_default_na=False)
+    row = intervals[(intervals["metric"] == "mse") & (intervals["trial"] == "single_trial")]
+    row = row[(row["run"] == "decoder") & (row["segment"] == "all")].set_index("minus")
+    assert list(row.index) == ["", "floor/lookup"]
+    assert float(row.loc["", "low"]) < float(row.loc["", "mean"]) < float(row.loc["", "high"])
+    assert metrics["decoder/single_trial/mse/mean"] == pytest.approx(float(row.loc["", "mean"]))
+    assert "decoder_minus_floor/lookup/single_trial/mse/low_seeds" in metrics
+    assert (folder / "figures" / "seeds.png").is_file()
+    one, two = (
+        build_data(RunFolder(f).load_config(), build_recording(RunFolder(f).load_config()))
+        for f in (run, folder / "seed_1")
+    )
+    session = next(iter(one.split.trials["test"]))
+    assert set(one.split.trials["test"][session]) != set(two.split.trials["test"][session])
+
+
 def test_compare_trains_baselines_on_the_same_split(run: Path) -> None:
     command = ["compare", f"run_dir={run}", "models=[mlp_decoder]", *FAST]
     main(command)
@@ -201,6 +230,7 @@ def test_generalise_never_trains_on_what_it_holds_out(run: Path) -> None:
         (["generalise", "curves.sites=[2]"], "curves.sites: expected shares"),
         (["generalise", "held_out.sets=[[nothing]]"], "matches no condition"),
         (["generalise", "held_out.combinations=9"], "fewer than the 4 there are"),
+        (["repeat", "n_seeds=1"], "n_seeds: expected at least 2, found 1"),
         (["crossval", "device=gpu9"], "device=gpu9: choose from auto, cpu, cuda"),
         (["crossval", "overrides=['trainr.max_epochs=1']"], "did you mean 'trainer'"),
     ],

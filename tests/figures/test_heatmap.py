@@ -31,9 +31,9 @@ def test_cells_carry_numbers_and_stars_and_missing_ones_neither():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["V4", "MT"]
 
 
-def test_scale_of_one_sign_starts_at_the_centre():
+def test_scale_lies_about_the_centre_even_where_all_values_have_one_sign():
     clim = heatmap(_scores(np.array([[0.5, 1], [2, 3]])), label="r").axes[0].images[0].get_clim()
-    assert clim == (0, 3)
+    assert clim == (-3, 3)
     figure = heatmap(_scores(np.array([[0.5, 1], [2, 3]])), label="r", centre=None)
     assert figure.axes[0].images[0].get_clim() == (0.5, 3)
     same = heatmap(_scores(np.zeros((2, 2))), label="r").axes[0].images[0].get_clim()
@@ -42,7 +42,7 @@ def test_scale_of_one_sign_starts_at_the_centre():
 
 def test_numbers_can_be_read_on_their_colour():
     ax = heatmap(_scores(np.array([[0.0, 1], [2, 3]])), label="r").axes[0]
-    assert [t.get_color() for t in ax.texts][::3] == ["white", "black"]
+    assert [t.get_color() for t in ax.texts][::3] == ["black", "white"]
 
 
 def test_wrong_tables_are_named():

@@ -74,6 +74,33 @@ def test_damage_is_noticed(recording: Recording, tmp_path: Path) -> None:
         read_native(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sessions/s0/counts", "s0.*counts"),
+        ("sessions/s0/sites/site_id", "duplicate site id"),
+        ("stimuli/videos", "one per video"),
+    ],
+)
+def test_contents_that_do_not_fit_are_named(
+    recording: Recording, tmp_path: Path, name: str, message: str
+) -> None:
+    """Damage that the checksum does not show, as in a file made elsewhere."""
+    path = tmp_path / "r.h5"
+    write_recording(recording, path)
+    with h5py.File(path, "a") as file:
+        values, attributes = file[name][()], dict(file[name].attrs)
+        del file[name]
+        if name.endswith("site_id"):
+            values[1] = values[0]
+        else:
+            values = values[:-1]
+        file.create_dataset(name, data=values).attrs.update(attributes)
+    with pytest.raises(InputError, match=message) as caught:
+        read_native(path, verify=False)
+    assert "\n" not in str(caught.value)
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.h5"
     with h5py.File(path, "w") as file:

@@ -296,6 +296,17 @@ def bad_index(file: h5py.File) -> None:
     file["units/spike_times_index"][-1] = 10**4
 
 
+def short_column(file: h5py.File) -> None:
+    column = file["intervals/trials/cue_onset"]
+    values = column[()][:-3]
+    column.resize(values.shape)
+    column[...] = values
+
+
+def same_units_twice(file: h5py.File) -> None:
+    file["units/id"][1] = file["units/id"][0]
+
+
 def no_version(file: h5py.File) -> None:
     del file.attrs["nwb_version"]
 
@@ -312,6 +323,8 @@ def no_session_start(file: h5py.File) -> None:
         (negative, r"unit 0: negative spike time -2 s"),
         (unsorted, "unit 0: spike times are not in order"),
         (bad_index, r"spike_times_index .* does not fit 3 units with 6000 spikes"),
+        (short_column, "not a complete NWB file: root/intervals/trials: .*same length"),
+        (same_units_twice, "duplicate site id"),
         (no_version, "not an NWB file"),
         (no_session_start, "not a complete NWB file"),
     ],

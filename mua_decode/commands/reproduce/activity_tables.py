@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mua_decode.commands.reproduce.results import (
@@ -45,12 +46,12 @@ def bands(results: Results) -> PaperTable:
     def make(table: pd.DataFrame) -> pd.DataFrame | None:
         rows = table[table["metric"].str.startswith("band_r2") & (table["condition"] == "all")]
         rows = rows[["mask", "run", "metric", "value", "n"]].reset_index(drop=True)
-        return rows if rows["value"].notna().any() else None
+        refused = "not applicable: too fast for the sliding step, or too slow for the trial"
+        return rows.assign(note=np.where(rows["n"] == 0, refused, ""))
 
     title = "Encoding by frequency: R² of filtered trial averages"
     frame = results.both("encoding/results.csv", make)
-    why = "the bands lie above the Nyquist frequency of the sliding step (data.window.step_s)"
-    return or_not("S11_bands", title, frame, results.reason("encoding", why))
+    return or_not("S11_bands", title, frame, results.reason("encoding", "not done"))
 
 
 def similarity(results: Results) -> PaperTable:

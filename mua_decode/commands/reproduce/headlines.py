@@ -45,7 +45,7 @@ def _noise(results: Results, protocol: str) -> Headline | None:
     p = adjust(np.array([t.pvalue for t in tested]), "holm")
     above = [i for i, name in enumerate(names) if p[i] < 0.05 and float(found[name]) > chance]
     scores = "; ".join(
-        f"{name} {float(found[name]):.3f} (95 % CI {ci.low:.3f} to {ci.high:.3f}, p = {p[i]:.2g})"
+        f"{name} {float(found[name]):.3f} (95 % CI {ci.low:.3f} to {ci.high:.3f}, {_p(p[i])})"
         for i, name in enumerate(names)
         for ci in [tested[i].proportion_ci()]
     )
@@ -123,9 +123,12 @@ def _regions(results: Results, protocol: str) -> list[Headline]:
         )
     if not parts:
         return []
-    averaging = trial.replace("_", " ")
     text = (
-        f"Protocol {protocol}: masking one region costs most in {'; '.join(parts)}. {averaging}, "
-        f"one network; {test}-test, Holm-corrected."
+        f"Protocol {protocol}: masking one region costs most in {'; '.join(parts)}. Averages over "
+        f"trials, one network; {test}-test, Holm-corrected."
     )
     return [Headline(text)]
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.2g}" if value >= 1e-12 else "p < 1e-12"

@@ -12,6 +12,7 @@ from mua_decode.report import Picture, Statistics
 from mua_decode.types import ResultTable
 
 _SHOWN = ("cue_pixels", "colour_error", "direction_error", "identification")
+_METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 TITLES = {
     "published": "as published (pooled, then split: LEAKS)",
     "rigorous": "rigorous (recorded trials split first)",
@@ -139,15 +140,16 @@ def segments(results: Results, protocol: str) -> list[Picture]:
 
 def drawn_similarity(table: pd.DataFrame, protocol: str) -> Picture:
     """Mean correlations of trials."""
-    figure = figures.similarity(ResultTable(table), title=f"Similarity, {TITLES[protocol]}")
-    return Picture(figure, "Mean Pearson r of pairs of trials; bars: lowest to highest condition.")
+    figure = figures.similarity(ResultTable(table), title=f"Similarity, {protocol}")
+    caption = "Mean Pearson r of pairs of trials; bars: lowest to highest condition."
+    return Picture(figure, f"{caption} {TITLES[protocol].capitalize()}.")
 
 
 def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
     """PCA and t-SNE of one space."""
     found: list[Picture] = []
     scores = results.read(protocol, "latents/results.csv")
-    for method in ("pca", "tsne"):
+    for method in _METHODS:
         points = results.read(protocol, f"latents/points_{name}_{method}.csv")
         if points is None:
             continue
@@ -164,7 +166,7 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
             chance=chance,
             title=f"{space}, {protocol}",
         )
-        found.append(Picture(figure, f"{method.upper()} of {space}, {TITLES[protocol]}."))
+        found.append(Picture(figure, f"{_METHODS[method]} of {space}, {TITLES[protocol]}."))
     return found
 
 

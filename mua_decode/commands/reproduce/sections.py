@@ -156,10 +156,15 @@ def _encoding(results: Results, by_name: dict[str, PaperTable]) -> Section:
     pictures: list[Picture] = []
     for protocol in (p for p in results.protocols if results.has(p, "encoding")):
         folder = results.out / protocol / "encoding" / "figures"
-        for path in sorted(folder.glob("*.png")):
-            name = path.stem.replace("_", " ")
-            pictures.append(Picture(path, f"Encoding, {name}, {TITLES[protocol]}."))
-    text = ["The network turned round: the video goes in, the activity of every site comes out."]
+        for name, caption in (("encoding", "Predicted activity"), ("loss", "Loss")):
+            path = folder / f"{name}.png"
+            if path.is_file():
+                pictures.append(Picture(path, f"{caption}, {TITLES[protocol]}."))
+    text = [
+        "The network turned round: the video goes in, the activity of every site comes out. A band "
+        "of frequencies is measured where it lies below the Nyquist frequency of the sliding step; "
+        "the others say so."
+    ]
     tables = [by_name["S10"], by_name["S11"]]
     return _section("Figure 5. Encoding", text, tables, pictures)
 
@@ -184,21 +189,22 @@ def _similarity(results: Results, by_name: dict[str, PaperTable]) -> Section:
 def _baselines(results: Results, by_name: dict[str, PaperTable]) -> Section:
     pictures = _files(results, "compare", ["models"], "Decoder, baselines, floors and ceiling.")
     pictures += _files(results, "crossval", ["folds"], "Folds.")
-    tables = [by_name["S13"], by_name["S14"]]
+    pictures += _files(results, "repeat", ["seeds"], "Seeds.")
+    tables = [by_name["S13"], by_name["S14"], by_name["S22"]]
     text = [
         "Trained under identical settings on identical trials. Folds share training trials: their "
-        "s.d. is a spread, not a standard error."
+        "s.d. is a spread, not a standard error. Other seeds draw the split, the pseudo-trials and "
+        "the weights anew; fewer than ten make the bootstrap interval too narrow, the t interval "
+        "over seeds is right for few."
     ]
-    return _section("Baselines and cross-validation", text, tables, pictures)
+    return _section("Baselines, cross-validation and seeds", text, tables, pictures)
 
 
 def _generalisation(results: Results, by_name: dict[str, PaperTable]) -> Section:
     pictures = _files(
-        results,
-        "generalise",
-        ["held_out", "learning_curves"],
-        "What is decoded of conditions never trained on, and from less data.",
+        results, "generalise", ["held_out"], "What is decoded of conditions never trained on."
     )
+    pictures += _files(results, "generalise", ["learning_curves"], "Decoding from less data.")
     text = [
         "With a few videos shared by training and test, a decoder can score high by recognising "
         "the condition. A lookup decoder cannot return a video it was not trained on. Look at "

@@ -9,9 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from mua_decode.analysis import (
-    similarity,
-)
+from mua_decode.analysis import similarity
 from mua_decode.commands.ablate import ablate
 from mua_decode.commands.ablate_output import write_ablation
 from mua_decode.commands.compare import compare
@@ -22,6 +20,7 @@ from mua_decode.commands.generalise import generalise
 from mua_decode.commands.held_out import HeldOutPlan
 from mua_decode.commands.isolate import isolate
 from mua_decode.commands.learning_curves import CurvePlan
+from mua_decode.commands.repeat import repeat
 from mua_decode.commands.reproduce.canary import run_canary
 from mua_decode.commands.reproduce.decoding import decode_videos
 from mua_decode.commands.reproduce.latent_maps import map_latents
@@ -85,6 +84,7 @@ def steps_of(protocol: Protocol) -> list[Step]:
         step("isolate", "what does one region alone decode?", 480, _isolate, alone, needs),
         step("compare", "do simpler networks do as well?", 100, _compare, beside, needs),
         step("crossval", "does it depend on the split?", 150, _crossval, beside, ()),
+        step("repeat", "does it depend on the seed?", 120, _repeat, beside, needs),
     ]
     if protocol.name != "published":
         what = "conditions never trained on, and less data"
@@ -168,6 +168,16 @@ def _crossval(protocol: Protocol, folder: Path) -> None:
         folder,
         recording=protocol.recording,
         n_folds=int(protocol.size.n_folds),
+    )
+
+
+def _repeat(protocol: Protocol, folder: Path) -> None:
+    repeat(
+        protocol.retrained,
+        folder,
+        recording=protocol.recording,
+        checkpoint=protocol.reference,
+        n_seeds=int(protocol.size.n_seeds),
     )
 
 

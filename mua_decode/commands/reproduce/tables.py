@@ -35,4 +35,5 @@ def paper_tables(results: Results) -> list[PaperTable]:
         activity_tables.separation(results),
         video_tables.noise(results),
         video_tables.motion_tests(results),
+        video_tables.seeds(results),
     ]

@@ -167,6 +167,23 @@ def folds(results: Results) -> PaperTable:
     return or_not("S14_folds", title, frame, results.reason("crossval", "not done"))
 
 
+def seeds(results: Results) -> PaperTable:
+    """S22: intervals over seeds and conditions."""
+
+    def make(summary: pd.DataFrame) -> pd.DataFrame | None:
+        segments = summary.groupby("metric")["segment"].transform("nunique")
+        rows = summary[(summary["segment"] == "all") | (segments == 1)]
+        rows = rows[rows["metric"].isin(_HEADLINE)]
+        return rows.drop(columns=["segment"]).fillna({"minus": ""}).reset_index(drop=True)
+
+    title = (
+        "Other seeds: mean, s.d. over seeds, 95 % bootstrap over seeds and conditions (low, high) "
+        "and t interval over seeds (low_seeds, high_seeds)"
+    )
+    frame = results.both("repeat/intervals.csv", make)
+    return or_not("S22_seeds", title, frame, results.reason("repeat", "not done"))
+
+
 def held_out(results: Results) -> PaperTable:
     """S17: conditions never trained on."""
 
