@@ -27,7 +27,7 @@ from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.train import train_and_score
 from mua_decode.commands.trained import open_trained
 from mua_decode.commands.variants import hushed
-from mua_decode.statistics import cluster_bootstrap
+from mua_decode.statistics import crossed_bootstrap
 
 QUESTIONS = {"cue_pixels": "cue", "colour_error": "colour", "direction_error": "direction"}
 
@@ -71,7 +71,6 @@ def one_seed(seed: int, out: Path, args: argparse.Namespace) -> dict[str, object
             f"seed={seed}",
             f"subsets={str(seed < args.shapley).lower()}",
             "average_only=[direction_error]",
-            "donors=1",
             f"trials_per_condition={args.trials}",
         ],
     )
@@ -126,7 +125,7 @@ def recovered(out: Path, seeds: int, weights: pd.DataFrame) -> pd.DataFrame:
 
 
 def losses_over_seeds(out: Path, seeds: int) -> pd.DataFrame:
-    """Mean loss per region with a 95 % bootstrap over seeds, and over conditions within them."""
+    """Mean loss per region with a 95 % bootstrap over seeds and conditions, which are crossed."""
     parts = []
     for seed in range(seeds):
         losses = pd.read_csv(out / f"seed_{seed}" / "ablation" / "losses.csv")
@@ -136,11 +135,8 @@ def losses_over_seeds(out: Path, seeds: int) -> pd.DataFrame:
     rows = []
     keys = ["fill", "trial", "metric", "removed"]
     for (fill, trial, metric, region), part in table.groupby(keys, sort=False):
-        part = part[part["loss"].notna()]
-        clusters = np.stack([part["seed"], pd.factorize(part["condition"])[0]], axis=1)
-        found = cluster_bootstrap(
-            part["loss"].to_numpy(), clusters, rng=np.random.default_rng(0), n=2000
-        )
+        table_of = part.pivot_table("loss", "seed", "condition", dropna=False).to_numpy()
+        found = crossed_bootstrap(table_of, rng=np.random.default_rng(0), n=2000)
         rows.append(
             {
                 "fill": fill,

@@ -23,6 +23,7 @@ from mua_decode.types import HypothesisTable, ResultTable
 
 TRIALS = ("single_trial", "trial_average")
 _KEYS = ["fill", "trial", "metric"]
+_NUMBERS = ["unmasked", "masked", "loss", "undefined", "undefined_unmasked"]
 
 
 def filled(
@@ -45,14 +46,11 @@ def filled(
     return np.where(undefined == 1, 0, value) * (1 - undefined) + guess[metric] * undefined
 
 
-def _blank(scores: Sequence[MaskScores], metric: str, trial: str) -> np.ndarray:
-    """Conditions in which a metric is undefined whatever is masked, bool (K,): no loss to speak of.
-
-    Leaving out those undefined in one of them would choose conditions by their noise.
-    """
+def _undefined(scores: MaskScores, metric: str, trial: str) -> np.ndarray:
+    """Share of the trials of every condition in which a metric is undefined, float (K,)."""
     if trial == "trial_average":
-        return np.all([np.isnan(s.average[metric]) for s in scores], axis=0)
-    return np.all([s.undefined[metric] == 1 for s in scores], axis=0)
+        return np.isnan(scores.average[metric]).astype(float)
+    return scores.undefined[metric]
 
 
 def loss_table(
@@ -82,8 +80,8 @@ def loss_table(
     Returns
     -------
     DataFrame with one row per mask, metric, averaging and condition: fill, mask, removed (regions
-    or sites taken away), trial, metric, unit, condition, unmasked, masked, loss, undefined (share
-    of masked trials in which the metric is undefined).
+    or sites taken away), trial, metric, unit, condition, unmasked, masked, loss, undefined and
+    undefined_unmasked (share of the trials in which the metric is undefined).
     """
     rows: list[pd.DataFrame] = []
     for scores in masked:
@@ -93,13 +91,6 @@ def loss_table(
                 after = filled(scores, metric.name, trial, guess)
                 if before is None or after is None:
                     continue
-                blank = _blank([unmasked, scores], metric.name, trial)
-                before = np.where(blank, np.nan, before)
-                undefined = (
-                    scores.undefined[metric.name]
-                    if trial == "single_trial"
-                    else np.isnan(scores.average[metric.name]).astype(float)
-                )
                 sign = -1.0 if metric.higher_is_better else 1.0
                 rows.append(
                     pd.DataFrame(
@@ -115,7 +106,8 @@ def loss_table(
                             "unmasked": before,
                             "masked": after,
                             "loss": sign * (after - before),
-                            "undefined": undefined,
+                            "undefined": _undefined(scores, metric.name, trial),
+                            "undefined_unmasked": _undefined(unmasked, metric.name, trial),
                         }
                     )
                 )
@@ -126,14 +118,40 @@ def mean_over_rings(rings: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Losses averaged over several rings of donor conditions, tables of :func:`loss_table`.
 
     One ring may happen to swap a region's trials with those of like conditions. Averages over
-    trials are scored within a ring, so that they stay as noisy as unmasked ones.
+    trials are scored within a ring, so that they stay as noisy as unmasked ones. A score that is
+    unknown in one ring is unknown: the rings that have it would be chosen by their noise.
     """
     if len(rings) == 1:
         return rings[0]
-    numbers = ["unmasked", "masked", "loss", "undefined"]
-    keys = [c for c in rings[0].columns if c not in numbers]
-    mean = pd.concat(rings).groupby(keys, sort=False, dropna=False)[numbers].mean()
+    keys = [c for c in rings[0].columns if c not in _NUMBERS]
+    grouped = pd.concat(rings).groupby(keys, sort=False, dropna=False)[_NUMBERS]
+    mean = grouped.mean().where(grouped.count() == len(rings))
     return mean.reset_index()[list(rings[0].columns)]
+
+
+def without_undefined(losses: pd.DataFrame) -> pd.DataFrame:
+    """Leave out conditions in which nothing could be measured, the same ones for every mask.
+
+    Where a metric is undefined in every trial, unmasked and under each mask of the table, there
+    is no loss to speak of: counted as guesses, all of them lose exactly nothing, so that leaving
+    these conditions out moves no loss to either side of zero. A choice per mask, or of conditions
+    defined without a mask, would.
+
+    Parameters
+    ----------
+    losses
+        Of :func:`loss_table`, for masks to be compared with each other.
+
+    Returns
+    -------
+    The table, unmasked, masked and loss NaN in those conditions and wherever one of them is.
+    """
+    out = losses.copy()
+    dead = (out["undefined"] == 1) & (out["undefined_unmasked"] == 1)
+    blank = dead.groupby([out[k] for k in (*_KEYS, "condition")]).transform("all")
+    values = ["unmasked", "masked", "loss"]
+    out.loc[blank | out["loss"].isna(), values] = np.nan
+    return out
 
 
 def condition_interval(values: np.ndarray, *, rng: np.random.Generator | None = None) -> Interval:
@@ -280,7 +298,7 @@ def shapley_table(
     -------
     DataFrame: fill, trial, metric, unit, region, value, low, high, nothing, full, n (conditions).
     ``value`` sums over regions to ``full - nothing``; conditions in which the metric is undefined
-    for some subset are left out.
+    for every subset are left out.
     """
     rows: list[dict[str, object]] = []
     for metric in metrics:
@@ -289,7 +307,8 @@ def shapley_table(
             if any(s is None for s in scores):
                 continue
             table = np.stack([s for s in scores if s is not None])
-            table = table[:, ~_blank(subsets, metric.name, trial)]
+            lost = np.stack([_undefined(s, metric.name, trial) for s in subsets])
+            table = table[:, ~(lost == 1).all(axis=0)]
             table = table[:, ~np.isnan(table).any(axis=0)]
             n = table.shape[1]
             values = shapley_values(table)

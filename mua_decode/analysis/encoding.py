@@ -23,7 +23,7 @@ from mua_decode.types import HypothesisTable, InputError, ResultTable
 
 ENCODER = "encoder"
 TIME_COURSE = "floor/time_course"
-CONDITION_MEAN = "ceiling/condition_mean"
+CONDITION_MEAN = "floor/condition_mean"
 SPLIT_HALF = "ceiling/split_half"
 NOISE = "chance/noise_videos"
 
@@ -111,9 +111,9 @@ def score_encoding(
 
     - ``floor/time_course``: the mean time course of the site over all training trials, whatever
       the condition (a PSTH); a model that knows only that something happens when;
-    - ``ceiling/condition_mean``: the site's mean over training trials of the condition; what the
-      condition alone tells, though noisy itself, so that a good model may pass it; undefined for
-      conditions never trained on;
+    - ``floor/condition_mean``: the site's mean over training trials of the condition, the lookup of
+      encoding; noisy itself, so that a good model may pass it; undefined for conditions never
+      trained on;
     - ``ceiling/split_half``: the square root of the reliability of the recorded trials of this
       part (:class:`Reliability`), which no model can pass but by luck;
     - ``chance/noise_videos``: videos of uniform noise instead of those shown.

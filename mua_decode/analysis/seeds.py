@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mua_decode.statistics import cluster_bootstrap
+from mua_decode.statistics import crossed_bootstrap
 from mua_decode.types import ResultTable
 
 _KEYS = ["run", "trial", "metric", "segment", "unit"]
@@ -36,12 +36,14 @@ def seed_summary(
     segment; rows in which ``minus`` names a floor are differences, paired by seed and condition.
 
     - ``mean``, ``sd``: over seeds, of each seed's mean over conditions.
-    - ``low``, ``high``: 95 % cluster bootstrap; seeds are drawn, then conditions within each, so
-      that it speaks for other seeds and other conditions like these. Percentile intervals of
-      fewer than about ten seeds are too narrow in their share of seeds.
+    - ``low``, ``high``: 95 % bootstrap that draws seeds and conditions, which are crossed
+      (:func:`mua_decode.statistics.crossed_bootstrap`): for other seeds and other conditions like
+      these. Fewer than about ten seeds make it too narrow in their share.
     - ``low_seeds``, ``high_seeds``: 95 % t interval over seeds (n - 1 degrees of freedom), for
-      other seeds with these very conditions; right for few seeds if their means are about normal.
+      other seeds with these very conditions; right for few seeds if their means are about normal,
+      which those of a score at its ceiling are not.
 
+    A condition with an unknown score in some seed is left out of that seed alone.
     All are NaN for one seed. Seeds share the recording: neither speaks for other animals.
     """
     whole = pd.concat(
@@ -65,20 +67,19 @@ def seed_summary(
 
 def _interval(value: pd.Series, rng: np.random.Generator, n: int) -> dict[str, float]:
     """Mean and intervals of values indexed by seed and condition."""
-    labels = np.array(value.index.to_list(), dtype=object).reshape(-1, 2)
-    clusters = np.stack([np.unique(c.astype(str), return_inverse=True)[1] for c in labels.T], 1)
-    by_seed = value.groupby("seed").mean().to_numpy()
-    found = cluster_bootstrap(value.to_numpy(), clusters, rng=rng, n=n)
-    t = (np.nan, np.nan)
-    if len(by_seed) > 1:
-        t = stats.ttest_1samp(by_seed, 0.0).confidence_interval(0.95)
+    table = value.unstack("condition")  # noqa: PD010
+    by_seed = table.mean(axis=1).to_numpy()
+    found = crossed_bootstrap(table.to_numpy(), rng=rng, n=n)
+    sd = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
+    reach = float(stats.t.ppf(0.975, len(by_seed) - 1)) * sd / len(by_seed) ** 0.5 if sd else sd
+    mean = float(by_seed.mean()) if len(by_seed) else np.nan
     return {
-        "mean": float(by_seed.mean()) if len(by_seed) else np.nan,
-        "sd": float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan,
+        "mean": mean,
+        "sd": sd,
         "low": found.low,
         "high": found.high,
-        "low_seeds": float(t[0]),
-        "high_seeds": float(t[1]),
+        "low_seeds": mean - reach,
+        "high_seeds": mean + reach,
         "n_seeds": len(by_seed),
-        "n_conditions": int(value.index.get_level_values("condition").nunique()),
+        "n_conditions": table.shape[1],
     }

@@ -17,6 +17,7 @@ from mua_decode.analysis.ablation import (
     mean_losses,
     mean_over_rings,
     shapley_table,
+    without_undefined,
 )
 from mua_decode.analysis.evaluation import not_applicable
 from mua_decode.analysis.masking import FILLS, MaskScorer, MaskScores
@@ -131,7 +132,7 @@ def ablate(cfg: DictConfig, trained: Trained, out: RunFolder) -> Ablation:
                         cfg, trained, out, metrics, fill, {family: families[family]}, ring=ring
                     )
                     rings.append(loss_table(again[family], unmasked, guess=guess, **shared))
-            losses.append(mean_over_rings(rings).assign(family=family))
+            losses.append(without_undefined(mean_over_rings(rings)).assign(family=family))
         moved = {
             mask.name.removeprefix("without "): cache.video(mask)
             for family in ("region", "group")

@@ -13,8 +13,8 @@ from mua_decode.analysis.independent import condition_groups
 from mua_decode.analysis.model_comparison import paired_over_conditions
 from mua_decode.commands.build import build_data
 from mua_decode.commands.config import groups
-from mua_decode.commands.isolate_tests import guessed
 from mua_decode.commands.retrained import (
+    guessed,
     headlines,
     key,
     number,

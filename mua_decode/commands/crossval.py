@@ -17,6 +17,7 @@ from mua_decode.commands.retrained import (
     number,
     open_source,
     print_scores,
+    with_guesses_of,
     write_outputs,
 )
 from mua_decode.commands.variants import Variant, changed_config, run_variants
@@ -27,9 +28,9 @@ def run(cfg: DictConfig) -> ResultTable:
     """Divide the trials of a run into folds and train one network for each.
 
     Folds are of recorded trials, or of pseudo-trials where the run used the published order.
-    FOLDER/crossval holds results.csv (every fold, mean and s.d. over folds, decoder beside its
-    floors), summary.csv, metrics.json, figures/ and one folder per fold. After Ctrl-C the same
-    command goes on where it stopped.
+    Directions that are undefined count as guesses. FOLDER/crossval holds results.csv (every fold,
+    mean and s.d. over folds, decoder beside its floors), summary.csv, metrics.json, figures/ and
+    one folder per fold. After Ctrl-C the same command goes on where it stopped.
     """
     source = open_source(cfg, "crossval")
     return crossval(source.cfg, source.folder, recording=source.recording, n_folds=int(cfg.n_folds))
@@ -81,7 +82,8 @@ def crossval(
         for f in range(n_folds)
     ]
     found = run_variants(source, variants, folder, recording=recording, what="fold")
-    table = over_folds(found.tables, n_folds=n_folds)
+    tables = with_guesses_of(found.tables, variants, source, recording)
+    table = over_folds(tables, n_folds=n_folds)
     summary = fold_summary(table)
     metrics: dict[str, object] = {
         "split_unit": str(plan.unit),

@@ -20,7 +20,7 @@ _COLUMNS = {  # of the printed table: heading -> key
     "average\nr of sites": "test/trial_average/encoding_r",
     "region\nr": "test/trial_average/encoding_r_region",
     "time\ncourse": "floor/time_course/trial_average/encoding_r_region",
-    "condition\nmean": "ceiling/condition_mean/trial_average/encoding_r_region",
+    "condition\nmean": "floor/condition_mean/trial_average/encoding_r_region",
     "noise\nceiling": "ceiling/split_half/trial_average/encoding_r_region",
     "region r\nover time": "test/trial_average/encoding_r_region_time",
     "noise\nvideos": "chance/noise_videos/trial_average/encoding_r_region_time",

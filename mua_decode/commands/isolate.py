@@ -10,8 +10,9 @@ from omegaconf import DictConfig, ListConfig
 
 from mua_decode import figures
 from mua_decode.commands.build import build_data
-from mua_decode.commands.isolate_tests import guessed, network_tests
+from mua_decode.commands.isolate_tests import network_tests
 from mua_decode.commands.retrained import (
+    guessed,
     headlines,
     key,
     number,

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from mua_decode.analysis.guesses import GUESSES, defined_for_shown, table_with_guesses
 from mua_decode.analysis.independent import condition_groups
 from mua_decode.analysis.metric_tables import condition_tables, permutation_tests
 from mua_decode.analysis.noise_inputs import compare_with_noise, score_noise_inputs
 from mua_decode.commands.build import build_data, build_task, load_weights
 from mua_decode.commands.config import instantiate
 from mua_decode.commands.progress import track
-from mua_decode.commands.retrained import device_of
+from mua_decode.commands.retrained import device_of, scored_part
 from mua_decode.commands.run_folder import RunFolder
 from mua_decode.commands.variants import Variant, changed_config, hushed
 from mua_decode.data import DecodingData
@@ -24,6 +23,7 @@ from mua_decode.metrics import VideoMetric
 from mua_decode.statistics import correct
 from mua_decode.types import HypothesisTable, Recording, ResultTable
 
+_LEAKING = "recorded trials feed both training and test, so that noise may pass"
 _LINKED = "conditions share recorded trials, so that p is too small"
 
 
@@ -136,7 +136,10 @@ def _of_one(
             stimuli=data.stimuli,
         )
         groups = condition_groups(data)
-        linked = len(np.unique(groups)) < len(groups)
+        notes = [
+            _LINKED if len(np.unique(groups)) < len(groups) else "",
+            _LEAKING if data.leaking else "",
+        ]
         tests.append(
             permutation_tests(
                 found,
@@ -144,31 +147,7 @@ def _of_one(
                 higher_is_better=higher,
                 seed=seed,
                 n=permutations,
-                note=_LINKED if linked else "",
+                note="; ".join(n for n in notes if n),
             )
         )
     return chance, tests
-
-
-def scored_part(data: DecodingData) -> str:
-    """The part of the split that scores come from: test, or val where there is no test trial."""
-    return "test" if len(data.dataset("test")) else "val"
-
-
-def guessed(table: ResultTable, cfg: DictConfig, data: DecodingData) -> ResultTable:
-    """Count the trials in which a decoded direction is undefined as guesses, for all runs alike."""
-    metrics: list[VideoMetric] = [instantiate(m) for m in cfg.metric.values()]
-    candidates = data.mean_videos(None)
-    number = np.bincount(
-        data.dataset(scored_part(data)).pseudo.condition, minlength=data.stimuli.n_conditions
-    )
-    return table_with_guesses(
-        table,
-        trials={n: int(k) for n, k in zip(data.stimuli.names, number, strict=True) if k},
-        shown={
-            m.name: defined_for_shown(m, candidates, data.stimuli)
-            for m in metrics
-            if m.name in GUESSES
-        },
-        names=data.stimuli.names,
-    )

@@ -72,9 +72,14 @@ def _run(command: str, args: list[str]) -> None:
     if any(a in ("-h", "--help") for a in args):
         print(_command_help(command))
         return
-    flags = [a for a in args if a.startswith("--") and a != "--cfg"]
+    several = [a for a in args if a in ("-m", "--multirun")]
+    args = [a for a in args if a not in several]
+    flags = [a for a in args if a.startswith("-") and a != "--cfg"]
     if flags:
         raise InputError(f"unknown flag {flags[0]}; options are written name=value")
+    if several:
+        _multirun(command, args)
+        return
     from omegaconf import OmegaConf
 
     from mua_decode.commands.config import compose
@@ -86,6 +91,15 @@ def _run(command: str, args: list[str]) -> None:
     module = importlib.import_module(f"mua_decode.commands.{command}")
     quiet()
     module.run(cfg)
+
+
+def _multirun(command: str, args: list[str]) -> None:
+    if command != "train" or "--cfg" in args:
+        raise InputError("--multirun belongs to train; sweep searches, repeat takes other seeds")
+    from mua_decode.commands.multirun import multirun
+
+    quiet()
+    multirun(args)
 
 
 def quiet() -> None:
@@ -124,6 +138,7 @@ def _overview() -> str:
             "",
             "mua-decode COMMAND --help  explains a command and lists its options",
             "mua-decode COMMAND --cfg   prints its full configuration without running it",
+            "mua-decode train --multirun seed=0,1,2 model.width=8,16   every combination",
         ]
     )
 

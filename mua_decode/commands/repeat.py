@@ -11,12 +11,15 @@ from omegaconf import DictConfig
 
 from mua_decode import figures
 from mua_decode.analysis.seeds import seed_summary
+from mua_decode.commands.build import build_data
 from mua_decode.commands.retrained import (
+    guessed,
     key,
     number,
     open_source,
     print_scores,
     unvaried,
+    with_guesses_of,
     write_outputs,
 )
 from mua_decode.commands.variants import Variant, changed_config, run_variants
@@ -26,7 +29,8 @@ from mua_decode.types import InputError, Recording, ResultTable
 def run(cfg: DictConfig) -> ResultTable:
     """Train a run again from other seeds: other splits, pseudo-trials and weights.
 
-    One network says nothing of the next. FOLDER/repeat holds results.csv (every seed),
+    One network says nothing of the next. Directions that are undefined count as guesses.
+    FOLDER/repeat holds results.csv (every seed),
     intervals.csv (mean, s.d. and 95 % intervals over seeds and conditions, of the decoder, its
     floors, and the decoder minus each floor), metrics.json, figures/ and one folder per seed.
     After Ctrl-C the same command goes on where it stopped.
@@ -89,9 +93,9 @@ def repeat(
     found = run_variants(
         source, list(variants.values()), folder, recording=recording, what="network"
     )
-    tables = {first: own} | {
-        s: found.tables[v.name] for s, v in variants.items() if v.name in found.tables
-    }
+    scored = with_guesses_of(found.tables, list(variants.values()), source, recording)
+    tables = {first: guessed(own, source, build_data(source, recording))}
+    tables |= {s: scored[v.name] for s, v in variants.items() if v.name in scored}
     table = ResultTable.concat(
         [
             ResultTable(t.frame.assign(split=t.frame["split"] + f", seed_{seed}"))

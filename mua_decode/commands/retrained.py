@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -17,11 +18,21 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__, figures
+from mua_decode.analysis.guesses import GUESSES, defined_for_shown, table_with_guesses
 from mua_decode.commands.build import build_data, build_recording, build_task, load_weights
+from mua_decode.commands.config import instantiate
 from mua_decode.commands.progress import console, working
 from mua_decode.commands.run_folder import RunFolder, write_text
 from mua_decode.commands.score import score
-from mua_decode.commands.variants import Variant, changed_config, first_difference, run_variant
+from mua_decode.commands.variants import (
+    Variant,
+    changed_config,
+    first_difference,
+    hushed,
+    run_variant,
+)
+from mua_decode.data import DecodingData
+from mua_decode.metrics import VideoMetric
 from mua_decode.types import HypothesisTable, InputError, Recording, ResultTable
 
 SHOWN = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")
@@ -103,6 +114,46 @@ def device_of(source: DictConfig) -> torch.device:
     """Where the trainer of a config would put its network."""
     gpu = source.trainer.get("accelerator") in ("auto", "gpu", "cuda")
     return torch.device("cuda" if gpu and torch.cuda.is_available() else "cpu")
+
+
+def scored_part(data: DecodingData) -> str:
+    """The part of the split that scores come from: test, or val where there is no test trial."""
+    return "test" if len(data.dataset("test")) else "val"
+
+
+def guessed(table: ResultTable, cfg: DictConfig, data: DecodingData) -> ResultTable:
+    """Count the trials in which a decoded direction is undefined as guesses, for all runs alike."""
+    metrics: list[VideoMetric] = [instantiate(m) for m in cfg.metric.values()]
+    candidates = data.mean_videos(None)
+    number = np.bincount(
+        data.dataset(scored_part(data)).pseudo.condition, minlength=data.stimuli.n_conditions
+    )
+    return table_with_guesses(
+        table,
+        trials={n: int(k) for n, k in zip(data.stimuli.names, number, strict=True) if k},
+        shown={
+            m.name: defined_for_shown(m, candidates, data.stimuli)
+            for m in metrics
+            if m.name in GUESSES
+        },
+        names=data.stimuli.names,
+    )
+
+
+def with_guesses_of(
+    tables: Mapping[str, ResultTable],
+    variants: Sequence[Variant],
+    source: DictConfig,
+    recording: Recording,
+) -> dict[str, ResultTable]:
+    """Count undefined trials as guesses in the tables of variants that have trials of their own."""
+    found: dict[str, ResultTable] = {}
+    for variant in (v for v in variants if v.name in tables):
+        cfg = changed_config(source, variant.overrides)
+        with hushed():
+            data = build_data(cfg, recording)
+        found[variant.name] = guessed(tables[variant.name], cfg, data)
+    return found
 
 
 def only_decoder(table: ResultTable, **labels: str) -> ResultTable:

@@ -17,7 +17,7 @@ _NEEDED = ("region", "encoder_r_trial_average", "noise_ceiling_trial_average")
 _METRIC = "encoding_r_region"
 _BESIDE = {  # runs drawn beside the bar: label, marker, place
     "floor/time_course": ("time course alone (floor)", "v", 0.12),
-    "ceiling/condition_mean": ("training mean of the condition", "D", 0.26),
+    "floor/condition_mean": ("training mean of the condition (floor)", "D", 0.26),
     "ceiling/split_half": ("noise ceiling", "_", 0.0),
     "chance/noise_videos": ("noise videos, central 95 %", "x", -0.22),
 }
@@ -52,8 +52,9 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
     regions = [str(mask).removeprefix("only ") for mask in own["mask"]]
     if not regions:
         raise InputError(f"encoding: no row of metric '{_METRIC}' for run 'encoder'")
-    figure = Figure(figsize=(5.6 + 0.75 * len(regions), 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(4.2, 1.6 + 0.75 * len(regions)))
+    width = 1.6 + 0.75 * len(regions)
+    figure = Figure(figsize=(max(8.0, 4.0 + width), 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(4.2, max(width, 3.2)))
     _sites(left, sites, regions)
     _regions(right, rows, regions)
     for ax in (left, right):

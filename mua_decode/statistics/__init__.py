@@ -4,7 +4,13 @@ A test returns a :class:`mua_decode.types.HypothesisTable` of one row; stack row
 ``concat`` and correct them together with :func:`correct`.
 """
 
-from mua_decode.statistics.bootstrap import Interval, cluster_bootstrap, median_interval, share
+from mua_decode.statistics.bootstrap import (
+    Interval,
+    cluster_bootstrap,
+    crossed_bootstrap,
+    median_interval,
+    share,
+)
 from mua_decode.statistics.chance import gaussian_input_null
 from mua_decode.statistics.circular import folded_error, paired_circular, rayleigh, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t, wilcoxon_paired
@@ -19,6 +25,7 @@ __all__ = [
     "adjust",
     "cluster_bootstrap",
     "correct",
+    "crossed_bootstrap",
     "folded_error",
     "gaussian_input_null",
     "label_permutation",

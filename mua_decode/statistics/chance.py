@@ -41,9 +41,9 @@ def gaussian_input_null(
     Returns
     -------
     One row. p is the rank of the observed among the noise (:func:`rank_p`), never below
-    1 / (1 + n). ``statistic`` is z, the distance to the mean of the noise in
-    its standard deviations, positive when better. ``effect`` is observed − mean of the noise,
-    with the interval that the central 95 % of the noise give it.
+    1 / (1 + n); none where every score is the same. ``statistic`` is z, the distance to the mean
+    of the noise in its standard deviations, positive when better. ``effect`` is observed − mean of
+    the noise, with the interval that the central 95 % of the noise give it.
 
     Raises
     ------
@@ -66,6 +66,9 @@ def gaussian_input_null(
     }  # fmt: skip
     if np.isnan(observed) or not len(scores):
         notes.append("no observed score" if np.isnan(observed) else "no noise score")
+        return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
+    if np.ptp(scores) == 0 and scores[0] == observed:
+        notes.append("every score is the same, so that nothing follows from it")
         return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
     sign = 1 if better == "higher" else -1
     low, high = observed - np.quantile(scores, [0.975, 0.025])

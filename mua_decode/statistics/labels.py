@@ -47,7 +47,7 @@ def label_permutation(
     -------
     One row. p is the rank of the statistic among the permutations (:func:`rank_p`). ``effect`` is
     the statistic minus the mean of the permutations, with the interval that their central 95 %
-    give it. Fewer than two conditions have no p-value.
+    give it. Fewer than two conditions, or scores that are all the same, have no p-value.
 
     Raises
     ------
@@ -74,6 +74,9 @@ def label_permutation(
     }  # fmt: skip
     if k < 2 or np.isnan(table.diagonal()).all():
         notes.append("fewer than 2 conditions" if k < 2 else "no score on the diagonal")
+        return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
+    if np.nanmax(table) == np.nanmin(table):
+        notes.append("every score is the same, so that nothing follows from it")
         return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
     each = np.arange(k)
     orders = rng.permuted(np.tile(each, (n, 1)), axis=1)

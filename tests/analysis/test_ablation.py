@@ -10,6 +10,7 @@ from mua_decode.analysis.ablation import (
     mean_losses,
     mean_over_rings,
     shapley_table,
+    without_undefined,
 )
 from mua_decode.analysis.masking import MaskScores
 from mua_decode.metrics import MSE, Identification
@@ -75,20 +76,54 @@ def test_undefined_trials_count_as_guesses_only_where_a_guess_is_named() -> None
     assert filled(half, "ssim", "single_trial", {}) is None
 
 
-def test_conditions_undefined_under_both_are_left_out_and_others_count_as_guesses() -> None:
+def test_the_same_conditions_are_left_out_for_every_mask_and_the_others_count_as_guesses() -> None:
     before = scores("none", mse=1.0, seed=4)
-    after = scores("without MT", mse=1.0, seed=5)
+    after = [scores("without MT", mse=1.0, seed=5), scores("without PFC", mse=1.0, seed=6)]
     before.undefined["mse"][:20] = 1
-    after.undefined["mse"][:8] = 1
+    after[0].undefined["mse"][:8] = 1
+    after[1].undefined["mse"][:4] = 1
     table = loss_table(
-        [after], before, metrics=METRICS[:1], names=NAMES, fill="zero", guess={"mse": 90.0}
+        after, before, metrics=METRICS[:1], names=NAMES, fill="zero", guess={"mse": 90.0}
     )
+    table = without_undefined(table)
     single = table[table["trial"] == "single_trial"]
-    assert single["loss"].isna().tolist() == [True] * 8 + [False] * 16
-    assert (single["loss"].iloc[8:20] < -85).all()  # undefined before, defined after
+    for _, rows in single.groupby("removed"):
+        assert rows["loss"].isna().tolist() == [True] * 4 + [False] * 20
+        assert (rows["loss"].iloc[8:20] < -85).all()  # undefined before, defined after
+    assert (single[single["removed"] == "MT"]["loss"].iloc[4:8] == 0).all()  # guessed twice
+    known = single["loss"].notna()
+    assert (single[["masked", "unmasked"]].notna().all(axis=1) == known).all()
+    lost = single["masked"] - single["unmasked"]
+    np.testing.assert_allclose(single["loss"][known], lost[known])
     tests = loss_tests(table, rng=np.random.default_rng(0)).frame
-    paired = tests[tests["test"].str.startswith("paired") & tests["metric"].str.contains("single")]
-    assert (paired["n"] == 16).all()
+    single_tests = tests[tests["metric"].str.contains("single")]
+    assert (single_tests[single_tests["test"].str.startswith("paired")]["n"] == 20).all()
+    published = single_tests[single_tests["test"].str.startswith("two-sample")]
+    assert (published["n"] == 40).all()  # as many masked as unmasked
+
+
+def test_a_region_that_does_nothing_loses_nothing_though_directions_come_and_go() -> None:
+    """Whether a direction is measured is chance here, alike with and without the region."""
+    rng = np.random.default_rng(7)
+    totals = []
+    for _ in range(300):
+        tables = []
+        undefined = rng.random((5, 24)) < 0.7
+        made = []
+        for lost in undefined:
+            one = scores("without MT", mse=0.0, seed=int(rng.integers(1 << 30)))
+            one.average["mse"] = np.where(lost, np.nan, 10 + rng.normal(size=24))
+            made.append(one)
+        for ring in made[1:]:
+            tables.append(
+                loss_table(
+                    [ring], made[0], metrics=METRICS[:1], names=NAMES, fill="shuffle",
+                    guess={"mse": 90.0},
+                )
+            )  # fmt: skip
+        mean = without_undefined(mean_over_rings(tables))
+        totals.append(mean[mean["trial"] == "trial_average"]["loss"].mean())
+    assert abs(np.mean(totals)) < 3 * np.std(totals) / 300**0.5
 
 
 def test_losses_are_averaged_over_rings_of_donors(losses: pd.DataFrame) -> None:
@@ -98,6 +133,8 @@ def test_losses_are_averaged_over_rings_of_donors(losses: pd.DataFrame) -> None:
     np.testing.assert_allclose(mean["loss"], losses["loss"] + 0.5)
     np.testing.assert_allclose(mean["masked"], losses["masked"] * 2)
     pd.testing.assert_frame_equal(mean_over_rings([losses]), losses)
+    other.loc[3, "loss"] = np.nan
+    assert mean_over_rings([losses, other])["loss"].isna().sum() == 1
 
 
 def test_shapley_values_sum_to_full_minus_nothing() -> None:

@@ -68,7 +68,7 @@ def test_an_encoder_that_looks_up_the_condition_scores_as_the_condition_mean(
     keys = ["condition", "trial", "mask", "metric"]
     by_run = {run: part.set_index(keys)["value"] for run, part in frame.groupby("run")}
     np.testing.assert_allclose(
-        by_run["encoder"], by_run["ceiling/condition_mean"].loc[by_run["encoder"].index]
+        by_run["encoder"], by_run["floor/condition_mean"].loc[by_run["encoder"].index]
     )
     for trial in ("single_trial", "trial_average"):
         own = value(scores, run="encoder", trial=trial, metric="encoding_r")
@@ -180,7 +180,7 @@ def test_conditions_never_trained_on_have_no_training_mean(build_recording: Buil
     time_course = training_means(held)[[0, 2, 3]].mean(0)
     scores = score(held, lambda video: time_course.expand(len(video), -1, -1))
     here = {"trial": "trial_average", "metric": "encoding_r"}
-    assert np.isnan(value(scores, run="ceiling/condition_mean", **here))
+    assert np.isnan(value(scores, run="floor/condition_mean", **here))
     assert np.isfinite(value(scores, run="encoder", **here))
 
 

@@ -57,7 +57,7 @@ def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded:
         "test/trial_average/encoding_r/V4",
         "test/trial_average/encoding_r_region_time/MT",
         "floor/time_course/trial_average/encoding_r_region/V4",
-        "ceiling/condition_mean/single_trial/encoding_r",
+        "floor/condition_mean/single_trial/encoding_r",
         "ceiling/split_half/trial_average/encoding_r/V4",
         "chance/noise_videos/trial_average/encoding_r_region/LIP",
     ):
@@ -140,7 +140,7 @@ def test_a_fine_step_measures_the_published_bands(tmp_path: Path) -> None:
     metrics = encode(train(tmp_path / "fine", "data.window.step_s=0.02", *few))
     assert metrics["bin_s"] == 0.02
     for band in ("2-10Hz", "above10Hz"):
-        for run in ("test", "floor/time_course", "ceiling/condition_mean"):
+        for run in ("test", "floor/time_course", "floor/condition_mean"):
             assert metrics[f"{run}/trial_average/band_r2_{band}"] < 1
         assert isinstance(metrics[f"test/trial_average/band_r2_region_{band}/V4"], float)
     assert metrics["bands/2-10 Hz"].startswith("measured; 100 ms counts are themselves a low-pass")

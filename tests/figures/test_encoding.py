@@ -12,7 +12,7 @@ from mua_decode.types import InputError, ResultTable
 VALUES = {
     "encoder": 0.6,
     "floor/time_course": 0.3,
-    "ceiling/condition_mean": 0.7,
+    "floor/condition_mean": 0.7,
     "ceiling/split_half": 0.8,
     "chance/noise_videos": 0.05,
 }

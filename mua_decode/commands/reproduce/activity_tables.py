@@ -17,6 +17,7 @@ def encoding(results: Results) -> PaperTable:
     """S10: predicted against recorded activity."""
     metrics = (
         "encoding_r",
+        "encoding_r_reliable",
         "encoding_r_region",
         "encoding_r_region_time",
         "explainable_share",
@@ -30,12 +31,17 @@ def encoding(results: Results) -> PaperTable:
         known = results.published.get("encoding")
         ours = (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "decoder")
         ours |= (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "encoder")
+        ours &= rows["trial"] == "trial_average"
         extra = [
             beside(known, r) if mine else {} for r, mine in zip(rows["region"], ours, strict=True)
         ]
         return pd.concat([rows, pd.DataFrame(extra)], axis=1)
 
-    title = "Encoding: correlation of predicted and recorded activity, beside floors and ceilings"
+    title = (
+        "Encoding: correlation of predicted and recorded activity, beside floors and ceilings; "
+        "split-half ceilings are means over reliable sites (n), to be held against "
+        "encoding_r_reliable"
+    )
     frame = results.both("encoding/results.csv", make)
     return or_not("S10_encoding", title, frame, results.reason("encoding", "not done"))
 

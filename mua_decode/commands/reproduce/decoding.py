@@ -66,8 +66,8 @@ def _films(protocol: Protocol, folder: Path) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     metrics = [instantiate(m) for m in protocol.cfg.metric.values()]
     compared = {
-        "decoded, trial average": arrays["average"],
         "decoded, one trial": arrays["single"],
+        "decoded, trial average": arrays["average"],
         **{f"{name}, one trial": video for name, video in seen.items()},
         "ceiling/one true video": arrays["shown"],
     }

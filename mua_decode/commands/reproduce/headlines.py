@@ -49,7 +49,10 @@ def _noise(results: Results, protocol: str) -> Headline | None:
         for i, name in enumerate(names)
         for ci in [tested[i].proportion_ci()]
     )
-    test = f"two-sided binomial tests, n = {n} recorded trials, Holm over {len(names)}"
+    test = (
+        f"two-sided binomial tests, n = {n} independent pseudo-trials (the smallest session's "
+        f"trials), Holm over {len(names)}"
+    )
     what = f"Identified on sites of pure Poisson noise, chance {chance:.3f}: {scores}; {test}."
     if above:
         best = max(above, key=lambda i: float(found[names[i]]))
@@ -62,12 +65,12 @@ def _noise(results: Results, protocol: str) -> Headline | None:
         return Headline(
             f"Protocol {protocol} INFLATES scores: it finds what is not there; {why}. {what}",
             status="warning",
-            value=f"{float(found[names[best]]):.3f} from noise",
+            value=f"{names[best]}: {float(found[names[best]]):.3f} from noise",
         )
     return Headline(
-        f"Protocol {protocol} finds nothing where there is nothing. {what}",
+        f"Protocol {protocol}: no inflation found, on one draw of noise. {what}",
         status="good",
-        value=f"{float(found[names[0]]):.3f} from noise",
+        value=f"{names[0]}: {float(found[names[0]]):.3f} from noise",
     )
 
 
@@ -83,7 +86,7 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
     lookup = flat.get("floor/lookup/single_trial/identification")
     beside = "" if lookup is None else f", a lookup decoder {lookup:.3f}"
     text = (
-        f"Protocol {protocol.name}: single test trials identified among "
+        f"Protocol {protocol.name}: single test pseudo-trials identified among "
         f"{flat['n_conditions']} videos (chance {flat['chance/identification']:.3f}{beside}). "
         f"{flat['audit'].capitalize()}."
     )
@@ -103,6 +106,7 @@ def _regions(results: Results, protocol: str) -> list[Headline]:
     trial = "trial_average"
     test = "two-sample t" if protocol == "published" else "paired t"
     rows = means[(means["family"] == "region") & (means["trial"] == trial)]
+    n_conditions = int(rows["n"].max()) if len(rows) else 0
     names = {"cue_pixels": "shape", "colour_error": "colour", "direction_error": "motion"}
     parts = []
     for metric, name in names.items():
@@ -119,7 +123,9 @@ def _regions(results: Results, protocol: str) -> list[Headline]:
         first = lost.sort_values("loss", ascending=False).iloc[0]
         parts.append(
             f"{name}: {first['removed']}, {first['loss']:.3g} {first['unit']} "
-            f"(95 % CI {first['low']:.3g} to {first['high']:.3g})"
+            f"(95 % CI {first['low']:.3g} to {first['high']:.3g}"
+            + _few(int(first["n"]), n_conditions)
+            + ")"
         )
     if not parts:
         return []
@@ -128,6 +134,13 @@ def _regions(results: Results, protocol: str) -> list[Headline]:
         f"trials, one network; {test}-test, Holm-corrected."
     )
     return [Headline(text)]
+
+
+def _few(n: int, n_conditions: int) -> str:
+    """Say so where a loss speaks for few conditions."""
+    if n == n_conditions:
+        return ""
+    return f"; {n} of {n_conditions} conditions, undefined in the rest whatever is masked"
 
 
 def _p(value: float) -> str:

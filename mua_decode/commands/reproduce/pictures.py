@@ -37,9 +37,10 @@ def boxes(protocol: str, losses: pd.DataFrame, tests: pd.DataFrame) -> list[Pict
     marks = marks[marks["test"].str.startswith(kind)]
     correction = str(marks["correction"].iloc[0]) if len(marks) else "none"
     test = str(marks["test"].iloc[0]) if len(marks) else ""
-    n = int(chosen["condition"].nunique())
+    known = chosen[chosen["loss"].notna()].groupby(["metric", "removed"]).size()
+    n = _n(known.min(), known.max())
     if kind == "two-sample t" and len(marks):
-        test = f"{test}, df {marks['df'].max():g}"
+        test = f"{test}, df up to {marks['df'].max():g}"
     marks = marks[(marks["effect"] > 0) | (marks["p_corrected"] >= 0.05)]  # stars mark losses
     marks = marks.rename(columns={"group": "row"}).drop(columns=["p", "metric"])
     marks = marks.rename(columns={"p_corrected": "p", "name": "metric"})
@@ -48,9 +49,9 @@ def boxes(protocol: str, losses: pd.DataFrame, tests: pd.DataFrame) -> list[Pict
         values,
         tests=marks[["row", "metric", "p"]],
         title=f"Loss when a region is masked, {TITLES[protocol]}",
-        note=f"n = {n} conditions, {test}, {correction}; fill {fill}, {trial.replace('_', ' ')}",
+        note=f"n = {n}, {test}, {correction}; fill {fill}, {trial.replace('_', ' ')}",
     )
-    statistics = Statistics(n=f"{n} conditions", test=test, correction=correction)
+    statistics = Statistics(n=n, test=test, correction=correction)
     caption = (
         "Loss per condition; above zero is worse than with all regions. Stars mark losses only; "
         "one trained network, one split."
@@ -81,15 +82,21 @@ def shapley(results: Results, protocol: str) -> list[Picture]:
         lines=lines,
         title=f"Shapley values, {TITLES[protocol]}",
         note=(
-            f"n = {int(chosen['n'].max())} conditions, 95 % bootstrap intervals over conditions; "
-            f"{_said(chosen)}"
+            f"n = {_n(chosen['n'].min(), chosen['n'].max())}, 95 % bootstrap intervals over "
+            f"conditions; {_said(chosen)}"
         ),
     )
     caption = (
         "What a region adds to the score; bars of errors point down where it helps. With shuffled "
-        "regions it is what the region adds against input that speaks for other conditions."
+        "regions it is what the region adds against input that speaks for other conditions, for "
+        "one draw of donors; zeros are input the network has never seen. Not corrected."
     )
     return [Picture(figure, caption)]
+
+
+def _n(least: float, most: float) -> str:
+    """Number of conditions; a direction is undefined in some."""
+    return f"{most:g} conditions" if least == most else f"{least:g} to {most:g} conditions"
 
 
 def _averaging(table: pd.DataFrame, protocol: str) -> pd.DataFrame:

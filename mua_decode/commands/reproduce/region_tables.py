@@ -81,7 +81,10 @@ def alone(results: Results) -> PaperTable:
         ]
         return pd.concat([rows.reset_index(drop=True), pd.DataFrame(extra)], axis=1)
 
-    title = "One region alone: networks trained on its sites only"
+    title = (
+        "One region alone: networks trained on its sites only; undefined directions count as 90 "
+        "degrees off"
+    )
     frame = results.both("isolate/results.csv", make)
     return or_not("S8_alone", title, frame, results.reason("isolate", "not done"))
 
@@ -89,7 +92,10 @@ def alone(results: Results) -> PaperTable:
 def shapley(results: Results) -> PaperTable:
     """S15: Shapley values."""
     frame = results.both("ablation/shapley.csv", lambda table: table)
-    title = "Shapley values: what a region adds, over all orders of adding regions; 95 % intervals"
+    title = (
+        "Shapley values: what a region adds, over all orders of adding regions; 95 % intervals "
+        "over conditions, uncorrected, one draw of donors"
+    )
     return or_not("S15_shapley", title, frame, results.reason("ablation", "not done"))
 
 
@@ -124,6 +130,6 @@ def equal_sites(results: Results) -> PaperTable:
     frame = results.both("ablation/losses.csv", make)
     title = (
         "Masking equal numbers of sites, loss averaged over draws: is it the region or its size? "
-        "95 % bootstrap intervals over conditions"
+        "95 % bootstrap intervals over conditions, one draw of donors"
     )
     return or_not("S16_equal_sites", title, frame, results.reason("ablation", "not done"))

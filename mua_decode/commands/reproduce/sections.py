@@ -131,11 +131,15 @@ def _masking(results: Results, by_name: dict[str, PaperTable]) -> Section:
         "published, they show the network zeros, and unpaired t-tests compare masked with "
         "unmasked conditions. Rigorously, they show their activity in trials of another "
         "condition: a region that says nothing of the condition then loses nothing in "
-        "expectation, which is what the paired test over conditions asks.",
+        "expectation, which is what the paired test over conditions asks. Zeros are input the "
+        "network has never seen: with them, regions that know nothing come out too. Read those "
+        "values as the published measure, not as contributions.",
         "Shapley values share the score of the whole population out to its regions, over every "
         "order in which regions can be added. Shape, colour and motion are the primary measures; "
         "everything else is exploratory. Conditions are the units: tests and intervals speak for "
-        "this trained network and this split, not for other networks.",
+        "this trained network and this split, not for other networks. A direction that is "
+        "undefined counts as 90 degrees off; conditions in which it is undefined with and without "
+        "every mask are left out, the same for all regions.",
     ]
     tables = [by_name[n] for n in ("S4", "S5", "S6", "S7", "S15", "S16")]
     return _section("Figure 3. What each region contributes: masking", text, tables, pictures)
@@ -146,20 +150,16 @@ def _alone(results: Results, by_name: dict[str, PaperTable]) -> Section:
     text = [
         "One network per region, trained on its sites only. Gaussian noise inputs, as published, "
         "ask whether the input is used at all: onsets are enough to pass. Permuted conditions ask "
-        "whether what is decoded fits the condition."
+        "whether what is decoded fits the condition; where recorded trials feed both training and "
+        "test, as published, sites that know nothing may pass that too. Undefined directions "
+        "count as 90 degrees off."
     ]
     tables = [by_name["S8"], by_name["S9"]]
     return _section("Figure 4. One region alone", text, tables, pictures)
 
 
 def _encoding(results: Results, by_name: dict[str, PaperTable]) -> Section:
-    pictures: list[Picture] = []
-    for protocol in (p for p in results.protocols if results.has(p, "encoding")):
-        folder = results.out / protocol / "encoding" / "figures"
-        for name, caption in (("encoding", "Predicted activity"), ("loss", "Loss")):
-            path = folder / f"{name}.png"
-            if path.is_file():
-                pictures.append(Picture(path, f"{caption}, {TITLES[protocol]}."))
+    pictures = _files(results, "encoding", ["encoding"], "Predicted and recorded activity.")
     text = [
         "The network turned round: the video goes in, the activity of every site comes out. A band "
         "of frequencies is measured where it lies below the Nyquist frequency of the sliding step; "
@@ -194,8 +194,9 @@ def _baselines(results: Results, by_name: dict[str, PaperTable]) -> Section:
     text = [
         "Trained under identical settings on identical trials. Folds share training trials: their "
         "s.d. is a spread, not a standard error. Other seeds draw the split, the pseudo-trials and "
-        "the weights anew; fewer than ten make the bootstrap interval too narrow, the t interval "
-        "over seeds is right for few."
+        "the weights anew; fewer than ten make the bootstrap too narrow in their share; the t "
+        "interval over seeds is right for few if their means are about normal. Undefined "
+        "directions count as 90 degrees off."
     ]
     return _section("Baselines, cross-validation and seeds", text, tables, pictures)
 
@@ -207,10 +208,12 @@ def _generalisation(results: Results, by_name: dict[str, PaperTable]) -> Section
     pictures += _files(results, "generalise", ["learning_curves"], "Decoding from less data.")
     text = [
         "With a few videos shared by training and test, a decoder can score high by recognising "
-        "the condition. A lookup decoder cannot return a video it was not trained on. Look at "
-        "identification of held-out conditions and of their cue, colour and direction, beside "
-        "lookup, ridge and the mean video: SSIM and squared error favour a blurred mean over a "
-        "sharp wrong video. One network per set; no interval over networks."
+        "the condition. In a single trial a lookup decoder cannot return a video it was not "
+        "trained on; an average of its wrong videos may come near one. Look at identification of "
+        "held-out conditions and of their cue, colour and direction beside the floors: SSIM and "
+        "squared error favour a blurred mean over a sharp wrong video. The decoder trained with "
+        "them is scored on its own test trials, fewer than those of the held-out conditions. One "
+        "network per set; no interval over networks."
     ]
     return _section("Generalisation", text, [by_name["S17"], by_name["S18"]], pictures)
 

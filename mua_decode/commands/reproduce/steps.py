@@ -39,7 +39,6 @@ def steps_of(protocol: Protocol) -> list[Step]:
     assert isinstance(size, dict)
     beside = {
         "source": small,
-        "size": size,
         "groups": protocol.cfg.groups,
         "correction": protocol.cfg.correction,
     }
@@ -51,6 +50,7 @@ def steps_of(protocol: Protocol) -> list[Step]:
         weight: float,
         work: Callable[[Protocol, Path], None],
         settings: dict[str, Any],
+        sizes: tuple[str, ...] = (),
         needs: tuple[str, ...] = ("decoder",),
     ) -> Step:
         return Step(
@@ -59,38 +59,42 @@ def steps_of(protocol: Protocol) -> list[Step]:
             what=what,
             weight=weight,
             work=partial(work, protocol),
-            settings=settings,
+            settings=settings | {"size": {name: size[name] for name in sizes}},
             needs=needs,
         )
 
-    own = {"source": main, "size": size}
+    own = {"source": main}
     fill = {
         "fill": protocol.fill,
         "groups": protocol.cfg.groups,
         "correction": protocol.cfg.correction,
     }
+    masked = ("trials_per_condition", "equal_repeats")
     steps = [
-        step("decoder", "how well is the video decoded?", 420, decode_videos, own, ()),
-        step("ablation", "what is lost without each region?", 500, _ablation, own | fill),
-        step("encoding", "does the video predict the activity?", 130, _encoding, own),
-        step("similarity", "how alike are trials?", 16, _similarity, own),
-        step("latents", "what lies next to what?", 80, map_latents, own),
+        step("decoder", "how well is the video decoded?", 310, decode_videos, own, masked[:1], ()),
+        step("ablation", "what is lost without each region?", 430, _ablation, own | fill, masked),
+        step("encoding", "does the video predict the activity?", 80, _encoding, own, ("encoding",)),
+        step("similarity", "how alike are trials?", 1, _similarity, own, ("similarity_pairs",)),
+        step("latents", "what lies next to what?", 13, map_latents, own, ("points",)),
     ]
     if protocol.cfg.retrained:
         what = "the decoder at the size of the networks below"
-        steps.append(step("reference", what, 60, _reference, beside, ()))
+        steps.append(step("reference", what, 44, _reference, beside, (), ()))
     needs = ("reference",) if protocol.cfg.retrained else ("decoder",)
+    what = "what does one region alone decode?"
     steps += [
-        step("isolate", "what does one region alone decode?", 480, _isolate, alone, needs),
-        step("compare", "do simpler networks do as well?", 100, _compare, beside, needs),
-        step("crossval", "does it depend on the split?", 150, _crossval, beside, ()),
-        step("repeat", "does it depend on the seed?", 120, _repeat, beside, needs),
+        step("isolate", what, 490, _isolate, alone, ("noise_inputs",), needs),
+        step("compare", "do simpler networks do as well?", 220, _compare, beside, (), needs),
+        step("crossval", "does it depend on the split?", 125, _crossval, beside, ("n_folds",), ()),
+        step("repeat", "does it depend on the seed?", 120, _repeat, beside, ("n_seeds",), needs),
     ]
     if protocol.name != "published":
         what = "conditions never trained on, and less data"
-        steps.append(step("generalise", what, 300, _generalise, beside, needs))
+        sizes = ("held_out", "curves")
+        steps.append(step("generalise", what, 245, _generalise, beside, sizes, needs))
     what = "what does this protocol find in pure noise?"
-    steps.append(step("noise", what, 170, _noise, own | {"canary": True}, ()))
+    sizes = ("canary", "canary_conditions")
+    steps.append(step("noise", what, 110, _noise, own, sizes, ()))
     return steps
 
 
