@@ -175,3 +175,13 @@ def test_baselines_train_under_the_same_command(tmp_path: Path, model: str) -> N
     changes = [f"model={model}", f"model.{sizes[model]}", "metric=[mse]", "floor=[]"]
     main(["train", *options, *changes, "trainer.max_epochs=1", f"run_dir={tmp_path / 'r'}"])
     assert json.loads((tmp_path / "r" / "metrics.json").read_text())["test/single_trial/mse"] < 0.5
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
+def test_every_precision_is_scored(tmp_path: Path, precision: str) -> None:
+    options = ["trainer.max_epochs=1", "metric=[mse]", "floor=[]", f"trainer.precision={precision}"]
+    main(["train", *TINY, *options, f"run_dir={tmp_path}"])
+    trained = json.loads((tmp_path / "metrics.json").read_text())["test/single_trial/mse"]
+    main(["evaluate", f"run_dir={tmp_path}", "metric=[mse]"])
+    again = json.loads((tmp_path / "metrics.json").read_text())["test/single_trial/mse"]
+    assert again == pytest.approx(trained, rel=1e-5)
