@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+import mua_decode
 from mua_decode.types.errors import InputError, nearest_name
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.stimuli import StimulusSet
@@ -225,6 +226,28 @@ class Recording:
                     f"video; the stimulus set has conditions 0..{self.stimuli.n_conditions - 1}"
                 )
 
+    @classmethod
+    def from_nwb(cls, path: str | Sequence[str], **options: Any) -> Recording:
+        """Read NWB files; the options are those of :func:`mua_decode.read_nwb`.
+
+        Raises
+        ------
+        InputError
+            In one line, if a file is damaged or an option does not fit it.
+        """
+        return _read("read_nwb", path, options)
+
+    @classmethod
+    def from_path(cls, path: str, **options: Any) -> Recording:
+        """Read a file or folder of any kind; see :func:`mua_decode.read_recording`.
+
+        Raises
+        ------
+        InputError
+            In one line, if nothing there can be read.
+        """
+        return _read("read_recording", path, options)
+
     @property
     def sites(self) -> SiteTable:
         """All sites of all sessions, in session order."""
@@ -240,3 +263,9 @@ class Recording:
                 f"{nearest_name(missing[0], known)}; found: {', '.join(known)}"
             )
         return replace(self, sessions=tuple(known[n] for n in names))
+
+
+def _read(reader: str, path: object, options: Mapping[str, Any]) -> Recording:
+    # Readers know the types, not the other way round: looked up at the package's front door.
+    found: Recording = getattr(mua_decode, reader)(path, **options)
+    return found

@@ -138,6 +138,10 @@ def test_a_recording_is_read_by_what_it_is(recording: Recording, tmp_path: Path)
     for path in (tmp_path / "r.h5", tmp_path / "nwb"):
         again = mua_decode.read_recording(path)
         assert [s.name for s in again.sessions] == ["s0", "s1", "s2"]
+        other = mua_decode.Recording.from_path(str(path))
+        assert other.sites.site_id.tolist() == again.sites.site_id.tolist()
+    nwb = mua_decode.Recording.from_nwb(str(tmp_path / "nwb"))
+    assert nwb.sites.site_id.tolist() == again.sites.site_id.tolist()
     with pytest.raises(InputError, match="no such file"):
         mua_decode.read_recording(tmp_path / "none")
     with pytest.raises(InputError, match="no recording whose kind shows"):
