@@ -17,6 +17,7 @@ from mua_decode.commands.retrained import (
     number,
     open_source,
     print_scores,
+    whole,
     with_guesses_of,
     write_outputs,
 )
@@ -109,7 +110,7 @@ def crossval(
         tables={"summary": summary},
     )
     single = summary[(summary["trial"] == "single_trial")]
-    single = _whole(single).rename(columns={"mean": "value"})
+    single = whole(single).rename(columns={"mean": "value"})
     print_scores(
         single,
         folder,
@@ -120,11 +121,6 @@ def crossval(
     return table
 
 
-def _whole(summary: pd.DataFrame) -> pd.DataFrame:
-    segments = summary.groupby("metric")["segment"].transform("nunique")
-    return summary[(summary["segment"] == "all") | (segments == 1)]
-
-
 def _drawn(summary: pd.DataFrame) -> pd.DataFrame:
-    frame = _whole(summary).rename(columns={"mean": "value", "trial": "row", "run": "series"})
+    frame = whole(summary).rename(columns={"mean": "value", "trial": "row", "run": "series"})
     return frame.assign(low=frame["value"] - frame["sd"], high=frame["value"] + frame["sd"])

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from omegaconf import DictConfig
 
 from mua_decode import figures
@@ -19,6 +18,7 @@ from mua_decode.commands.retrained import (
     open_source,
     print_scores,
     unvaried,
+    whole,
     with_guesses_of,
     write_outputs,
 )
@@ -106,9 +106,9 @@ def repeat(
     title = f"{len(tables)} of {n_seeds} seeds"
     if source.data.split.unit == "pseudo_trial":
         title += ", LEAKING"
-    scores = _whole(summary[summary["minus"] == ""])
+    scores = whole(summary[summary["minus"] == ""])
     metrics: dict[str, object] = {"n_seeds": n_seeds, "n_seeds_trained": len(tables)}
-    for row in _whole(summary).to_dict("records"):
+    for row in whole(summary).to_dict("records"):
         run = f"{row['run']}_minus_{row['minus']}" if row["minus"] else row["run"]
         name = key(run, row["trial"], row["metric"])
         for part in ("mean", "sd", "low", "high", "low_seeds", "high_seeds"):
@@ -132,9 +132,3 @@ def repeat(
         single, folder, title=f"{title}, single trials, mean ± s.d. over seeds", names=["run"]
     )
     return table
-
-
-def _whole(summary: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the whole video, or of the only segment a metric scores."""
-    segments = summary.groupby("metric")["segment"].transform("nunique")
-    return summary[(summary["segment"] == "all") | (segments == 1)]

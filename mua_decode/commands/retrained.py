@@ -169,9 +169,13 @@ def relabel(table: ResultTable, **labels: str) -> ResultTable:
 
 def headlines(table: ResultTable, *, trial: str = "single_trial") -> pd.DataFrame:
     """Rows over all conditions of the whole video, or of the only segment a metric scores."""
-    frame = table.frame[(table.frame["condition"] == "all") & (table.frame["trial"] == trial)]
-    segments = frame.groupby("metric")["segment"].transform("nunique")
-    return frame[(frame["segment"] == "all") | (segments == 1)]
+    return whole(table.frame[(table.frame["condition"] == "all") & (table.frame["trial"] == trial)])
+
+
+def whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the whole video, or of the only segment that a metric scores."""
+    segments = rows.groupby("metric")["segment"].transform("nunique")
+    return rows[(rows["segment"] == "all") | (segments == 1)]
 
 
 def key(*parts: object) -> str:

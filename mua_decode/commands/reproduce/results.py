@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.commands.retrained import whole
+
 
 @dataclass(frozen=True, eq=False)
 class PaperTable:
@@ -124,9 +126,7 @@ def spread(values: pd.Series) -> dict[str, float]:
 
 def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Rows over all conditions, of the whole video or a metric's only segment."""
-    rows = table[table["condition"] == "all"]
-    segments = rows.groupby("metric")["segment"].transform("nunique")
-    return rows[(rows["segment"] == "all") | (segments == 1)].reset_index(drop=True)
+    return whole(table[table["condition"] == "all"]).reset_index(drop=True)
 
 
 def beside(known: Any, name: str) -> dict[str, float]:

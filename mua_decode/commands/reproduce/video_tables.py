@@ -15,6 +15,7 @@ from mua_decode.commands.reproduce.results import (
     or_not,
     spread,
 )
+from mua_decode.commands.retrained import whole
 from mua_decode.metrics import circular_mean_deg, circular_sd_deg
 from mua_decode.statistics import correct, permutation_null, v_test
 from mua_decode.types import HypothesisTable
@@ -173,9 +174,7 @@ def folds(results: Results) -> PaperTable:
     """S14: mean and s.d. over folds."""
 
     def make(summary: pd.DataFrame) -> pd.DataFrame | None:
-        segments = summary.groupby("metric")["segment"].transform("nunique")
-        rows = summary[(summary["segment"] == "all") | (segments == 1)]
-        return rows.drop(columns=["segment"]).reset_index(drop=True)
+        return whole(summary).drop(columns=["segment"]).reset_index(drop=True)
 
     title = "Cross-validation: mean and s.d. over folds"
     frame = results.both("crossval/summary.csv", make)
@@ -186,8 +185,7 @@ def seeds(results: Results) -> PaperTable:
     """S22: intervals over seeds and conditions."""
 
     def make(summary: pd.DataFrame) -> pd.DataFrame | None:
-        segments = summary.groupby("metric")["segment"].transform("nunique")
-        rows = summary[(summary["segment"] == "all") | (segments == 1)]
+        rows = whole(summary)
         rows = rows[rows["metric"].isin(_HEADLINE)]
         return rows.drop(columns=["segment"]).fillna({"minus": ""}).reset_index(drop=True)
 
