@@ -66,6 +66,7 @@ def test_pooled_first_is_far_above_chance_and_flagged() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # minutes of training
 @pytest.mark.parametrize("leaking", [False, True])
 def test_the_network_shows_the_same(tmp_path: Path, leaking: bool) -> None:
     unit = "pseudo_trial" if leaking else "recorded_trial"
