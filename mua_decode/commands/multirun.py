@@ -12,16 +12,17 @@ from typing import Any
 import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from mua_decode.commands.build import build_recording
 from mua_decode.commands.config import compose
 from mua_decode.commands.progress import console
 from mua_decode.commands.run_folder import RunFolder, write_text
-from mua_decode.commands.train import run as train
-from mua_decode.commands.variants import first_difference
-from mua_decode.types import InputError
+from mua_decode.commands.variants import Variant, run_variant
+from mua_decode.types import InputError, Recording
 
 _OWN = ("run_dir", "ckpt_path")
 _SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
@@ -69,13 +70,16 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
         compose("train", job.options)
     parent = RunFolder.create(where[-1] if where else None, "multirun").path
     rows: list[dict[str, Any]] = []
+    read: dict[str, Recording] = {}
     for number, job in enumerate(jobs):
-        folder = RunFolder.create(str(parent / str(number)), "multirun")
+        folder = RunFolder(parent / str(number))
         said = " ".join(f"{k}={v}" for k, v in job.chosen.items())
         console.rule(escape(f"run {number + 1} of {len(jobs)}: {said}"))
         failure = ""
         try:
-            _train(job, folder)
+            cfg = compose("train", job.options)
+            recording = _recording(cfg, read)
+            run_variant(cfg, Variant(str(number), ()), parent, recording=recording, quiet=False)
         except Exception as error:
             failure = " ".join(str(error).split())[:300] or type(error).__name__
             console.print(f"failed: {failure}", highlight=False, markup=False, soft_wrap=True)
@@ -120,21 +124,13 @@ def combinations(options: Sequence[str]) -> list[Job]:
     ]
 
 
-def _train(job: Job, folder: RunFolder) -> None:
-    options = [*job.options, f"run_dir={folder.path}"]
-    cfg = compose("train", options)
-    if folder.config.is_file():
-        difference = first_difference(folder, cfg)
-        if difference is not None:
-            raise InputError(f"{folder.path} holds a run of another config: {difference}")
-        if folder.metrics.is_file():
-            console.print("done before")
-            return
-        if (folder.checkpoints / "last.ckpt").is_file():
-            cfg = compose("train", [*options, "ckpt_path=last"])
-        else:
-            folder.config.unlink()
-    train(cfg)
+def _recording(cfg: DictConfig, read: dict[str, Recording]) -> Recording:
+    """The recording of a job, read again only where it is not that of the job before."""
+    source = OmegaConf.to_yaml(cfg.recording)
+    if source not in read:
+        read.clear()
+        read[source] = build_recording(cfg)
+    return read[source]
 
 
 def _scores(folder: RunFolder, failure: str) -> dict[str, Any]:
