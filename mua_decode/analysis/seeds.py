@@ -35,7 +35,7 @@ def seed_summary(
     DataFrame with the columns ``SEED_COLUMNS``, a row per run, averaging of trials, metric and
     segment; rows in which ``minus`` names a floor are differences, paired by seed and condition.
 
-    - ``mean``, ``sd``: over seeds, of each seed's mean over conditions.
+    - ``mean``: over seeds and conditions; ``sd``: over seeds, of each seed's mean over conditions.
     - ``low``, ``high``: 95 % bootstrap that draws seeds and conditions, which are crossed
       (:func:`mua_decode.statistics.crossed_bootstrap`): for other seeds and other conditions like
       these. Fewer than about ten seeds make it too narrow in their share.
@@ -43,7 +43,8 @@ def seed_summary(
       other seeds with these very conditions; right for few seeds if their means are about normal,
       which those of a score at its ceiling are not.
 
-    A condition with an unknown score in some seed is left out of that seed alone.
+    A condition with an unknown score in some seed is left out of that seed alone; directions are
+    never unknown where undefined ones count as guesses.
     All are NaN for one seed. Seeds share the recording: neither speaks for other animals.
     """
     whole = pd.concat(
@@ -60,7 +61,10 @@ def seed_summary(
             rows.append({"run": run, **labels, "minus": "", **found})
         floors = [run for run in runs if run.startswith("floor/") and "decoder" in runs]
         for floor in floors:
-            found = _interval((value["decoder"] - value[floor]).dropna(), rng, n)
+            paired = (value["decoder"] - value[floor]).dropna()
+            if not len(paired):
+                continue
+            found = _interval(paired, rng, n)
             rows.append({"run": "decoder", **labels, "minus": floor, **found})
     return pd.DataFrame(rows, columns=list(SEED_COLUMNS))
 
@@ -70,16 +74,17 @@ def _interval(value: pd.Series, rng: np.random.Generator, n: int) -> dict[str, f
     table = value.unstack("condition")  # noqa: PD010
     by_seed = table.mean(axis=1).to_numpy()
     found = crossed_bootstrap(table.to_numpy(), rng=rng, n=n)
-    sd = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
-    reach = float(stats.t.ppf(0.975, len(by_seed) - 1)) * sd / len(by_seed) ** 0.5 if sd else sd
-    mean = float(by_seed.mean()) if len(by_seed) else np.nan
+    size = len(by_seed)
+    sd = float(by_seed.std(ddof=1)) if size > 1 else np.nan
+    reach = float(stats.t.ppf(0.975, size - 1)) * sd / size**0.5 if size > 1 else np.nan
+    mean = float(by_seed.mean())
     return {
-        "mean": mean,
+        "mean": found.estimate,
         "sd": sd,
         "low": found.low,
         "high": found.high,
         "low_seeds": mean - reach,
         "high_seeds": mean + reach,
-        "n_seeds": len(by_seed),
+        "n_seeds": size,
         "n_conditions": table.shape[1],
     }

@@ -62,7 +62,7 @@ def encode(
     bands = read_bands(OmegaConf.to_container(cfg.bands, resolve=True))
     cfg = cfg.copy()
     cfg.run_dir = str(source_run.path)
-    whole = _whole_config(cfg)
+    whole = encoding_config(cfg)
     settings = _settings(cfg, bands, int(whole.seed))
     folder = RunFolder.create(cfg.out_dir or str(source_run.path / "encoding"), "encoding")
     ckpt_path = resume_from(cfg, folder, option="out_dir")
@@ -105,8 +105,8 @@ def build_encoder(cfg: DictConfig, data: DecodingData) -> EncodeVideo:
     return task
 
 
-def _whole_config(cfg: DictConfig) -> DictConfig:
-    """Config of the encoding with what it takes from the run, as it is written to the folder."""
+def encoding_config(cfg: DictConfig) -> DictConfig:
+    """Config of an encoding with what it takes from the run, as it is written to the folder."""
     _, source = source_config(cfg)
     whole = cfg.copy()
     OmegaConf.set_struct(whole, False)

@@ -26,12 +26,14 @@ from mua_decode.commands.learning_curves import (
 )
 from mua_decode.commands.progress import console
 from mua_decode.commands.retrained import (
+    guessed,
     key,
     number,
     open_source,
     print_scores,
     relabel,
     unvaried,
+    with_guesses_of,
     write_outputs,
 )
 from mua_decode.commands.variants import changed_config, hushed, run_variants
@@ -51,7 +53,8 @@ def run(cfg: DictConfig) -> ResultTable:
     cannot return their videos, so what is better than lookup was put together from parts. Curves
     run over sites, training trials and sessions, on the test trials of the run. FOLDER/generalise
     holds results.csv, curves.csv (x is a number there), metrics.json, figures/ and one folder per
-    network. After Ctrl-C the same command goes on where it stopped.
+    network. Directions that are undefined count as guesses. After Ctrl-C the same command goes on
+    where it stopped.
     """
     source = open_source(cfg, "generalise")
     held_out, curves = (
@@ -129,8 +132,10 @@ def generalise(
     )
     variants = [*sets.values(), *points.values()]
     found = run_variants(source, variants, folder, recording=recording, what="network")
-    known = {s: found.tables[v.name] for s, v in sets.items() if v.name in found.tables}
-    scored = {p: found.tables[v.name] for p, v in points.items() if v.name in found.tables}
+    own = guessed(own, source, data)
+    counted = with_guesses_of(found.tables, variants, source, recording)
+    known = {s: counted[v.name] for s, v in sets.items() if v.name in counted}
+    scored = {p: counted[v.name] for p, v in points.items() if v.name in counted}
     tables = [own, *(relabel(t, mask=p.mask) for p, t in scored.items())]
     metrics: dict[str, object] = {}
     drawn: dict[str, Figure] = {}

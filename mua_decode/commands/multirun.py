@@ -21,6 +21,7 @@ from mua_decode.commands.build import build_recording
 from mua_decode.commands.config import compose
 from mua_decode.commands.progress import console
 from mua_decode.commands.run_folder import RunFolder, write_text
+from mua_decode.commands.train import check_training
 from mua_decode.commands.variants import Variant, run_variant
 from mua_decode.types import InputError, Recording
 
@@ -67,7 +68,7 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
         raise InputError("--multirun goes on by itself; leave ckpt_path out")
     jobs = combinations([o for o in options if o not in own])
     for job in jobs:  # wrong options show before anything is trained
-        compose("train", job.options)
+        check_training(compose("train", job.options))
     parent = RunFolder.create(where[-1] if where else None, "multirun").path
     rows: list[dict[str, Any]] = []
     read: dict[str, Recording] = {}
@@ -80,6 +81,9 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
             cfg = compose("train", job.options)
             recording = _recording(cfg, read)
             run_variant(cfg, Variant(str(number), ()), parent, recording=recording, quiet=False)
+        except KeyboardInterrupt:
+            console.print("the same --multirun command goes on with all of them")
+            raise
         except Exception as error:
             failure = " ".join(str(error).split())[:300] or type(error).__name__
             console.print(f"failed: {failure}", highlight=False, markup=False, soft_wrap=True)

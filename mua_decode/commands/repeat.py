@@ -29,11 +29,11 @@ from mua_decode.types import InputError, Recording, ResultTable
 def run(cfg: DictConfig) -> ResultTable:
     """Train a run again from other seeds: other splits, pseudo-trials and weights.
 
-    One network says nothing of the next. Directions that are undefined count as guesses.
-    FOLDER/repeat holds results.csv (every seed),
-    intervals.csv (mean, s.d. and 95 % intervals over seeds and conditions, of the decoder, its
-    floors, and the decoder minus each floor), metrics.json, figures/ and one folder per seed.
-    After Ctrl-C the same command goes on where it stopped.
+    One network says nothing of the next. Where data.sites_per_region takes only some sites, other
+    seeds take others. Directions that are undefined count as guesses. FOLDER/repeat holds
+    results.csv (every seed), intervals.csv (mean, s.d. and 95 % intervals over seeds and
+    conditions, of the decoder, its floors, and the decoder minus each floor), metrics.json,
+    figures/ and one folder per seed. After Ctrl-C the same command goes on where it stopped.
     """
     source = open_source(cfg, "repeat")
     return repeat(

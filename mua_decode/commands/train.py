@@ -184,14 +184,13 @@ def _say_how_to_go_on(folder: RunFolder, run_dir: Path) -> None:
         console.print("stopped before the first epoch ended; nothing to go on from")
 
 
-def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") -> Path | None:
-    """Return the checkpoint to go on from, or ``None`` to begin in the folder ``option`` names.
+def check_training(cfg: DictConfig) -> None:
+    """Check options of the training that Lightning would take for something else.
 
     Raises
     ------
     InputError
-        If the folder holds a run already, the checkpoint cannot be used, or an option of the
-        training is wrong.
+        Naming the option.
     """
     if cfg.matmul_precision not in _PRECISIONS:
         raise InputError(
@@ -202,6 +201,18 @@ def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") 
     patience = cfg.early_stopping
     if patience is not None and (not isinstance(patience, int) or patience < 1):
         raise InputError(f"early_stopping: expected null or a number >= 1, found {patience}")
+
+
+def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") -> Path | None:
+    """Return the checkpoint to go on from, or ``None`` to begin in the folder ``option`` names.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run already, the checkpoint cannot be used, or an option of the
+        training is wrong.
+    """
+    check_training(cfg)
     if cfg.ckpt_path is None:
         if (folder.checkpoints / "last.ckpt").is_file() or folder.metrics.is_file():
             raise InputError(

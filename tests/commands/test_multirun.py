@@ -56,6 +56,7 @@ def test_every_combination_is_trained_once_and_failures_are_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["train", "-m", "seed=1,2", "trainer.max_epochs=0"], "trainer.max_epochs: expected >= 1"),
         (["train", "-m", "seed=1"], "no option has several values"),
         (["train", "--multirun", "seed=1,2", "model.widht=3"], "'model.widht' is not an option"),
         (["train", "-m", "seed=1,2", "ckpt_path=last"], "leave ckpt_path out"),

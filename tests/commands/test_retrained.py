@@ -157,6 +157,7 @@ def test_isolate_trains_on_the_region_alone(run: Path) -> None:
     assert (permuted["n"] == 8).all()
     with_p = tests[tests["p"].notna()]
     assert set(with_p.loc[with_p["metric"].str.endswith("mse"), "correction"]) == {"Holm over 2"}
+    assert tests["p"].isna().any()
     assert tests.loc[tests["p"].isna(), "note"].str.contains("every score is the same").all()
     score = table[(table["run"] == "decoder") & (table["condition"] == "all")]
     score = score[(score["trial"] == "trial_average") & (score["segment"] == "all")]

@@ -183,5 +183,6 @@ def test_every_precision_is_scored(tmp_path: Path, precision: str) -> None:
     main(["train", *TINY, *options, f"run_dir={tmp_path}"])
     trained = json.loads((tmp_path / "metrics.json").read_text())["test/single_trial/mse"]
     main(["evaluate", f"run_dir={tmp_path}", "metric=[mse]"])
-    again = json.loads((tmp_path / "metrics.json").read_text())["test/single_trial/mse"]
+    evaluated = tmp_path / "evaluation_test_best" / "metrics.json"
+    again = json.loads(evaluated.read_text())["test/single_trial/mse"]
     assert again == pytest.approx(trained, rel=1e-5)

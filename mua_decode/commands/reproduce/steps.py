@@ -15,7 +15,7 @@ from mua_decode.commands.ablate_output import write_ablation
 from mua_decode.commands.compare import compare
 from mua_decode.commands.config import compose
 from mua_decode.commands.crossval import crossval
-from mua_decode.commands.encode import encode
+from mua_decode.commands.encode import encode, encoding_config
 from mua_decode.commands.generalise import generalise
 from mua_decode.commands.held_out import HeldOutPlan
 from mua_decode.commands.isolate import isolate
@@ -27,7 +27,7 @@ from mua_decode.commands.reproduce.latent_maps import map_latents
 from mua_decode.commands.reproduce.plan import Step, StepNotApplicableError
 from mua_decode.commands.reproduce.protocol import Protocol
 from mua_decode.commands.run_folder import RunFolder, write_text
-from mua_decode.commands.variants import Variant, changed_config, run_variant
+from mua_decode.commands.variants import Variant, changed_config, first_difference, run_variant
 from mua_decode.types import InputError, ResultTable
 
 
@@ -91,7 +91,8 @@ def steps_of(protocol: Protocol) -> list[Step]:
     if protocol.name != "published":
         what = "conditions never trained on, and less data"
         sizes = ("held_out", "curves")
-        steps.append(step("generalise", what, 245, _generalise, beside, sizes, needs))
+        guessing = beside | {"undefined directions": "guessed"}
+        steps.append(step("generalise", what, 245, _generalise, guessing, sizes, needs))
     what = "what does this protocol find in pure noise?"
     sizes = ("canary", "canary_conditions")
     steps.append(step("noise", what, 110, _noise, own, sizes, ()))
@@ -137,15 +138,21 @@ def _isolate(protocol: Protocol, folder: Path) -> None:
 
 
 def _encoding(protocol: Protocol, folder: Path) -> None:
-    last = folder / "checkpoints" / "last.ckpt"
     overrides = [str(o) for o in protocol.size.encoding]
-    options = [f"run_dir={protocol.run.path}", f"out_dir={folder}", *overrides]
-    if last.is_file():
-        options.append("ckpt_path=last")
-    elif (folder / "config.yaml").is_file():
-        (folder / "config.yaml").unlink()
-    cfg = compose("encode", options)
+    cfg = compose("encode", [f"run_dir={protocol.run.path}", f"out_dir={folder}", *overrides])
     cfg.trusted = list(protocol.cfg.trusted)
+    before = RunFolder(folder)
+    if before.config.is_file():
+        difference = first_difference(before, encoding_config(cfg))
+        if difference is not None:
+            raise InputError(
+                f"{folder} holds an encoding of another config: {difference}; remove the folder or "
+                "choose another out"
+            )
+        if (before.checkpoints / "last.ckpt").is_file():
+            cfg.ckpt_path = "last"
+        else:
+            before.config.unlink()
     encode(cfg, protocol.run, recording=protocol.recording)
 
 

@@ -205,7 +205,7 @@ def held_out(results: Results) -> PaperTable:
         rows = rows[rows["split"].str.contains("held out")]
         return rows[["split", "run", "trial", "metric", "value", "unit", "n"]]
 
-    title = "Conditions never trained on"
+    title = "Conditions never trained on; undefined directions count as 90 degrees off"
     frame = results.both("generalise/results.csv", make)
     why = "only the rigorous protocol asks this"
     return or_not("S17_held_out", title, frame, results.reason("generalise", why))
@@ -217,7 +217,10 @@ def curves(results: Results) -> PaperTable:
     def make(curves: pd.DataFrame) -> pd.DataFrame | None:
         return curves[curves["metric"].isin(_HEADLINE)].reset_index(drop=True)
 
-    title = "Learning curves over sites, training trials and sessions"
+    title = (
+        "Learning curves over sites, training trials and sessions; undefined directions count as "
+        "90 degrees off"
+    )
     frame = results.both("generalise/curves.csv", make)
     why = "only the rigorous protocol asks this"
     return or_not("S18_learning_curves", title, frame, results.reason("generalise", why))
