@@ -135,8 +135,8 @@ def losses_over_seeds(out: Path, seeds: int) -> pd.DataFrame:
     rows = []
     keys = ["fill", "trial", "metric", "removed"]
     for (fill, trial, metric, region), part in table.groupby(keys, sort=False):
-        table_of = part.pivot_table("loss", "seed", "condition", dropna=False).to_numpy()
-        found = crossed_bootstrap(table_of, rng=np.random.default_rng(0), n=2000)
+        by_seed = part.pivot_table("loss", "seed", "condition", dropna=False).to_numpy()
+        found = crossed_bootstrap(by_seed, rng=np.random.default_rng(0), n=2000)
         rows.append(
             {
                 "fill": fill,

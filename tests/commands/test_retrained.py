@@ -105,6 +105,19 @@ def test_repeat_draws_split_population_and_weights_anew(run: Path) -> None:
     assert set(one.split.trials["test"][session]) != set(two.split.trials["test"][session])
 
 
+def test_directions_that_no_video_has_count_as_guesses_over_folds_and_seeds(run: Path) -> None:
+    """One epoch decodes no motion: left out, nothing would be said of the decoder at all."""
+    motion = ["metric=[motion]", "floor=[lookup]"]
+    for command, table in (("repeat", "intervals"), ("crossval", "summary")):
+        folder = run / f"{command}_motion"
+        count = "n_seeds=2" if command == "repeat" else "n_folds=2"
+        main([command, f"run_dir={run}", count, *motion, f"out_dir={folder}"])
+        frame = pd.read_csv(folder / f"{table}.csv", keep_default_na=False)
+        own = frame[(frame["run"] == "decoder") & (frame["metric"] == "direction_error")]
+        assert set(own["trial"]) == {"single_trial", "trial_average"}
+        assert own["mean"].astype(float).between(0, 180).all()
+
+
 def test_compare_trains_baselines_on_the_same_split(run: Path) -> None:
     command = ["compare", f"run_dir={run}", "models=[mlp_decoder]", *FAST]
     main(command)

@@ -29,8 +29,7 @@ def encoding(results: Results) -> PaperTable:
         rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
         rows = rows[["region", "run", "trial", "metric", "value", "n"]].reset_index(drop=True)
         known = results.published.get("encoding")
-        ours = (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "decoder")
-        ours |= (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "encoder")
+        ours = (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "encoder")
         ours &= rows["trial"] == "trial_average"
         extra = [
             beside(known, r) if mine else {} for r, mine in zip(rows["region"], ours, strict=True)
