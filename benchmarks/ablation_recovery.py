@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mua_decode.commands.ablate import ablate
-from mua_decode.commands.ablate_output import write_ablation
-from mua_decode.commands.build import build_recording
-from mua_decode.commands.config import compose
+from mua_decode.analyses.ablate.command import ablate
+from mua_decode.analyses.ablate.findings import write_ablation
 from mua_decode.commands.main import quiet
-from mua_decode.commands.run_folder import RunFolder
-from mua_decode.commands.train import train_and_score
-from mua_decode.commands.trained import open_trained
-from mua_decode.commands.variants import hushed
+from mua_decode.runs.build import build_recording
+from mua_decode.runs.config import compose
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.open import open_trained
+from mua_decode.runs.train import train_and_score
+from mua_decode.runs.variants import hushed
 from mua_decode.statistics import crossed_bootstrap
 
 QUESTIONS = {"cue_pixels": "cue", "colour_error": "colour", "direction_error": "direction"}

@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 
-from mua_decode.analysis.axis.permutation import permutation_p
-from mua_decode.analysis.axis.ridge import RidgeDesign, make_blocks
+from mua_decode.analyses.axis.permutation import permutation_p
+from mua_decode.analyses.axis.ridge import RidgeDesign, make_blocks
 
 
 def main() -> None:

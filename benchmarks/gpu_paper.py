@@ -21,15 +21,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mua_decode.benchmarking import Sizes, load_plain, measure_peak, step_operations
-from mua_decode.commands.build import build_data, build_recording
-from mua_decode.commands.config import compose
+from mua_decode.benchmark import Sizes, load_plain, measure_peak, step_operations
 from mua_decode.data import DecodingData
 from mua_decode.data.dataset import EpochSampler
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.losses import SSIMMSELoss
 from mua_decode.models import VideoUNet
 from mua_decode.nn import derive_time_pools
+from mua_decode.runs.build import build_data, build_recording
+from mua_decode.runs.config import compose
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 

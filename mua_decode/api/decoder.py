@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mua_decode.analysis.streaming import decode_stream
 from mua_decode.api.results import DecodedTrials, Reconstruction
-from mua_decode.commands.build import build_data, build_recording
 from mua_decode.commands.decode import decode_trials
-from mua_decode.commands.stored import StoredNetwork, open_network
 from mua_decode.data import DecodingData, NewTrials, Population
+from mua_decode.runs.build import build_data, build_recording
+from mua_decode.runs.stored import StoredNetwork, open_network
+from mua_decode.scoring.stream import decode_stream
 from mua_decode.types import PARTS, InputError, Recording, Segment, SiteTable, nearest_name
 
 

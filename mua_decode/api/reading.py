@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mua_decode import recordings
-from mua_decode.commands.config import compose
-from mua_decode.commands.main import COMMANDS, quiet
+from mua_decode.commands.main import COMMANDS, home, quiet
+from mua_decode.runs.config import compose
 from mua_decode.types import InputError, Recording, nearest_name
 
 
@@ -73,7 +73,7 @@ def run_command(command: str, *overrides: str) -> Any:
             f"choose from: {', '.join(COMMANDS)}"
         )
     cfg = compose(command, list(overrides))
-    module = importlib.import_module(f"mua_decode.commands.{command}")
+    module = importlib.import_module(home(command))
     with warnings.catch_warnings():
         quiet()
         return module.run(cfg)

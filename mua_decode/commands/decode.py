@@ -15,13 +15,13 @@ import torch
 from omegaconf import DictConfig
 
 from mua_decode import __version__
-from mua_decode.analysis.streaming import decode_stream
-from mua_decode.commands.build import build_recording
-from mua_decode.commands.progress import console, track
-from mua_decode.commands.run_folder import write_text
-from mua_decode.commands.stored import StoredNetwork, open_network
 from mua_decode.data import NewTrials
 from mua_decode.figures import write_film
+from mua_decode.runs.build import build_recording
+from mua_decode.runs.folder import write_text
+from mua_decode.runs.progress import console, track
+from mua_decode.runs.stored import StoredNetwork, open_network
+from mua_decode.scoring.stream import decode_stream
 from mua_decode.types import InputError
 
 _FORMATS = ("npy", "mp4", "gif")

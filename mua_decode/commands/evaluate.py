@@ -6,9 +6,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mua_decode.commands.run_folder import RunFolder
-from mua_decode.commands.score import print_summary, score
-from mua_decode.commands.trained import open_trained
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.open import open_trained
+from mua_decode.runs.score import print_summary, score
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:

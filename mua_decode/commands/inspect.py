@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mua_decode.commands.build import build_recording
+from mua_decode.runs.build import build_recording
 from mua_decode.types import Recording, Session
 
 

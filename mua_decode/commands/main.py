@@ -12,6 +12,11 @@ from collections.abc import Sequence
 from mua_decode import __version__
 from mua_decode.types import InputError, nearest_name
 
+# Commands that are no analysis lie beside this file, those with a room of their own in that room,
+# every other in mua_decode/analyses/NAME.
+_HERE = ("simulate", "convert", "inspect", "train", "evaluate", "decode", "export")
+_OWN_ROOM = ("reproduce", "sweep", "benchmark")
+
 COMMANDS = {
     "reproduce": "every result of the paper beside its rigorous twin, in one report",
     "simulate": "render the task's videos, simulate sessions and write a recording file",
@@ -82,21 +87,29 @@ def _run(command: str, args: list[str]) -> None:
         return
     from omegaconf import OmegaConf
 
-    from mua_decode.commands.config import compose
+    from mua_decode.runs.config import compose
 
     cfg = compose(command, [a for a in args if a != "--cfg"])
     if "--cfg" in args:
         print(OmegaConf.to_yaml(cfg))
         return
-    module = importlib.import_module(f"mua_decode.commands.{command}")
+    module = importlib.import_module(home(command))
     quiet()
     module.run(cfg)
+
+
+def home(command: str) -> str:
+    """Module of a command, whose ``run`` takes the config."""
+    if command in _HERE:
+        return f"mua_decode.commands.{command}"
+    room = command if command in _OWN_ROOM else f"analyses.{command}"
+    return f"mua_decode.{room}.command"
 
 
 def _multirun(command: str, args: list[str]) -> None:
     if command != "train" or "--cfg" in args:
         raise InputError("--multirun belongs to train; sweep searches, repeat takes other seeds")
-    from mua_decode.commands.multirun import multirun
+    from mua_decode.sweep.multirun import multirun
 
     quiet()
     multirun(args)
@@ -144,9 +157,9 @@ def _overview() -> str:
 
 
 def _command_help(command: str) -> str:
-    from mua_decode.commands.config import config_folder, groups
+    from mua_decode.runs.config import config_folder, groups
 
-    module = importlib.import_module(f"mua_decode.commands.{command}")
+    module = importlib.import_module(home(command))
     text = (config_folder() / f"{command}.yaml").read_text()
     listed = [f"  {name}={'|'.join(options)}" for name, options in groups().items()]
     return "\n".join(

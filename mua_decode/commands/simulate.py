@@ -6,10 +6,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from mua_decode.commands.build import build_recording
-from mua_decode.commands.progress import console, working
-from mua_decode.commands.run_folder import RunFolder
 from mua_decode.recordings import write_recording
+from mua_decode.runs.build import build_recording
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import console, working
 
 
 def run(cfg: DictConfig) -> None:

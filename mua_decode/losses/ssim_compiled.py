@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mua_decode.nn.kernels import load_lanes
+from mua_decode.nn.fast.kernels import load_lanes
 
 
 class _SimilarityStruct(ctypes.Structure):

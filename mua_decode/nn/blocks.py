@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mua_decode.nn.lane_blocks import PLAIN, Lanes, lane_block
-from mua_decode.nn.lane_plan import LanePlan, plan_block
-from mua_decode.nn.norm_pool import norm_pool, norm_pool_serves
-from mua_decode.nn.routes import Route
+from mua_decode.nn.fast.lane_blocks import PLAIN, Lanes, lane_block
+from mua_decode.nn.fast.lane_plan import LanePlan, plan_block
+from mua_decode.nn.fast.norm_pool import norm_pool, norm_pool_serves
+from mua_decode.nn.fast.routes import Route
+from mua_decode.nn.fast.stem_conv import StemConv3d
+from mua_decode.nn.fast.upsample_conv import UpsampleConv3d
 from mua_decode.nn.stages import Size
-from mua_decode.nn.stem_conv import StemConv3d
-from mua_decode.nn.upsample_conv import UpsampleConv3d
 
 
 class EncoderBlock(nn.Module):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mua_decode.nn.blocks import DecoderBlock, EncoderBlock
-from mua_decode.nn.lane_blocks import Lanes, from_lanes, to_lanes
-from mua_decode.nn.lane_routes import choose_lanes
-from mua_decode.nn.routes import Route, check_route
+from mua_decode.nn.fast.lane_blocks import Lanes, from_lanes, to_lanes
+from mua_decode.nn.fast.lane_routes import choose_lanes
+from mua_decode.nn.fast.routes import Route, check_route
 from mua_decode.nn.stages import N_STAGES, as_pools, stage_sizes
 
 Skip = Literal["none", "add", "concatenate"]
@@ -39,7 +39,7 @@ class VideoAutoencoder(nn.Module):
         "add" has the parameters of "none".
     kernels : {"auto", "plain", "fused", "compiled"}
         Route of the convolutions. "auto" takes the compiled one where it applies
-        (:func:`mua_decode.nn.lane_routes.choose_lanes`) and else chooses layer by layer.
+        (:func:`mua_decode.nn.fast.lane_routes.choose_lanes`) and else chooses layer by layer.
 
     Notes
     -----

@@ -10,7 +10,7 @@ from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable
 from mua_decode.types.masks import SiteMask
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import Recording, Session, SpikeTimes
-from mua_decode.types.results import COLUMNS, ResultTable
+from mua_decode.types.results import COLUMNS, ResultTable, whole
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.split import PARTS, Split
 from mua_decode.types.stimuli import Segment, StimulusSet
@@ -33,4 +33,5 @@ __all__ = [
     "StimulusSet",
     "TrialPool",
     "nearest_name",
+    "whole",
 ]

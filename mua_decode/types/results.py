@@ -43,3 +43,9 @@ class ResultTable:
     def concat(cls, tables: list[ResultTable]) -> ResultTable:
         """Stack tables."""
         return cls(pd.concat([t.frame for t in tables], ignore_index=True))
+
+
+def whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the whole video, or of the only segment that a metric scores."""
+    segments = rows.groupby("metric")["segment"].transform("nunique")
+    return rows[(rows["segment"] == "all") | (segments == 1)]

@@ -13,7 +13,7 @@ import mua_decode
 from mua_decode.data import DecodingData
 from mua_decode.recordings import write_nwb, write_recording
 from mua_decode.types import InputError, Recording
-from tests.commands.stored_run import write_run
+from tests.stored_run import write_run
 
 
 @pytest.fixture(scope="module")

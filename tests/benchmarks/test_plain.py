@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mua_decode.analysis.streaming import decode_subsets
 from mua_decode.losses import SSIMMSELoss
 from mua_decode.models import VideoUNet
 from mua_decode.nn import fold_batchnorm
+from mua_decode.scoring.stream import decode_subsets
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from plain import PlainLoss, PlainVideoUNet

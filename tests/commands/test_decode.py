@@ -14,7 +14,7 @@ from mua_decode.api import load_run
 from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
 from mua_decode.types import Recording
-from tests.commands.stored_run import write_run
+from tests.stored_run import write_run
 
 
 @pytest.fixture(scope="module")

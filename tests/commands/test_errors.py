@@ -90,7 +90,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_option_of_every_group_composes() -> None:
-    from mua_decode.commands.config import compose, groups
+    from mua_decode.runs.config import compose, groups
 
     for group in ("recording", "data", "model", "loss", "task", "trainer", "logger"):
         for option in groups()[group]:

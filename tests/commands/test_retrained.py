@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from mua_decode.commands.build import build_data, build_recording
-from mua_decode.commands.crossval import crossval
-from mua_decode.commands.isolate import _variants
+from mua_decode.analyses.crossval.command import crossval
+from mua_decode.analyses.isolate.command import _variants
 from mua_decode.commands.main import main
-from mua_decode.commands.run_folder import RunFolder
-from mua_decode.commands.variants import changed_config
+from mua_decode.runs.build import build_data, build_recording
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.variants import changed_config
 from mua_decode.types import COLUMNS, InputError
-from tests.commands.tiny import TINY
+from tests.tiny import TINY
 
 FAST = ["metric=[identification,mse]", "floor=[lookup]"]
 

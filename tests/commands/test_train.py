@@ -14,7 +14,7 @@ import torch
 
 from mua_decode.commands.main import main
 from mua_decode.types import COLUMNS
-from tests.commands.tiny import TINY
+from tests.tiny import TINY
 
 
 def train(folder: Path, *overrides: str) -> dict:

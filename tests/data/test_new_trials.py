@@ -17,7 +17,7 @@ from mua_decode.data import (
     match_sites,
     read_population,
 )
-from mua_decode.recordings.nwb_write import as_spike_times
+from mua_decode.recordings.nwb.write import as_spike_times
 from mua_decode.types import InputError, Recording
 
 

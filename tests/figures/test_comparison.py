@@ -3,7 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mua_decode.figures import comparison, learning_curve
+from mua_decode.analyses.generalise.figure import learning_curve
+from mua_decode.figures import comparison
 from mua_decode.types import InputError
 
 ROWS = pd.DataFrame(

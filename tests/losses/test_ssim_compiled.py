@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from mua_decode.losses import ssim
 from mua_decode.losses.ssim_compiled import compiled_applies
-from mua_decode.nn.kernels import load_lanes
+from mua_decode.nn.fast.kernels import load_lanes
 
 pytestmark = pytest.mark.skipif(load_lanes() is None, reason="no C++ compiler")
 

@@ -7,12 +7,12 @@ import torch.multiprocessing as mp
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mua_decode.analysis.streaming import decode_subsets
 from mua_decode.losses import SSIMMSELoss
 from mua_decode.models import VideoUNet
 from mua_decode.nn import fold_batchnorm
-from mua_decode.nn.kernels import load_lanes
-from mua_decode.nn.lane_routes import choose_lanes
+from mua_decode.nn.fast.kernels import load_lanes
+from mua_decode.nn.fast.lane_routes import choose_lanes
+from mua_decode.scoring.stream import decode_subsets
 
 ROUTES = ("plain", "fused", "auto")
 SMALL = {"width": 4, "spike_hidden": 16}

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from mua_decode.data import Window, window_session
-from mua_decode.recordings.nwb_write import as_spike_times
+from mua_decode.recordings.nwb.write import as_spike_times
 from mua_decode.types import Recording, Session
 
 CUES = {1: "cross", 3: "circle"}

@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mua_decode.commands.config import compose, instantiate
-from mua_decode.commands.run_folder import RunFolder
-from mua_decode.commands.train import train_and_score
 from mua_decode.data import Window, window_session
 from mua_decode.recordings import (
     LabFields,
@@ -23,9 +20,12 @@ from mua_decode.recordings import (
     write_nwb,
     write_recording,
 )
+from mua_decode.runs.config import compose, instantiate
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.train import train_and_score
 from mua_decode.types import Recording
-from tests.commands.tiny import TINY
 from tests.recordings.layouts import CODES, MATCH, write_arrays, write_lab, write_tensors
+from tests.tiny import TINY
 
 SMALL = [
     "recording=simulated_small",

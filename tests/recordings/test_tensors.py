@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from mua_decode.commands.build import build_recording
-from mua_decode.commands.config import compose
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan, Window, window_session
 from mua_decode.recordings import read_tensors
+from mua_decode.runs.build import build_recording
+from mua_decode.runs.config import compose
 from mua_decode.types import InputError, Recording
 
 SITES = [("V4", 2), ("MT", 1)]

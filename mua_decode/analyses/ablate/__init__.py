@@ -1,0 +1,1 @@
+"""What the decoded video loses when sites are taken away."""

@@ -1,0 +1,1 @@
+"""Other models under identical settings."""

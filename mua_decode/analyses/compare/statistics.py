@@ -1,0 +1,77 @@
+"""One decoder against others on the same test conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mua_decode.data.independence import group_means, unit_of
+from mua_decode.scoring.guesses import GUESSES
+from mua_decode.statistics import correct, paired_t
+from mua_decode.types import HypothesisTable, ResultTable
+
+
+def paired_over_conditions(
+    table: ResultTable,
+    *,
+    reference: str,
+    others: Sequence[str],
+    correction: str = "holm",
+    groups: Mapping[str, int] | None = None,
+) -> HypothesisTable:
+    """Test whether a decoder's score differs from that of others, paired over conditions.
+
+    Parameters
+    ----------
+    table
+        Scores of all of them, one row per condition, undefined trials counted as guesses
+        (:func:`mua_decode.scoring.guesses.table_with_guesses`) for all alike.
+    reference, others
+        Names in column ``run``: other networks, floors.
+    correction
+        Method over the ``others`` of each metric; see :func:`mua_decode.statistics.correct`.
+    groups
+        Label of every condition by its name; scores are averaged within a group first, since
+        conditions that share recorded trials are not independent
+        (:func:`mua_decode.data.independence.condition_groups`). ``None``: each its own.
+
+    Returns
+    -------
+    HypothesisTable
+        One row per metric, segment, averaging and other; effect = reference - other. A value is
+        the score of one condition: the mean over its single trials, or of its average video.
+        Conditions in which either is undefined are left out before groups are averaged.
+    """
+    frame = table.frame[table.frame["condition"] != "all"]
+    tests: list[HypothesisTable] = []
+    kinds = frame[["metric", "segment", "trial"]].drop_duplicates()
+    for metric, segment, trial in kinds.itertuples(index=False):
+        rows = frame[(frame["metric"] == metric) & (frame["segment"] == segment)]
+        wide = rows[rows["trial"] == trial].pivot(index="condition", columns="run", values="value")
+        name = metric if segment == "all" else f"{metric}/{segment}"
+        of = np.arange(len(wide)) if groups is None else np.array([groups[c] for c in wide.index])
+        for other in others:
+            if reference not in wide or other not in wide:
+                continue
+            pair = wide[[reference, other]].to_numpy(float, copy=True)
+            pair[np.isnan(pair).any(axis=1)] = np.nan
+            left, right = group_means(pair, of).T
+            tests.append(
+                paired_t(
+                    left,
+                    right,
+                    question=f"does {reference} score otherwise than the other?",
+                    group=other,
+                    metric=f"{trial}/{name}",
+                    n_unit=unit_of(of),
+                )
+            )
+    stacked = HypothesisTable.concat(tests)
+    guessed = stacked.frame["metric"].str.split("/").str[1].map(GUESSES)
+    said = "undefined trials count as " + guessed.map("{:g}".format)
+    note = stacked.frame["note"].where(
+        guessed.isna(), (stacked.frame["note"] + "; " + said).str.removeprefix("; ")
+    )
+    stacked = HypothesisTable(stacked.frame.assign(note=note))
+    return correct(stacked, method=correction, within=("metric",))

@@ -1,0 +1,1 @@
+"""Every trial tested once, by a network that has not seen it."""

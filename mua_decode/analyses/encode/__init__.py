@@ -1,0 +1,1 @@
+"""Activity predicted from the video."""

@@ -1,0 +1,184 @@
+"""How well recorded trials predict each other: the noise ceiling of an encoding model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mua_decode.data.recorded import SessionTrials
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Split-half reliability of M sites or averages of sites.
+
+    Parameters
+    ----------
+    half_r
+        float (M,): Pearson correlation, over time × conditions, of the means of two halves of the
+        recorded trials, averaged over random splits.
+    average
+        float (M,): reliability of the mean over all trials of a condition.
+    single
+        float (M,): reliability of a single trial.
+    p
+        float (M,): one-sided one-sample t-test over conditions that the two halves covary.
+    n_conditions
+        int (M,): conditions with a trial in both halves, the n of the test.
+
+    Notes
+    -----
+    With r the correlation of halves of h trials each, the reliability of a mean over n trials is
+    ``m r / (1 + (m - 1) r)``, m = n / h (Spearman 1910, doi 10.1111/j.2044-8295.1910.tb00206.x;
+    Brown 1910, doi 10.1111/j.2044-8295.1910.tb00207.x). A prediction that knew the signal
+    perfectly would correlate with that mean at the square root of its reliability.
+    """
+
+    half_r: np.ndarray
+    average: np.ndarray
+    single: np.ndarray
+    p: np.ndarray
+    n_conditions: np.ndarray
+
+
+def spearman_brown(r: np.ndarray, m: np.ndarray | float) -> np.ndarray:
+    """Reliability of a mean of m times as many trials, ``m r / (1 + (m - 1) r)``; any shape.
+
+    NaN where r is so negative that no reliability gives it.
+    """
+    r = np.asarray(r, float)
+    below = 1 + (np.asarray(m, float) - 1) * r
+    return np.where(below > 0, m * r / np.where(below > 0, below, 1), np.nan)
+
+
+def split_half(
+    sessions: Sequence[SessionTrials],
+    *,
+    n_conditions: int,
+    n_bins: int,
+    n_sites: int,
+    averages: np.ndarray,
+    splits: int,
+    rng: np.random.Generator,
+) -> tuple[Reliability, Reliability]:
+    """Reliability of every site and of averages of sites, from recorded trials.
+
+    Every split deals the presentations of each session to two halves of equal size per condition
+    (an odd one is left out), the same for all sites of a session: halves never share a recorded
+    trial, and noise that sites share within a trial stays within a half.
+
+    Parameters
+    ----------
+    averages
+        bool (G, N): which sites each average is over.
+    splits
+        Random splits.
+
+    Returns
+    -------
+    Reliability of the N sites and of the G averages. NaN where no condition has two trials.
+
+    Notes
+    -----
+    Trials of different conditions are independent, bins of one trial are not; the test therefore
+    takes one value per condition, the covariance over time of its two half means (centred by the
+    grand mean, averaged over splits), which has mean zero if trials share nothing. Where one
+    presentation feeds several conditions, these are not independent and p is too small.
+    """
+    weight = averages.T / np.maximum(1, averages.sum(axis=1))
+    n_units = n_sites + len(averages)
+    r_sum, covariance = np.zeros(n_units), np.zeros((n_conditions, n_units))
+    half_sizes = np.zeros((n_conditions, n_sites))
+    valid = np.ones((n_conditions, n_units), bool)
+    for _ in range(splits):
+        mean, number = _halves(sessions, n_conditions, n_bins, n_sites, rng)
+        both = (number > 0).all(axis=0)
+        half_sizes += number.mean(axis=0) / splits
+        # A condition enters an average only if all its sites have it, so that units compare.
+        ok = np.concatenate([both, (both.astype(float) @ weight) > 1 - 1e-9], axis=1)
+        valid &= ok
+        halves = np.concatenate([mean, mean @ weight], axis=3)
+        n_ok = np.maximum(1, ok.sum(axis=0)) * n_bins
+        centre = (halves * ok[None, :, None, :]).sum(axis=(1, 2)) / n_ok
+        first, second = (halves - centre[:, None, None, :]) * ok[None, :, None, :]
+        shared = (first * second).sum(axis=1)
+        size = (first**2).sum(axis=(0, 1)) * (second**2).sum(axis=(0, 1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            r_sum += shared.sum(axis=0) / np.sqrt(size)
+        covariance += shared / splits
+    half_r = r_sum / splits
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = _above_zero(np.where(valid, covariance, np.nan))
+        total = np.zeros((n_conditions, n_sites))
+        for s in sessions:
+            total[:, s.columns] = s.sums(s.condition, n_conditions)[1]
+        use = valid[:, :n_sites]
+        h = (half_sizes * use).sum(axis=0) / use.sum(axis=0)
+        n = (total * use).sum(axis=0) / use.sum(axis=0)
+    h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        average, single = spearman_brown(half_r, n / h), spearman_brown(half_r, 1 / h)
+    found = (half_r, average, single, p, valid.sum(axis=0))
+    return (
+        Reliability(*(x[:n_sites] for x in found)),
+        Reliability(*(x[n_sites:] for x in found)),
+    )
+
+
+def _halves(
+    sessions: Sequence[SessionTrials],
+    n_conditions: int,
+    n_bins: int,
+    n_sites: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means (2, K, T, N) of two halves, 0 without a trial, and trials in each (2, K, N)."""
+    mean = np.zeros((2, n_conditions, n_bins, n_sites))
+    number = np.zeros((2, n_conditions, n_sites))
+    for s in sessions:
+        half = deal_halves(s.condition, s.presentation, rng)
+        label = np.where(half < 0, -1, half * n_conditions + s.condition)
+        total, trials = s.sums(label, 2 * n_conditions)
+        divided = total / np.maximum(1, trials)[:, None, :]
+        mean[:, :, :, s.columns] = divided.reshape(2, n_conditions, n_bins, -1)
+        number[:, :, s.columns] = trials.reshape(2, n_conditions, -1)
+    return mean, number
+
+
+def deal_halves(
+    condition: np.ndarray, presentation: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Deal trials to halves 0 and 1 of equal size in every condition; -1 is left out.
+
+    Parameters
+    ----------
+    condition, presentation
+        int (R,): trials of one presentation and condition go to one half.
+
+    Returns
+    -------
+    int (R,).
+    """
+    label = np.unique(presentation, return_inverse=True)[1]
+    rank = rng.permutation(label.max(initial=-1) + 1)[label]
+    half = np.full(len(condition), -1)
+    for k in np.unique(condition):
+        rows = np.flatnonzero(condition == k)
+        order = np.unique(rank[rows])
+        middle = len(order) // 2
+        half[rows[np.isin(rank[rows], order[:middle])]] = 0
+        half[rows[np.isin(rank[rows], order[middle : 2 * middle])]] = 1
+    return half
+
+
+def _above_zero(covariance: np.ndarray) -> np.ndarray:
+    """One-sided p of the mean over conditions of (K, M); NaN with fewer than two conditions."""
+    p = np.full(covariance.shape[1], np.nan)
+    for unit, column in enumerate(covariance.T):
+        known = column[~np.isnan(column)]
+        if len(known) > 1 and np.ptp(known) > 0:
+            p[unit] = stats.ttest_1samp(known, 0, alternative="greater").pvalue
+    return p

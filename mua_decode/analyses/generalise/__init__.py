@@ -1,0 +1,1 @@
+"""Conditions never trained on, and less data."""

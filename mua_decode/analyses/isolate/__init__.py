@@ -1,0 +1,1 @@
+"""What can be decoded from one region alone."""

@@ -1,0 +1,164 @@
+"""What a decoder scores when its input is Gaussian noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mua_decode.metrics import VideoMetric
+from mua_decode.scoring.condition_tables import Tables, VideoScorer, scored_segment
+from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
+from mua_decode.statistics import gaussian_input_null
+from mua_decode.types import HypothesisTable, ResultTable, StimulusSet
+
+PAIRINGS = 9999
+
+
+@torch.no_grad()
+def score_noise_inputs(
+    decode: Callable[[Tensor], Tensor],
+    input_shape: tuple[int, int],
+    *,
+    trial_condition: np.ndarray,
+    trial_video: np.ndarray,
+    candidates: Tensor,
+    metrics: Sequence[VideoMetric],
+    stimuli: StimulusSet,
+    number: int,
+    seed: int,
+    batch_size: int = 32,
+) -> Tables:
+    """Score reconstructions of standard normal inputs against what was shown.
+
+    ``number`` inputs are decoded, as published (doi 10.1038/s42003-025-09486-7: 100), and each is
+    scored in every condition against the video of one of its test trials, drawn at random, as
+    single trials of the data are scored against their own.
+
+    Parameters
+    ----------
+    decode
+        Maps inputs (B, T, N) to videos (B, C, T, H, W) in [0, 1].
+    input_shape
+        (T, N).
+    trial_condition, trial_video
+        int (P,): condition of every test trial, and the video shown in it, an index into
+        ``stimuli.videos``.
+    candidates
+        Float (K, C, T, H, W) to identify among.
+    metrics
+        Applied to the whole video, or to the one segment a metric names.
+    stimuli
+        Videos, and names of the segments.
+    number
+        How many inputs.
+    seed
+        Draws the inputs and the trials.
+
+    Returns
+    -------
+    float (number, Q) by metric and segment, for the Q conditions with trials: the score of every
+    input in every condition, NaN where the metric is undefined.
+    """
+    noise = torch.from_numpy(
+        np.random.default_rng([seed, 31]).standard_normal((number, *input_shape)).astype(np.float32)
+    )
+    videos = torch.cat([decode(part).cpu().float() for part in noise.split(batch_size)])
+    candidates = candidates.clone()  # a plain tensor, of which metrics may remember things
+    scorers = {
+        (metric.name, segment): VideoScorer(metric, videos, candidates=candidates, stimuli=stimuli)
+        for metric in metrics
+        if (segment := scored_segment(metric, stimuli)) is not None
+    }
+    rng = np.random.default_rng([seed, 37])
+    conditions = np.unique(trial_condition)
+    scores = {key: np.empty((number, len(conditions))) for key in scorers}
+    for q, k in enumerate(conditions.tolist()):
+        drawn = rng.choice(trial_video[trial_condition == k], number)
+        shown = torch.from_numpy(stimuli.videos[drawn]).permute(0, 2, 1, 3, 4).float().div_(255)
+        for key, scorer in scorers.items():
+            scores[key][:, q] = scorer.against(k, shown)
+    for metric in metrics:
+        key = (metric.name, metric.segment or "all")
+        if metric.name in GUESSES and key in scores:
+            defined = defined_for_shown(metric, candidates, stimuli)[conditions]
+            scores[key] = with_guesses(scores[key], guess=GUESSES[metric.name], shown=defined)
+    return scores
+
+
+def compare_with_noise(
+    scores: Tables,
+    table: ResultTable,
+    *,
+    mask: str,
+    higher_is_better: Mapping[str, bool],
+    seed: int,
+    pairings: int = PAIRINGS,
+) -> tuple[ResultTable, HypothesisTable]:
+    """Put the scores of noise beside those of the data.
+
+    A score of the data is a mean over conditions, so each of ``pairings`` scores of noise is one
+    too: every condition is paired with one of the reconstructions at random. They reuse the same
+    few reconstructions, so that p can be small without decoding more of them.
+
+    Parameters
+    ----------
+    scores
+        Of :func:`score_noise_inputs`.
+    table
+        Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``.
+    mask
+        Label of the network.
+    higher_is_better
+        Which way each metric points.
+    seed, pairings
+        Of the pairings.
+
+    Returns
+    -------
+    One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of
+    the mean over single trials among the scores of the noise. As published, it asks whether the
+    input is used at all: activity that only says when the trial began passes.
+    """
+    own = table.frame[(table.frame["run"] == "decoder") & (table.frame["condition"] == "all")]
+    own = own[own["trial"] == "single_trial"]
+    rows: list[dict[str, object]] = []
+    tests: list[HypothesisTable] = []
+    for row in own.to_dict("records"):
+        metric, segment = str(row["metric"]), str(row["segment"])
+        if (metric, segment) not in scores:
+            continue
+        found = scores[metric, segment]
+        found = found[:, ~np.isnan(found).all(axis=0)]
+        number, n_conditions = found.shape
+        rng = np.random.default_rng([seed, 43])
+        picks = rng.integers(0, number, (pairings, n_conditions))
+        null = _row_means(found[picks, np.arange(n_conditions)])
+        value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
+        labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
+        rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
+        note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
+        if metric in GUESSES:
+            note += f"; undefined trials count as {GUESSES[metric]:g}"
+        tests.append(
+            gaussian_input_null(
+                null,
+                float(row["value"]),
+                question="as published: is the input used at all?",
+                group=mask,
+                metric=metric if segment == "all" else f"{metric}/{segment}",
+                n_unit="pairings of noise reconstructions with conditions",
+                better="higher" if higher_is_better[metric] else "lower",
+                note=note,
+            )
+        )
+    return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
+
+
+def _row_means(values: np.ndarray) -> np.ndarray:
+    """Mean of every row over what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0).sum(axis=1) / known.sum(axis=1))

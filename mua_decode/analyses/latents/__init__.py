@@ -1,0 +1,1 @@
+"""Maps of the activity and of the bottleneck."""

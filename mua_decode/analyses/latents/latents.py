@@ -1,0 +1,60 @@
+"""Maps of the activity and of the bottleneck."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mua_decode.analyses.latents.embed import embed, separation
+from mua_decode.analyses.latents.vectors import (
+    population_vectors,
+    session_vectors,
+    site_trial_vectors,
+)
+from mua_decode.reproduce.protocol import Protocol
+from mua_decode.runs.folder import write_text
+from mua_decode.runs.progress import console
+from mua_decode.types import HypothesisTable, InputError, ResultTable
+
+
+def map_latents(protocol: Protocol, folder: Path) -> None:
+    """Map sites, trials and the bottleneck; silhouettes of their labels with tests."""
+    trained = protocol.open()
+    data, seed = trained.data, int(protocol.cfg.seed)
+    shared: dict[str, Any] = {"max_points": int(protocol.size.points), "seed": seed}
+    task = trained.task.cpu()
+    encoder = getattr(task.model, "encode", None)
+    spaces = {
+        "sites": site_trial_vectors(data, protocol.recording, **shared),
+        "population": population_vectors(data, **shared),
+        "session": session_vectors(data, protocol.recording, **shared),
+    }
+    if encoder is not None:
+        spaces["bottleneck"] = population_vectors(data, encode=encoder, **shared)
+    results: list[ResultTable] = []
+    tests: list[HypothesisTable] = []
+    for name, vectors in spaces.items():
+        try:
+            embeddings = [embed(vectors, method=m, seed=seed) for m in ("pca", "tsne")]
+        except InputError as reason:  # a session with hardly a complete trial, say
+            console.print(f"left out: {reason}", highlight=False, soft_wrap=True)
+            continue
+        found = separation(vectors, embeddings, seed=seed)
+        results.append(found.results)
+        tests.append(found.tests)
+        for embedding in embeddings:
+            points = embedding.labels.assign(
+                x=embedding.points[:, 0],
+                y=embedding.points[:, 1],
+                space=vectors.space,
+                explained=json.dumps(embedding.explained),
+            )
+            path = folder / f"points_{name}_{embedding.method}.csv"
+            write_text(path, points.to_csv(index=False, float_format="%.5g"))
+    write_text(
+        folder / "tests.csv",
+        HypothesisTable.concat(tests).frame.to_csv(index=False, float_format="%.6g"),
+    )
+    table = ResultTable.concat(results)
+    write_text(folder / "results.csv", table.frame.to_csv(index=False, float_format="%.6g"))

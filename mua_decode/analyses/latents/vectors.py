@@ -1,0 +1,218 @@
+"""The activity as points: sites, pseudo-trials, recorded trials, and their latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mua_decode.analyses.latents.labels import (
+    Units,
+    Vectors,
+    as_text,
+    condition_labels,
+    units_of,
+)
+from mua_decode.data import DecodingData
+from mua_decode.data.recorded import SessionTrials, recorded_trials
+from mua_decode.types import Recording
+
+Encode = Callable[[Tensor], Tensor]
+_BATCH = 64
+
+
+def site_vectors(data: DecodingData, *, part: str = "train") -> Vectors:
+    """Mean standardised time course of every site over its recorded trials, (N, T), by region.
+
+    Standardised per site, so that points differ in the shape of the course, not the rate.
+    """
+    values = np.zeros((data.n_sites, data.n_bins), np.float32)
+    for s in recorded_trials(data, part):
+        number = s.observed.sum(axis=0)
+        total = s.values.sum(axis=0)  # noqa: PD011
+        values[s.columns] = (total / np.maximum(number, 1)).T
+    labels = pd.DataFrame({"region": data.pool.sites.region})
+    session = np.unique(data.pool.sites.session, return_inverse=True)[1]
+    units = {"region": Units("sites", np.arange(data.n_sites), session, "sessions")}
+    return Vectors(values, labels, units, "mean time course of a site", "site", _part(data, part))
+
+
+def site_trial_vectors(
+    data: DecodingData,
+    recording: Recording,
+    *,
+    part: str = "train",
+    max_points: int = 600,
+    seed: int = 0,
+) -> Vectors:
+    """Spike-count vector (T,) of one site in one recorded trial, as published; standardised.
+
+    Parameters
+    ----------
+    recording
+        What ``data`` was built from; its trials tables know the response.
+    max_points
+        About so many pairs of site and trial are drawn at random, without replacement.
+
+    Returns
+    -------
+    Vectors (n, T) labelled by region, the labels of the condition, and response where there is
+    one.
+    """
+    tables: list[pd.DataFrame] = []
+    blocks: list[np.ndarray] = []
+    rng = np.random.default_rng([seed, 0])
+    sessions = _sessions(data, part)
+    total = sum(int(s.observed.sum()) for _, s in sessions)
+    for name, s in sessions:
+        trial, site = np.nonzero(s.observed)
+        number = (
+            max(1, round(max_points * len(trial) / total)) if total > max_points else len(trial)
+        )
+        pick = rng.permutation(len(trial))[:number]
+        trial, site = trial[pick], site[pick]
+        blocks.append(s.values[trial, :, site])  # noqa: PD011
+        table = _trial_labels(data, recording, name, part).iloc[trial].reset_index(drop=True)
+        table["_trial"] = [f"{name} {row}" for row in trial]
+        table["region"] = data.pool.sites.region[s.columns[site]]
+        table["_site"] = s.columns[site]
+        table["_session"] = name
+        tables.append(table)
+    table = pd.concat(tables, ignore_index=True)
+    labels = table.drop(columns=["_site", "_trial", "_condition", "_session"])
+    trial_of = np.unique(table["_trial"], return_inverse=True)[1]
+    session = np.unique(table["_session"], return_inverse=True)[1]
+    units = units_of(labels, table["_condition"].to_numpy(), trial_of, session)
+    units["region"] = Units("sites", table["_site"].to_numpy(), session, "sessions")
+    labels = labels[["region", *labels.columns.drop("region")]]
+    values = np.concatenate(blocks)
+    return Vectors(
+        values, labels, units, "one site in one trial", "recorded_trial", _part(data, part)
+    )
+
+
+def population_vectors(
+    data: DecodingData,
+    *,
+    part: str = "test",
+    max_points: int = 600,
+    seed: int = 0,
+    encode: Encode | None = None,
+) -> Vectors:
+    """Pseudo-trials as points, (n, T·N), or their latents (n, D).
+
+    Parameters
+    ----------
+    encode
+        Takes standardised activity (B, T, N), returns latents (B, D): ``model.encode`` of a model
+        in evaluation mode, with its parameters on the CPU.
+    max_points
+        At most so many pseudo-trials, equally many per condition.
+
+    Returns
+    -------
+    Vectors labelled by the labels of the condition. A pseudo-trial mixes recorded trials, so it
+    has no response; see :func:`session_vectors`. Pseudo-trials of one condition share recorded
+    trials, so the condition is the unit of their labels.
+    """
+    dataset = data.dataset(part)
+    dataset.set_epoch(0)
+    pseudo = dataset.pseudo
+    rng = np.random.default_rng([seed, 1])
+    rows = _balanced(pseudo.condition, max_points, rng)
+    activity = data.standardise(pseudo.counts(rows))
+    condition = pseudo.condition[rows]
+    labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
+    units = dict.fromkeys(map(str, labels.columns), Units("conditions", condition))
+    space = "pseudo-trials" if encode is None else "latents of pseudo-trials"
+    return Vectors(
+        _encoded(activity, encode), labels, units, space, "pseudo_trial", _part(data, part)
+    )
+
+
+def session_vectors(
+    data: DecodingData,
+    recording: Recording,
+    *,
+    part: str = "train",
+    max_points: int = 600,
+    seed: int = 0,
+    encode: Encode | None = None,
+) -> Vectors:
+    """Recorded trials of the session with most sites in the population, or their latents.
+
+    The only points with one response each. Before they are encoded, the sites of all other
+    sessions are set to their mean (0), which a latent shows: it is of this session's sites alone.
+
+    Parameters
+    ----------
+    recording
+        What ``data`` was built from; its trials table knows the response.
+
+    Returns
+    -------
+    Vectors (n, T·n_sites) or (n, D); trials in which a site of the session was not recorded are
+    left out where others remain, else their missing sites are at the mean.
+    """
+    name, s = max(_sessions(data, part), key=lambda pair: len(pair[1].columns))
+    whole = np.flatnonzero(s.observed.all(axis=1))
+    usable = whole if len(whole) >= 2 else np.arange(len(s.values))
+    rng = np.random.default_rng([seed, 2])
+    rows = usable[_balanced(s.condition[usable], max_points, rng)]
+    activity = s.values[rows]  # noqa: PD011
+    if encode is not None:
+        population = np.zeros((len(rows), data.n_bins, data.n_sites), np.float32)
+        population[:, :, s.columns] = activity
+        activity = population
+    table = _trial_labels(data, recording, name, part).iloc[rows].reset_index(drop=True)
+    labels = table.drop(columns="_condition")
+    units = units_of(labels, table["_condition"].to_numpy(), rows)
+    space = f"trials of {name}" if encode is None else f"latents of trials of {name}"
+    return Vectors(
+        _encoded(activity, encode), labels, units, space, "recorded_trial", _part(data, part)
+    )
+
+
+def _part(data: DecodingData, part: str) -> str:
+    return f"{part} (leaking)" if data.leaking else part
+
+
+def _encoded(activity: np.ndarray, encode: Encode | None) -> np.ndarray:
+    if encode is None:
+        return activity.reshape(len(activity), -1)
+    with torch.no_grad():
+        parts = [
+            encode(torch.from_numpy(activity[i : i + _BATCH])).flatten(1).cpu().float().numpy()
+            for i in range(0, len(activity), _BATCH)
+        ]
+    return np.concatenate(parts)
+
+
+def _sessions(data: DecodingData, part: str) -> list[tuple[str, SessionTrials]]:
+    found = list(recorded_trials(data, part))
+    return [(str(data.pool.sites.session[s.columns[0]]), s) for s in found if len(s.values)]
+
+
+def _trial_labels(
+    data: DecodingData, recording: Recording, session: str, part: str
+) -> pd.DataFrame:
+    """Labels of a session's trials in a part, with their condition in ``_condition``."""
+    rows = data.split.trials[part][session]
+    trials = recording.select_sessions([session]).sessions[0].trials.iloc[rows]
+    condition = trials["condition"].to_numpy(np.int64)
+    labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
+    if "response" in trials.columns:
+        labels["response"] = trials["response"].map(as_text).to_numpy()
+    return labels.assign(_condition=condition)
+
+
+def _balanced(condition: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of at most ``number`` trials, equally many per condition as far as there are."""
+    if len(condition) <= number:
+        return np.arange(len(condition))
+    order = rng.permutation(len(condition))
+    rank = pd.Series(condition[order]).groupby(condition[order]).cumcount().to_numpy()
+    return np.sort(order[np.argsort(rank, kind="stable")[:number]])

@@ -1,0 +1,1 @@
+"""What a protocol finds in sites that know nothing."""

@@ -1,0 +1,1 @@
+"""What is seen in decoded videos: shape, colour, motion."""

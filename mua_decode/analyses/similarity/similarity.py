@@ -1,0 +1,224 @@
+"""How alike is the activity of two trials: of one condition, of two, of train and test?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mua_decode.data import DecodingData
+from mua_decode.data.recorded import recorded_trials
+from mua_decode.types import InputError, ResultTable
+
+METRICS = (
+    "within_condition_correlation",
+    "between_condition_correlation",
+    "train_test_correlation",
+    "train_test_between_correlation",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trials:
+    """Activity float32 (R, T, n), observed bool (R, n), condition and source int (R,).
+
+    Trials of one source share recorded data and are never compared.
+    """
+
+    values: np.ndarray
+    observed: np.ndarray
+    condition: np.ndarray
+    source: np.ndarray
+
+    def rows(self, index: np.ndarray) -> _Trials:
+        return _Trials(*(getattr(self, n)[index] for n in self.__dataclass_fields__))
+
+    def sites(self, index: np.ndarray) -> _Trials:
+        return replace(self, values=self.values[:, :, index], observed=self.observed[:, index])
+
+
+@dataclass(frozen=True, eq=False)
+class _Tally:
+    """Sums of correlations and numbers of pairs by the conditions of the two trials, (K, K)."""
+
+    total: np.ndarray
+    number: np.ndarray
+
+    def __add__(self, other: _Tally) -> _Tally:
+        return _Tally(self.total + other.total, self.number + other.number)
+
+
+def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
+    """Pearson correlations between trials of the standardised activity, per region and over all.
+
+    Recorded trials come first: a trial is the vector over sites × bins of one session's sites of
+    a region, and both trials of a pair come from that session. Pseudo-trials, the published
+    level, follow. Two pseudo-trials of one condition in one part may contain the same recorded
+    trial of a site, so on pure noise their within-condition correlation is about one over the
+    recorded trials of a condition, not 0; train–test is then 0 unless pseudo-trials were
+    assembled before the split (the published order), which puts it as high as within.
+
+    Parameters
+    ----------
+    data
+        Population, split and standardisation; training pseudo-trials as drawn for epoch 0.
+    max_pairs
+        Most ordered pairs of trials compared at once, per session or population; above it, as
+        many trials of every condition are drawn as fit (at least two). It bounds the memory, at
+        about 100 bytes per pair.
+    seed
+        Draws those trials.
+
+    Returns
+    -------
+    ResultTable
+        ``run`` "data"; ``trial`` "recorded_trial" or "pseudo_trial"; ``mask`` "only REGION" or
+        "none"; one row per condition and one ("all") averaged over all pairs; ``n`` pairs.
+        Metrics: ``within_condition_correlation`` and ``between_condition_correlation`` between
+        training trials, ``train_test_correlation`` between a training and a test trial of one
+        condition, ``train_test_between_correlation`` of two. A condition's between-rows average
+        the pairs it takes part in.
+
+    Raises
+    ------
+    InputError
+        If ``max_pairs`` is below 4.
+    """
+    if max_pairs < 4:
+        raise InputError(f"similarity: max_pairs must be at least 4, found {max_pairs}")
+    rows: list[dict[str, object]] = []
+    for trial, groups in (
+        ("recorded_trial", _recorded(data, max_pairs, seed)),
+        ("pseudo_trial", _pseudo(data, max_pairs, seed)),
+    ):
+        tallies: dict[str, tuple[_Tally, _Tally]] = {}
+        for regions, train, test in groups:
+            for mask, columns in _masks(regions):
+                a, b = train.sites(columns), test.sites(columns)
+                k = data.stimuli.n_conditions
+                pair = (_compare(a, a, k), _compare(a, b, k))
+                if mask in tallies:
+                    pair = (tallies[mask][0] + pair[0], tallies[mask][1] + pair[1])
+                tallies[mask] = pair
+        for mask in ["none", *(f"only {r}" for r in data.pool.sites.regions)]:
+            if mask in tallies:
+                rows += _rows(data, trial, mask, *tallies[mask])
+    return ResultTable.from_rows(rows)
+
+
+def _recorded(
+    data: DecodingData, max_pairs: int, seed: int
+) -> Iterator[tuple[np.ndarray, _Trials, _Trials]]:
+    """Regions of the sites (n,), train and test trials of every session."""
+    rng = np.random.default_rng([seed, 0])
+    both = zip(recorded_trials(data, "train"), recorded_trials(data, "test"), strict=True)
+    for train, test in both:
+        parts = [_Trials(s.values, s.observed, s.condition, s.presentation) for s in (train, test)]
+        chosen = [p.rows(_draw(p.condition, max_pairs, rng)) for p in parts]
+        yield data.pool.sites.region[train.columns], chosen[0], chosen[1]
+
+
+def _pseudo(
+    data: DecodingData, max_pairs: int, seed: int
+) -> Iterator[tuple[np.ndarray, _Trials, _Trials]]:
+    """The whole population's regions, train and test pseudo-trials; sources are all distinct."""
+    rng = np.random.default_rng([seed, 1])
+    parts, first = [], 0
+    for part in ("train", "test"):
+        dataset = data.dataset(part)
+        dataset.set_epoch(0)
+        pseudo = dataset.pseudo
+        index = _draw(pseudo.condition, max_pairs, rng)
+        source = first + np.arange(len(index))
+        first += len(index)
+        observed = np.ones((len(index), data.n_sites), bool)
+        values = data.standardise(pseudo.counts(index))
+        parts.append(_Trials(values, observed, pseudo.condition[index], source))
+    yield data.pool.sites.region, parts[0], parts[1]
+
+
+def _masks(regions: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    yield "none", np.arange(len(regions))
+    for region in dict.fromkeys(regions.tolist()):
+        yield f"only {region}", np.flatnonzero(regions == region)
+
+
+def _draw(condition: np.ndarray, max_pairs: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows of the trials to compare: all, or equally many per condition."""
+    if len(condition) ** 2 <= max_pairs:
+        return np.arange(len(condition))
+    known = np.unique(condition)
+    number = max(2, int(np.sqrt(max_pairs)) // len(known))
+    chosen = [rng.permutation(np.flatnonzero(condition == k))[:number] for k in known]
+    return np.sort(np.concatenate(chosen))
+
+
+def _compare(a: _Trials, b: _Trials, n_conditions: int) -> _Tally:
+    """Tally the correlations of every trial of ``a`` with every one of ``b``."""
+    r = _correlations(a, b)
+    valid = np.isfinite(r) & (a.source[:, None] != b.source[None, :])
+    left, right = (
+        (x.condition[None, :] == np.arange(n_conditions)[:, None]).astype(np.float32)
+        for x in (a, b)
+    )
+    total = left @ np.where(valid, r, 0) @ right.T
+    return _Tally(total.astype(float), np.rint(left @ valid.astype(np.float32) @ right.T))
+
+
+def _correlations(a: _Trials, b: _Trials) -> np.ndarray:
+    """Pearson correlations (A, B) over the bins of the sites observed in both trials, float32.
+
+    Unobserved values are 0, so that sums over common sites are products with the other trial's
+    mask; the only large product is that of the activities.
+    """
+    x, y = a.values * a.observed[:, None, :], b.values * b.observed[:, None, :]
+    seen_a, seen_b = a.observed.astype(np.float32), b.observed.astype(np.float32)
+    n = a.values.shape[1] * (seen_a @ seen_b.T)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_x, mean_y = x.sum(axis=1) @ seen_b.T / n, seen_a @ y.sum(axis=1).T / n
+        var_x = (x * x).sum(axis=1) @ seen_b.T / n - mean_x**2
+        var_y = seen_a @ (y * y).sum(axis=1).T / n - mean_y**2
+        cross = x.reshape(len(x), -1) @ y.reshape(len(y), -1).T / n
+        size = np.sqrt(var_x * var_y)
+        # Rounding leaves a constant trial a tiny variance.
+        flat = (var_x < 1e-6) | (var_y < 1e-6)
+        return np.asarray(np.where(flat, np.nan, (cross - mean_x * mean_y) / size))
+
+
+def _rows(
+    data: DecodingData, trial: str, mask: str, same: _Tally, cross: _Tally
+) -> Iterator[dict[str, object]]:
+    leak = " (leaking)" if data.leaking else ""
+    # How often one pair is counted in its condition's number, and in the sum of all numbers:
+    # trials of one part meet twice, and a pair of two conditions is in the numbers of both.
+    for metric, split, tally, once, over in (
+        (METRICS[0], "train", same, 2, 2),
+        (METRICS[1], "train", same, 1, 2),
+        (METRICS[2], "train-test", cross, 1, 1),
+        (METRICS[3], "train-test", cross, 1, 2),
+    ):
+        if metric in (METRICS[0], METRICS[2]):
+            total, number = np.diag(tally.total), np.diag(tally.number)
+        else:
+            total, number = _others(tally.total), _others(tally.number)
+            if tally is same:
+                total, number = total / 2, number / 2
+        base = {
+            "run": "data", "split": split + leak, "trial": trial, "mask": mask,
+            "segment": "all", "metric": metric, "unit": "1",
+        }  # fmt: skip
+        mean, n = _ratio(total.sum(), number.sum()), round(number.sum() / over)
+        yield base | {"condition": "all", "value": mean, "n": n}
+        for name, t, pairs in zip(data.stimuli.names, total, number, strict=True):
+            yield base | {"condition": name, "value": _ratio(t, pairs), "n": round(pairs / once)}
+
+
+def _others(table: np.ndarray) -> np.ndarray:
+    """Sum of each condition's pairs with other conditions, whichever trial comes first."""
+    off = table - np.diag(np.diag(table))
+    return np.asarray(off.sum(axis=0) + off.sum(axis=1))
+
+
+def _ratio(total: float, number: float) -> float:
+    return float(total / number) if number else float("nan")

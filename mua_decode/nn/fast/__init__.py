@@ -1,0 +1,1 @@
+"""The same layers, faster: exact identities, compiled kernels, and the route a network takes."""

@@ -1,0 +1,265 @@
+"""A recording as Neurodata Without Borders files, one per session."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.recordings.nwb.videos import MODULE, SERIES, stimulus_tables
+from mua_decode.recordings.videos import digest
+from mua_decode.types import InputError, Recording, Session, SpikeTimes, StimulusSet
+
+_RESERVED = ("id", "start_time", "stop_time", "tags", "timeseries", "timeseries_index")
+_GAP_S = 1.0  # between trials laid end to end; whole, so that adding starts costs no precision
+
+
+def write_nwb(
+    recording: Recording, folder: Path, *, species: str | None = None, age: str | None = None
+) -> list[Path]:
+    """Write ``SESSION.nwb`` for every session, each whole or not at all.
+
+    The trials of a session are laid end to end on one clock, since a recording does not keep
+    when they happened. Counts become as many spikes, spread evenly over their bin, which the file
+    says; what a simulator planted (``truth``) has no place in the format and is left out.
+
+    Parameters
+    ----------
+    folder
+        Made if missing.
+    species
+        Latin binomial of the animals, such as ``Macaca mulatta``.
+    age
+        ISO 8601 duration such as ``P7Y``, or a range ``P5Y/P9Y``; ``None`` writes ``P0D/``,
+        the format's way to say that nothing is known.
+
+    Returns
+    -------
+    The files.
+
+    Raises
+    ------
+    InputError
+        If a session holds anything but spikes: averages, standardised activity, or counts in
+        windows with gaps or overlaps.
+    """
+    spikes = [as_spike_times(s) for s in recording.sessions]
+    names = [re.sub(r"[^\w.-]+", "_", s.name) for s in recording.sessions]
+    if len({n.lower() for n in names}) < len(names):
+        raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
+    folder.mkdir(parents=True, exist_ok=True)
+    sums = [digest(v) for v in recording.stimuli.videos]
+    written = []
+    for name, session, times in zip(names, recording.sessions, spikes, strict=True):
+        path = folder / f"{name}.nwb"
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial.nwb")
+        try:
+            _write(recording, session, times, sums, {"species": species, "age": age}, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        written.append(path)
+    return written
+
+
+def as_spike_times(session: Session) -> SpikeTimes:
+    """Spike times of a session; counts become as many spikes, spread evenly over their bin.
+
+    Raises
+    ------
+    InputError
+        If it holds anything but spikes.
+    """
+    if session.spike_times is not None:
+        return session.spike_times
+    counts, where = session.counts, f"session '{session.name}'"
+    assert counts is not None
+    assert session.bin_s is not None
+    assert session.window_s is not None
+    if session.measure != "counts" or abs(session.window_s - session.bin_s) > 1e-9:
+        raise InputError(
+            f"{where}: NWB holds spikes; {session.measure} in windows of {session.window_s:g} s "
+            f"every {session.bin_s:g} s cannot be written as such"
+        )
+    observed = None
+    if counts.dtype.kind == "f":
+        missing = np.isnan(counts)
+        observed = ~missing.any(axis=1)
+        counts = np.where(missing, 0, counts)
+        if not np.array_equal(counts, np.rint(counts)):
+            raise InputError(f"{where}: NWB holds spikes; averaged counts cannot be written")
+        observed = None if observed.all() else observed
+    trial, bins, site = np.nonzero(counts)
+    number = counts[trial, bins, site].astype(np.int64)
+    within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    place = (within + 0.5) / np.repeat(number, number)
+    return SpikeTimes(
+        time_s=(np.repeat(bins, number) + place) * session.bin_s,
+        trial=np.repeat(trial, number),
+        site=np.repeat(site, number),
+        duration_s=round(counts.shape[1] * session.bin_s, 9),
+        observed=observed,
+    )
+
+
+def _write(
+    recording: Recording,
+    session: Session,
+    spikes: SpikeTimes,
+    sums: list[str],
+    animal: dict[str, str | None],
+    path: Path,
+) -> None:
+    from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.file import Subject
+
+    note = f"spikes of {recording.name}, session {session.name}"
+    if session.counts is not None:
+        note += f"; only their {session.bin_s:g} s bin is known, spread evenly within it"
+    started = dict(recording.provenance.get("session_start_time") or {}).get(session.name)
+    nwb = NWBFile(
+        session_description=f"{note}; trials laid end to end",
+        identifier=f"{recording.name}/{session.name}/{sums[0][:16]}",
+        session_start_time=_date(started),
+        session_id=session.name,
+        experiment_description=recording.name,
+        notes="\n".join(recording.notes) or None,
+    )
+    subjects = list(dict.fromkeys(session.sites.subject.tolist()))
+    nwb.subject = Subject(
+        subject_id=" ".join(subjects),
+        species=animal["species"],
+        age=animal["age"] or "P0D/",
+        sex="U",
+    )
+    start_s = np.arange(session.n_trials) * (np.ceil(spikes.duration_s) + _GAP_S)
+    _add_trials(nwb, session.trials, start_s, spikes.duration_s)
+    _add_units(nwb, session, spikes, start_s)
+    with warnings.catch_warnings():
+        # A column called name is reached as table["name"], which is how it is read here.
+        warnings.filterwarnings("ignore", message="An attribute 'name' already exists")
+        _add_stimuli(nwb, recording.stimuli, sums)
+    with NWBHDF5IO(str(path), "w") as io:
+        io.write(nwb)
+
+
+def _date(text: object) -> datetime:
+    """When the session began; 2000-01-01 where that is not known."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _add_trials(nwb: Any, trials: pd.DataFrame, start_s: np.ndarray, duration_s: float) -> None:
+    columns = {f"source_{c}" if c in _RESERVED else str(c): c for c in trials.columns}
+    for name in columns:
+        nwb.add_trial_column(name, f"{name} of the trial")
+    values = {name: _plain(trials[c]) for name, c in columns.items()}
+    for row, start in enumerate(start_s.tolist()):
+        given = {name: column[row] for name, column in values.items()}
+        nwb.add_trial(start_time=start, stop_time=start + duration_s, **given)
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Numbers and truth values as they are, everything else as text."""
+    kept = column.to_numpy().dtype.kind in "biuf"
+    return column.tolist() if kept else [str(v) for v in column]
+
+
+def _add_units(nwb: Any, session: Session, spikes: SpikeTimes, start_s: np.ndarray) -> None:
+    from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
+    from pynwb.misc import Units
+
+    device = nwb.create_device(name="electrodes", description="not described by the recording")
+    groups = {
+        region: nwb.create_electrode_group(
+            name=re.sub(r"[/:]", "_", region),
+            description=f"sites in {region}",
+            location=region,
+            device=device,
+        )
+        for region in dict.fromkeys(session.sites.region.tolist())
+    }
+    for region in session.sites.region.tolist():
+        nwb.add_electrode(location=region, group=groups[region])
+    n = len(session.sites)
+    order = np.lexsort((spikes.time_s, spikes.trial, spikes.site))
+    times = (spikes.time_s + start_s[spikes.trial])[order]
+    ends = np.searchsorted(spikes.site[order], np.arange(n), side="right")
+    about = "seconds from the start of the first trial"
+    columns = [
+        VectorData(name="site_id", description="name of the site", data=session.sites.site_id),
+        VectorData(name="subject", description="animal", data=session.sites.subject),
+        *_ragged("spike_times", f"spike times, {about}", times, ends),
+        VectorData(
+            name="electrode_group",
+            description="region of the site",
+            data=[groups[r] for r in session.sites.region.tolist()],
+        ),
+    ]
+    electrodes = DynamicTableRegion(
+        name="electrodes", data=list(range(n)), description="one per site", table=nwb.electrodes
+    )
+    index = VectorIndex(name="electrodes_index", data=np.arange(1, n + 1), target=electrodes)
+    columns += [index, electrodes]
+    if spikes.observed is not None:
+        spans = [_spans(start_s[column], spikes.duration_s) for column in spikes.observed.T]
+        text = f"trials in which the site was recorded, {about}"
+        last = np.cumsum([len(v) for v in spans])
+        columns += _ragged("obs_intervals", text, np.concatenate(spans), last)
+    nwb.units = Units(name="units", description="one unit per site", columns=columns)
+
+
+def _ragged(name: str, description: str, data: np.ndarray, ends: np.ndarray) -> list[Any]:
+    from hdmf.common import VectorData, VectorIndex
+
+    column = VectorData(name=name, description=description, data=data)
+    return [VectorIndex(name=f"{name}_index", data=ends.astype(np.uint64), target=column), column]
+
+
+def _spans(start_s: np.ndarray, duration_s: float) -> np.ndarray:
+    """Intervals of the trials, (trials, 2); a site never recorded has one that holds no trial."""
+    if not len(start_s):
+        return np.array([[-2.0, -1.0]])
+    return np.stack([start_s, start_s + duration_s], axis=1)
+
+
+def _add_stimuli(nwb: Any, stimuli: StimulusSet, sums: list[str]) -> None:
+    from hdmf.common import DynamicTable, VectorData
+    from pynwb import H5DataIO
+    from pynwb.image import ImageSeries
+
+    frames = stimuli.videos.transpose(0, 1, 3, 4, 2)
+    frames = frames.reshape(-1, *frames.shape[2:])
+    frames = frames[..., 0] if frames.shape[-1] == 1 else frames
+    nwb.add_stimulus_template(
+        ImageSeries(
+            name=SERIES,
+            data=H5DataIO(
+                frames,
+                compression="gzip",
+                compression_opts=1,
+                chunks=(stimuli.n_frames, *frames.shape[1:]),
+            ),
+            unit="grey level 0..255",
+            starting_time=0.0,
+            rate=1 / stimuli.frame_s,
+            description="every distinct video once, one after another: (frames, H, W[, RGB])",
+        )
+    )
+    module = nwb.create_processing_module(
+        MODULE, "conditions, the videos of each, and segments of the videos in frames"
+    )
+    for name, frame in stimulus_tables(stimuli, sums).items():
+        columns = [
+            VectorData(name=str(c), description=f"{c} of the {name}", data=_plain(frame[c]))
+            for c in frame.columns
+        ]
+        module.add(DynamicTable(name=name, description=f"one row per {name[:-1]}", columns=columns))

@@ -1,0 +1,139 @@
+"""What the steps left on disk, and what a table of the paper is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.types import whole
+
+
+@dataclass(frozen=True, eq=False)
+class PaperTable:
+    """A table of the paper, or the reason why this recording has none.
+
+    Parameters
+    ----------
+    name
+        ``S1_cue_shape``: its number and file name.
+    title
+        Its caption.
+    frame
+        None where it does not apply.
+    reason
+        Why it does not apply or is missing.
+    """
+
+    name: str
+    title: str
+    frame: pd.DataFrame | None
+    reason: str = ""
+
+
+class Results:
+    """The files of all steps, read as needed.
+
+    Parameters
+    ----------
+    out
+        Folder of the reproduction.
+    protocols
+        Their names.
+    published
+        Values printed in the paper (conf/published).
+    reasons
+        Step key to the reason why it is missing.
+    done
+        Keys of the steps whose files may be read.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        protocols: Sequence[str],
+        *,
+        published: Mapping[str, Any],
+        reasons: Mapping[str, str],
+        done: Collection[str],
+    ) -> None:
+        self.out, self.protocols = out, list(protocols)
+        self.published, self.reasons = published, reasons
+        self._done = frozenset(done)
+
+    def has(self, protocol: str, step: str) -> bool:
+        """Whether a step was done with these settings; files of others may lie in its folder."""
+        return f"{protocol}/{step}" in self._done
+
+    def read(self, protocol: str, name: str) -> pd.DataFrame | None:
+        """Read ``PROTOCOL/NAME``, a CSV file; None where it is missing or empty."""
+        path = self.out / protocol / name
+        if not self.has(protocol, name.split("/")[0]) or not path.is_file():
+            return None
+        try:
+            return pd.read_csv(path)
+        except pd.errors.EmptyDataError:
+            return None
+
+    def both(
+        self, name: str, make: Callable[[pd.DataFrame], pd.DataFrame | None]
+    ) -> pd.DataFrame | None:
+        """Stack what ``make`` makes of a file of every protocol, with a column ``protocol``."""
+        parts: list[pd.DataFrame] = []
+        for protocol in self.protocols:
+            frame = self.read(protocol, name)
+            made = None if frame is None else make(frame)
+            if made is not None and len(made):
+                made.insert(0, "protocol", protocol)
+                parts.append(made)
+        return pd.concat(parts, ignore_index=True) if parts else None
+
+    def reason(self, step: str, otherwise: str) -> str:
+        """Why a step has no result."""
+        for protocol in self.protocols:
+            if f"{protocol}/{step}" in self.reasons:
+                return self.reasons[f"{protocol}/{step}"]
+        return otherwise
+
+    def canary(self, protocol: str) -> dict[str, float] | None:
+        """What the protocol found in noise."""
+        path = self.out / protocol / "noise" / "canary.json"
+        if not self.has(protocol, "noise") or not path.is_file():
+            return None
+        found: dict[str, float] = json.loads(path.read_text())
+        return found
+
+
+def or_not(name: str, title: str, frame: pd.DataFrame | None, reason: str) -> PaperTable:
+    """Make a table, or the reason why there is none."""
+    return PaperTable(name, title, frame, "" if frame is not None else reason)
+
+
+def spread(values: pd.Series) -> dict[str, float]:
+    """Mean, s.d. and n of the values that are defined."""
+    v = values.dropna().to_numpy()
+    return {
+        "mean": float(v.mean()) if len(v) else np.nan,
+        "sd": float(v.std(ddof=1)) if len(v) > 1 else np.nan,
+        "n": len(v),
+    }
+
+
+def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows over all conditions, of the whole video or a metric's only segment."""
+    return whole(table[table["condition"] == "all"]).reset_index(drop=True)
+
+
+def beside(known: Any, name: str) -> dict[str, float]:
+    """Published mean and s.d. of an entry, where the paper has one."""
+    value = known.get(name) if isinstance(known, Mapping) else None
+    if value is None:
+        return {}
+    if isinstance(value, int | float):
+        return {"published": float(value)}
+    return {"published": float(value[0]), "published_sd": float(value[1])}

@@ -1,0 +1,79 @@
+"""Tables of the activity: encoding, similarity, latents."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mua_decode.report.results import (
+    PaperTable,
+    Results,
+    beside,
+    or_not,
+)
+
+
+def encoding(results: Results) -> PaperTable:
+    """S10: predicted against recorded activity."""
+    metrics = (
+        "encoding_r",
+        "encoding_r_reliable",
+        "encoding_r_region",
+        "encoding_r_region_time",
+        "explainable_share",
+        "reliability",
+    )
+
+    def make(table: pd.DataFrame) -> pd.DataFrame | None:
+        rows = table[(table["condition"] == "all") & table["metric"].isin(metrics)]
+        rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
+        rows = rows[["region", "run", "trial", "metric", "value", "n"]].reset_index(drop=True)
+        known = results.published.get("encoding")
+        ours = (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "encoder")
+        ours &= rows["trial"] == "trial_average"
+        extra = [
+            beside(known, r) if mine else {} for r, mine in zip(rows["region"], ours, strict=True)
+        ]
+        return pd.concat([rows, pd.DataFrame(extra)], axis=1)
+
+    title = (
+        "Encoding: correlation of predicted and recorded activity, beside floors and ceilings; "
+        "split-half ceilings are means over reliable sites (n), to be held against "
+        "encoding_r_reliable"
+    )
+    frame = results.both("encoding/results.csv", make)
+    return or_not("S10_encoding", title, frame, results.reason("encoding", "not done"))
+
+
+def bands(results: Results) -> PaperTable:
+    """S11: R² of filtered averages, or why there is none."""
+
+    def make(table: pd.DataFrame) -> pd.DataFrame | None:
+        rows = table[table["metric"].str.startswith("band_r2") & (table["condition"] == "all")]
+        rows = rows[["mask", "run", "metric", "value", "n"]].reset_index(drop=True)
+        refused = "not applicable: too fast for the sliding step, or too slow for the trial"
+        return rows.assign(note=np.where(rows["n"] == 0, refused, ""))
+
+    title = "Encoding by frequency: R² of filtered trial averages"
+    frame = results.both("encoding/results.csv", make)
+    return or_not("S11_bands", title, frame, results.reason("encoding", "not done"))
+
+
+def similarity(results: Results) -> PaperTable:
+    """S12: correlations of trials."""
+
+    def make(table: pd.DataFrame) -> pd.DataFrame | None:
+        rows = table[table["condition"] == "all"]
+        rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
+        return rows[["region", "trial", "metric", "value", "n"]].reset_index(drop=True)
+
+    title = "Similarity: Pearson correlation of trials within and between conditions and parts"
+    frame = results.both("similarity/results.csv", make)
+    return or_not("S12_similarity", title, frame, results.reason("similarity", "not done"))
+
+
+def separation(results: Results) -> PaperTable:
+    """S19: silhouettes and their tests."""
+    title = "Latents: silhouettes of labels beside their label-permutation chance"
+    frame = results.both("latents/tests.csv", lambda tests: tests)
+    return or_not("S19_separation", title, frame, results.reason("latents", "not done"))

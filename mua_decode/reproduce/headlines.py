@@ -1,0 +1,147 @@
+"""The first screen: what came out, and what to beware of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import binomtest
+
+from mua_decode.report import Headline
+from mua_decode.report.results import Results
+from mua_decode.reproduce.protocol import Protocol
+from mua_decode.statistics import adjust
+
+
+def headlines(results: Results, protocols: Sequence[Protocol]) -> list[Headline]:
+    """Noise first, then the decoder beside its floor, then the regions."""
+    lines = [line for p in protocols if (line := _noise(results, p.name)) is not None]
+    for protocol in protocols:
+        lines += _decoder(results, protocol)
+    for protocol in protocols:
+        lines += _regions(results, protocol.name)
+    if results.reasons:
+        steps = ", ".join(results.reasons)
+        lines.append(Headline(f"Without a result, reasons below: {steps}."))
+    return lines
+
+
+def _noise(results: Results, protocol: str) -> Headline | None:
+    """Whether the protocol finds something in noise.
+
+    Pseudo-trials reuse recorded trials, one of every session each: no more of them are independent
+    than the smallest session has test trials.
+    """
+    found = results.canary(protocol)
+    if found is None:
+        return None
+    chance, n = float(found["chance"]), int(found["n_independent"])
+    names = [name for name in ("network", "lookup", "ridge") if name in found]
+    tested = [
+        binomtest(round(float(found[name]) * n), n, chance, alternative="two-sided")
+        for name in names
+    ]
+    p = adjust(np.array([t.pvalue for t in tested]), "holm")
+    above = [i for i, name in enumerate(names) if p[i] < 0.05 and float(found[name]) > chance]
+    scores = "; ".join(
+        f"{name} {float(found[name]):.3f} (95 % CI {ci.low:.3f} to {ci.high:.3f}, {_p(p[i])})"
+        for i, name in enumerate(names)
+        for ci in [tested[i].proportion_ci()]
+    )
+    test = (
+        f"two-sided binomial tests, n = {n} independent pseudo-trials (the smallest session's "
+        f"trials), Holm over {len(names)}"
+    )
+    what = f"Identified on sites of pure Poisson noise, chance {chance:.3f}: {scores}; {test}."
+    if above:
+        best = max(above, key=lambda i: float(found[names[i]]))
+        why = (
+            "pseudo-trials are pooled before they are split, so that recorded trials feed both "
+            "training and test"
+            if found["leaking"]
+            else "find out why before you believe any score"
+        )
+        return Headline(
+            f"Protocol {protocol} INFLATES scores: it finds what is not there; {why}. {what}",
+            status="warning",
+            value=f"{names[best]}: {float(found[names[best]]):.3f} from noise",
+        )
+    return Headline(
+        f"Protocol {protocol}: no inflation found, on one draw of noise. {what}",
+        status="good",
+        value=f"{names[0]}: {float(found[names[0]]):.3f} from noise",
+    )
+
+
+def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
+    path = results.out / protocol.name / "decoder" / "run" / "metrics.json"
+    if not path.is_file() or not results.has(protocol.name, "decoder"):
+        return []
+    flat = json.loads(path.read_text())
+    part = "test" if "test/single_trial/identification" in flat else "val"
+    score = flat.get(f"{part}/single_trial/identification")
+    if score is None:
+        return []
+    lookup = flat.get("floor/lookup/single_trial/identification")
+    beside = "" if lookup is None else f", a lookup decoder {lookup:.3f}"
+    text = (
+        f"Protocol {protocol.name}: single test pseudo-trials identified among "
+        f"{flat['n_conditions']} videos (chance {flat['chance/identification']:.3f}{beside}). "
+        f"{flat['audit'].capitalize()}."
+    )
+    leaking = bool(flat["leaking"])
+    return [Headline(text, status="warning" if leaking else "neutral", value=f"{score:.3f}")]
+
+
+def _regions(results: Results, protocol: str) -> list[Headline]:
+    """The region whose masking costs most, where any costs something; averages over trials.
+
+    The direction of a single decoded video is often undefined; averages rank regions reliably.
+    """
+    means = results.read(protocol, "ablation/means.csv")
+    tests = results.read(protocol, "ablation/tests.csv")
+    if means is None or tests is None:
+        return []
+    trial = "trial_average"
+    test = "two-sample t" if protocol == "published" else "paired t"
+    rows = means[(means["family"] == "region") & (means["trial"] == trial)]
+    n_conditions = int(rows["n"].max()) if len(rows) else 0
+    names = {"cue_pixels": "shape", "colour_error": "colour", "direction_error": "motion"}
+    parts = []
+    for metric, name in names.items():
+        of = rows[rows["metric"] == metric]
+        if not len(of):
+            continue
+        label = f"{metric}, {trial}, {of['fill'].iloc[0]}"
+        p = tests[(tests["metric"] == label) & tests["test"].str.startswith(test)]
+        ranked = of.merge(p[["group", "p_corrected"]], left_on="removed", right_on="group")
+        lost = ranked[(ranked["loss"] > 0) & (ranked["p_corrected"] < 0.05)]
+        if not len(lost):
+            parts.append(f"{name}: no region significant")
+            continue
+        first = lost.sort_values("loss", ascending=False).iloc[0]
+        parts.append(
+            f"{name}: {first['removed']}, {first['loss']:.3g} {first['unit']} "
+            f"(95 % CI {first['low']:.3g} to {first['high']:.3g}"
+            + _few(int(first["n"]), n_conditions)
+            + ")"
+        )
+    if not parts:
+        return []
+    text = (
+        f"Protocol {protocol}: masking one region costs most in {'; '.join(parts)}. Averages over "
+        f"trials, one network; {test}-test, Holm-corrected."
+    )
+    return [Headline(text)]
+
+
+def _few(n: int, n_conditions: int) -> str:
+    """Say so where a loss speaks for few conditions."""
+    if n == n_conditions:
+        return ""
+    return f"; {n} of {n_conditions} conditions, undefined in the rest whatever is masked"
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.2g}" if value >= 1e-12 else "p < 1e-12"

@@ -1,0 +1,61 @@
+"""What makes a resumed run equal to an unbroken one: its log and its random numbers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+
+from mua_decode.runs.folder import write_text
+
+
+class EpochLog(pl.Callback):
+    """Write ``epochs.csv``: epoch, step, losses, learning rate and seconds of every epoch.
+
+    The rows travel in the checkpoint, so a resumed run writes the file of an unbroken one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows: list[dict[str, float]] = []
+        self._start = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Rows so far."""
+        return {"rows": list(self._rows)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of a checkpoint."""
+        self._rows = list(state_dict["rows"])
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Add a row and write the file."""
+        metrics = trainer.callback_metrics
+        row: dict[str, float] = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        row |= {k: float(metrics[k]) for k in ("train/loss", "val/loss") if k in metrics}
+        row["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        row["seconds"] = round(time.perf_counter() - self._start, 3)
+        self._rows.append(row)
+        if trainer.is_global_zero:
+            write_text(self._path, pd.DataFrame(self._rows).to_csv(index=False))
+
+
+class SeedEachEpoch(pl.Callback):
+    """Make random numbers in training (dropout) a function of seed and epoch alone."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Seed torch's generators for this epoch and process."""
+        entropy = [self._seed, 17, trainer.current_epoch, trainer.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

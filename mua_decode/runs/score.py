@@ -1,0 +1,179 @@
+"""Scores of a decoder beside its floors and ceiling, with the pictures to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from torch import Tensor
+
+from mua_decode import __version__, figures
+from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
+from mua_decode.scoring.flat import flat_metrics
+from mua_decode.runs.config import instantiate
+from mua_decode.runs.progress import console, track
+from mua_decode.runs.folder import RunFolder
+from mua_decode.data import Batch, DecodingData
+from mua_decode.metrics import Identification
+from mua_decode.models.floor import Floor
+from mua_decode.tasks import DecodeVideo
+from mua_decode.types import InputError, ResultTable
+
+Predict = Callable[[Batch], Tensor]
+_SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
+
+
+def score(
+    cfg: DictConfig,
+    task: DecodeVideo,
+    data: DecodingData,
+    run: RunFolder,
+    part: str,
+    *,
+    draw: bool = True,
+) -> dict[str, Any]:
+    """Evaluate on one part of the split; write ``metrics.json``, ``results.csv`` and figures."""
+    if len(data.dataset(part)) == 0:
+        raise InputError(f"part={part}: the split leaves it empty")
+    metrics = [instantiate(m) for m in (cfg.get("metric") or {}).values()]
+    identification = Identification(similarity="correlation")
+    candidates = data.mean_videos(None)
+    label = f"{part} (leaking)" if data.leaking else part
+    evaluations: dict[str, Evaluation] = {}
+    for name, predict in competitors(cfg, task, data).items():
+        batches = track(data.batches(part), f"scoring {name}", _n_batches(data, part))
+        evaluations[name] = evaluate_decoder(
+            predict,
+            batches,
+            stimuli=data.stimuli,
+            candidates=candidates,
+            metrics=metrics,
+            identify=identification.predicted_condition,
+            run=name,
+            split=label,
+        )
+    table = ResultTable.concat([e.table for e in evaluations.values()])
+    flat: dict[str, Any] = {
+        "leaking": data.leaking,
+        "audit": data.audit.line,
+        "seed": int(cfg.seed),
+        "version": __version__,
+        "n_sites": data.n_sites,
+        "n_conditions": data.stimuli.n_conditions,
+        f"{part}/n_pseudo_trials": len(data.dataset(part)),
+        f"{part}/n_recorded_trials": data.n_recorded_trials(part),
+        "chance/identification": 1 / data.stimuli.n_conditions,
+        **flat_metrics(table),
+    }
+    if draw:
+        _draw(run, data, evaluations["decoder"], table)
+    run.save_metrics(flat, table.frame)
+    return flat
+
+
+def competitors(cfg: DictConfig, task: DecodeVideo, data: DecodingData) -> dict[str, Predict]:
+    """Name the decoder, its floors (fitted on train) and the ceiling; each decodes a batch."""
+    device = task.device
+    task.eval()
+    found: dict[str, Predict] = {"decoder": lambda batch: task(batch.spikes.to(device))}
+    videos = data.mean_videos("train")
+
+    def reader(part: str) -> Callable[[], Iterable[tuple[Tensor, Tensor]]]:
+        def read() -> Iterator[tuple[Tensor, Tensor]]:
+            for batch in data.batches(part):
+                yield batch.spikes, batch.condition
+
+        return read
+
+    for name, floor_cfg in (cfg.get("floor") or {}).items():
+        floor = instantiate(floor_cfg)
+        for _ in track([0], f"fitting floor {name}", 1):
+            floor.fit(reader("train"), reader("val"), videos)
+        found[f"floor/{name}"] = partial(_predict, floor)
+    # The best any decoder could do that knows the condition and nothing of the single video.
+    found["ceiling/condition_mean"] = lambda batch: videos[batch.condition]
+    return found
+
+
+def _predict(floor: Floor, batch: Batch) -> Tensor:
+    return floor.predict(batch.spikes)
+
+
+def _n_batches(data: DecodingData, part: str) -> int:
+    return -(-len(data.dataset(part)) // data.batch_size)
+
+
+def _draw(run: RunFolder, data: DecodingData, decoder: Evaluation, table: ResultTable) -> None:
+    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
+    names = [data.stimuli.names[k] for k in decoder.conditions]
+    rows = _spread(len(names), 4)
+    timing: dict[str, Any] = {
+        "names": [names[i] for i in rows],
+        "segments": data.stimuli.segments,
+        "frame_s": data.stimuli.frame_s,
+    }
+    average = (decoder.true[rows].numpy(), decoder.predicted[rows].numpy())
+    single = (decoder.true_example[rows].numpy(), decoder.predicted_example[rows].numpy())
+    for kind, videos in (("trial_average", average), ("single_trial", single)):
+        title = f"True and decoded frames, {kind.replace('_', ' ')}{stamp}"
+        figures.save(
+            figures.frames(*videos, **timing, title=title), run.figure(f"frames_{kind}.png")
+        )
+    groups = data.stimuli.conditions
+    confusion = figures.confusion(
+        decoder.trial_condition,
+        decoder.trial_identified,
+        names=data.stimuli.names,
+        groups=groups["cue"].astype(str).tolist() if "cue" in groups else None,
+        title=f"Condition identified from single decoded trials{stamp}",
+    )
+    figures.save(confusion, run.figure("confusion.png"))
+    split = str(table.frame["split"].iloc[0])
+    if (table.frame["segment"] == "all").any():
+        scores = figures.scores(table, split=split, title=f"Single trials and averages{stamp}")
+        figures.save(scores, run.figure("scores.png"))
+    if run.log.is_file():
+        figures.save(figures.loss_curves(run.log), run.figure("loss.png"))
+    figures.write_video(run.figure("reconstruction.gif"), *single, **timing)
+
+
+def _spread(n: int, most: int) -> list[int]:
+    """Up to ``most`` indices spread evenly over 0..n-1."""
+    number = min(n, most)
+    return [round(i * (n - 1) / max(1, number - 1)) for i in range(number)]
+
+
+def print_summary(flat: dict[str, Any], run: Path, part: str) -> None:
+    """Print the short table at the end of a run."""
+    prefix = f"{part}/single_trial/"
+    columns = [m for m in _SHOWN if prefix + m in flat]
+    if "pixel_correlation" in columns:
+        segments = [k.split("/")[3] for k in flat if k.startswith(f"{prefix}pixel_correlation/")]
+        at = columns.index("pixel_correlation") + 1
+        columns[at:at] = [f"pixel_correlation/{s}" for s in segments]
+    beside = [k.split("/")[:2] for k in flat if k.startswith(("floor/", "ceiling/"))]
+    rows = {"decoder": part} | {": ".join(b): "/".join(b) for b in beside}
+    title = f"single trials, {part} part, {flat[f'{part}/n_pseudo_trials']} pseudo-trials"
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        text = column.replace("identification", "identified").replace(
+            "pixel_correlation", "pixel r"
+        )
+        table.add_column(text.replace("/", "\n"), justify="right", no_wrap=True)
+    for name, key in rows.items():
+        values = [flat.get(f"{key}/single_trial/{c}") for c in columns]
+        table.add_row(name, *("undefined" if v is None else f"{v:.3f}" for v in values))
+    console.print(table)
+    for line in (
+        f"chance of identification {flat['chance/identification']:.4f}; {flat['audit']}",
+        f"look at  {run / 'figures' / 'frames_single_trial.png'}",
+        f"         {run / 'figures' / 'reconstruction.gif'}",
+        f"numbers  {run / 'metrics.json'}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)

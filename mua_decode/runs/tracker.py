@@ -1,0 +1,103 @@
+"""Experiment trackers: W&B and TensorBoard beside the files of the run's folder."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.image import imread
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+
+from mua_decode.runs.config import instantiate
+from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.types import InputError
+
+_PACKAGES = {"WandbLogger": "wandb", "TensorBoardLogger": "tensorboard"}
+
+
+def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
+    """Return the tracker the config names, with the config logged, or ``None`` for ``logger=csv``.
+
+    A W&B run keeps its id in ``wandb_id.txt`` of the run's folder, so that a resumed training goes
+    on with the same run.
+
+    Raises
+    ------
+    InputError
+        If the tracker is not installed or refuses its options.
+    """
+    if not cfg.logger:
+        return None
+    target = str(cfg.logger.get("_target_", "")).rpartition(".")[2]
+    extra = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
+    try:
+        logger: Logger = instantiate(cfg.logger, save_dir=str(folder.path), **extra)
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
+        if isinstance(logger, WandbLogger):
+            _start(logger).config.update(plain, allow_val_change=True)
+        else:
+            logger.log_hyperparams(plain)
+    except ModuleNotFoundError as error:
+        package = _PACKAGES.get(target, str(error.name))
+        raise InputError(
+            f"logger: {package} is not installed; pip install {package}, or choose logger=csv"
+        ) from error
+    return logger
+
+
+def publish(logger: Logger | None, folder: RunFolder, metrics: Mapping[str, Any]) -> None:
+    """Hand a tracker the final metrics, figures and films of a run, and close it."""
+    if logger is None:
+        return
+    stills = sorted((folder.path / "figures").glob("*.png"))
+    films = sorted((folder.path / "figures").glob("*.gif"))
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        run = logger.experiment
+        run.summary.update(dict(metrics))
+        media: dict[str, Any] = {f"figures/{p.stem}": wandb.Image(str(p)) for p in stills}
+        media |= {f"videos/{p.stem}": wandb.Video(str(p), format="gif") for p in films}
+        if media:
+            run.log(media)
+        run.finish()
+        return
+    numbers = {
+        k: float(v)
+        for k, v in metrics.items()
+        if isinstance(v, int | float) and not isinstance(v, bool)
+    }
+    logger.log_metrics(numbers)
+    if isinstance(logger, TensorBoardLogger):
+        for path in stills:
+            image = imread(path)
+            logger.experiment.add_image(f"figures/{path.stem}", image, dataformats="HWC")
+    logger.finalize("success")
+
+
+def abandon(logger: Logger | None) -> None:
+    """Close the tracker of a training that was broken off; it can be resumed."""
+    if isinstance(logger, WandbLogger):
+        logger.experiment.finish(exit_code=1)
+    elif logger is not None:
+        logger.finalize("aborted")
+
+
+def _run_id(folder: RunFolder) -> str:
+    path = folder.path / "wandb_id.txt"
+    if not path.is_file():
+        write_text(path, secrets.token_hex(4) + "\n")
+    return path.read_text().strip()
+
+
+def _start(logger: WandbLogger) -> Any:
+    """Begin the W&B run; where the server cannot be had, say so in one line."""
+    try:
+        return logger.experiment
+    except Exception as error:
+        line = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"logger=wandb: {line}; logger.offline=true needs no server, nor account"
+        ) from error

@@ -1,0 +1,256 @@
+"""Train a network and score it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from mua_decode.runs.build import (
+    build_data,
+    build_recording,
+    build_task,
+    load_checkpoint,
+    load_weights,
+    try_once,
+)
+from mua_decode.runs.config import instantiate
+from mua_decode.runs.callbacks import EpochLog, SeedEachEpoch
+from mua_decode.runs.ddp import (
+    check_processes,
+    is_first_process,
+    leave_but_first,
+    one_batch,
+)
+from mua_decode.runs.progress import TrainingProgress, console
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.score import score
+from mua_decode.runs.tracker import abandon, open_tracker, publish
+from mua_decode.data import DecodingData, Population
+from mua_decode.tasks import DecodeVideo, EncodeVideo
+from mua_decode.types import InputError, Recording, ResultTable
+
+_PRECISIONS = ("highest", "high", "medium")
+
+
+def train_and_score(
+    cfg: DictConfig,
+    recording: Recording,
+    folder: RunFolder,
+    *,
+    ckpt_path: Path | None = None,
+    watch: Callback | None = None,
+    draw: bool = True,
+    processes: bool = False,
+) -> tuple[dict[str, Any], ResultTable]:
+    """Train on a recording already read, and score; see ``mua-decode train`` for the files.
+
+    Parameters
+    ----------
+    cfg
+        Resolved config of ``mua-decode train``; its ``recording`` is not read again.
+    ckpt_path
+        Checkpoint to go on from.
+    watch
+        Callback that shows the progress; ``None``: a bar over the epochs.
+    draw
+        Whether to draw the figures.
+    processes
+        Whether ``trainer=ddp`` may start this command again for its other processes; they leave
+        after the training.
+
+    Returns
+    -------
+    The flat metrics of ``metrics.json`` and the table of ``results.csv``.
+    """
+    data = build_data(cfg, recording)
+    for note in data.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")
+    console.print(
+        f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s, "
+        f"{data.stimuli.n_conditions} conditions; {data.audit.line}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    part = next((p for p in ("test", "val") if len(data.dataset(p))), None)
+    if part is None:
+        raise InputError("data.split: both test and val are empty; nothing could be scored")
+    task = build_task(cfg, data)
+    try_once(task, data)
+    if ckpt_path is not None:
+        load_weights(build_task(cfg, data), ckpt_path)
+    tracker = open_tracker(cfg, folder) if is_first_process() else None
+    try:
+        fit(
+            cfg,
+            task,
+            data,
+            folder,
+            ckpt_path=ckpt_path,
+            watch=watch,
+            tracker=tracker,
+            processes=processes,
+        )
+        flat = score(cfg, task, data, folder, part, draw=draw)
+    except BaseException:
+        abandon(tracker)
+        raise
+    publish(tracker, folder, flat)
+    return flat, folder.load_results()
+
+
+def fit(
+    cfg: DictConfig,
+    task: DecodeVideo,
+    data: DecodingData,
+    folder: RunFolder,
+    *,
+    ckpt_path: Path | None = None,
+    watch: Callback | None = None,
+    run_dir: Path | None = None,
+    tracker: Logger | None = None,
+    processes: bool = False,
+) -> None:
+    """Train a task, leave its best weights in it, and its config and checkpoints in the folder.
+
+    Parameters
+    ----------
+    cfg
+        Written to the folder; trainer, early_stopping, matmul_precision and seed are used.
+    ckpt_path, watch, processes
+        As in :func:`train_and_score`.
+    tracker
+        Told the losses; ``None``: the one the config names, for the training alone.
+    run_dir
+        What to give as run_dir to go on after an interruption; default: the folder.
+    """
+    torch.set_float32_matmul_precision(cfg.matmul_precision)
+    ours = None
+    if tracker is None and is_first_process():
+        tracker = ours = open_tracker(cfg, folder)
+    trainer = _trainer(cfg, folder, data, watch or TrainingProgress(), tracker)
+    check_processes(trainer, allowed=processes)
+    if is_first_process():
+        folder.save_config(cfg)
+        if not isinstance(task, EncodeVideo):
+            folder.save_population(Population.of(data))
+    try:
+        with one_batch(task, trainer):
+            trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+    except BaseException as error:
+        abandon(ours)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            _say_how_to_go_on(folder, run_dir or folder.path)
+            raise KeyboardInterrupt from None
+        raise
+    publish(ours, folder, {})
+    leave_but_first(trainer)
+    task.float()  # 64-true and the like hold for the training; scores are those of evaluate
+    load_weights(task, folder.checkpoint("best"))
+
+
+def _say_how_to_go_on(folder: RunFolder, run_dir: Path) -> None:
+    if (folder.checkpoints / "last.ckpt").is_file():
+        console.print(f"stopped; go on with run_dir={run_dir} ckpt_path=last", soft_wrap=True)
+    else:
+        console.print("stopped before the first epoch ended; nothing to go on from")
+
+
+def check_training(cfg: DictConfig) -> None:
+    """Check options of the training that Lightning would take for something else.
+
+    Raises
+    ------
+    InputError
+        Naming the option.
+    """
+    if cfg.matmul_precision not in _PRECISIONS:
+        raise InputError(
+            f"matmul_precision={cfg.matmul_precision}: choose from {', '.join(_PRECISIONS)}"
+        )
+    if cfg.trainer.get("max_epochs") is None or cfg.trainer.max_epochs < 1:
+        raise InputError(f"trainer.max_epochs: expected >= 1, found {cfg.trainer.max_epochs}")
+    patience = cfg.early_stopping
+    if patience is not None and (not isinstance(patience, int) or patience < 1):
+        raise InputError(f"early_stopping: expected null or a number >= 1, found {patience}")
+
+
+def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") -> Path | None:
+    """Return the checkpoint to go on from, or ``None`` to begin in the folder ``option`` names.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run already, the checkpoint cannot be used, or an option of the
+        training is wrong.
+    """
+    check_training(cfg)
+    if cfg.ckpt_path is None:
+        if (folder.checkpoints / "last.ckpt").is_file() or folder.metrics.is_file():
+            raise InputError(
+                f"{option}: {folder.path} already holds a run; go on with it (ckpt_path=last) or "
+                f"choose another {option}"
+            )
+        return None
+    path = (
+        folder.checkpoint("last")
+        if cfg.ckpt_path == "last"
+        else Path(str(cfg.ckpt_path)).expanduser()
+    )
+    load_checkpoint(path)
+    return path
+
+
+def _trainer(
+    cfg: DictConfig,
+    folder: RunFolder,
+    data: DecodingData,
+    watch: Callback,
+    tracker: Logger | None,
+) -> pl.Trainer:
+    monitor = "val/loss" if len(data.dataset("val")) else "train/loss"
+    callbacks: list[Callback] = [
+        # EpochLog first: its rows are part of the checkpoints written after it.
+        EpochLog(folder.log),
+        SeedEachEpoch(int(cfg.seed)),
+        _checkpoint(folder, "best", monitor),
+        _checkpoint(folder, "last", None),
+        watch,
+    ]
+    if cfg.early_stopping is not None:
+        callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))
+    try:
+        trainer: pl.Trainer = instantiate(
+            cfg.trainer,
+            callbacks=callbacks,
+            logger=tracker or False,
+            default_root_dir=str(folder.path),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            # The loaders give each process its share of every batch themselves.
+            use_distributed_sampler=False,
+        )
+    except MisconfigurationException as error:
+        raise InputError(f"trainer: {error}") from error
+    return trainer
+
+
+def _checkpoint(folder: RunFolder, name: str, monitor: str | None) -> ModelCheckpoint:
+    # At the end of the epoch, after the schedule has stepped, so that a resumed run is exact.
+    return ModelCheckpoint(
+        dirpath=folder.checkpoints,
+        filename=name,
+        monitor=monitor,
+        save_top_k=1,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )

@@ -1,0 +1,1 @@
+"""Scores of a decoder, trial by trial and averaged, whatever question is asked of them."""

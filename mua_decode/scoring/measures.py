@@ -1,0 +1,82 @@
+"""What is seen in a video: the cue's outline, the dots' colour, the direction they move in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mua_decode.metrics import (
+    Colour,
+    CueShape,
+    Motion,
+    Shown,
+    VideoMetric,
+    colour_correlation,
+    colour_cosine,
+)
+from mua_decode.scoring.evaluate import not_applicable
+from mua_decode.types import StimulusSet
+
+_LABELS = ("cue", "colour", "direction_deg")
+
+
+def measure_videos(
+    videos: np.ndarray,
+    true: np.ndarray,
+    *,
+    conditions: Sequence[int] | np.ndarray,
+    stimuli: StimulusSet,
+    metrics: Sequence[VideoMetric],
+) -> pd.DataFrame:
+    """Measure cue, colour and motion of one video per condition.
+
+    Parameters
+    ----------
+    videos, true
+        uint8 (K, C, T, H, W): the videos measured, and those they are compared with.
+    conditions
+        Condition of each.
+    stimuli
+        Names, labels and segments.
+    metrics
+        Those among them that measure cue shape, colour or motion are used, with their options.
+
+    Returns
+    -------
+    DataFrame with one row per video: condition, its labels (cue, colour, direction_deg where the
+    recording has them), cue_shape (Pearson r), colour_correlation, colour_cosine (over all values
+    of the four points), colour_error (RGB units), angle_deg (NaN where undefined) and
+    motion_status. Columns that do not apply to the recording are absent.
+    """
+    table = stimuli.conditions.iloc[list(conditions)].reset_index(drop=True)
+    out = pd.DataFrame({"condition": table["name"].astype(str)})
+    for label in _LABELS:
+        if label in table:
+            out[label] = table[label]
+    seen, reference = _floats(videos), _floats(true)
+    for metric in metrics:
+        if not_applicable(metric, stimuli) is not None:
+            continue
+        segment = next(s for s in stimuli.segments if metric.segment in (None, s.name))
+        a = seen[:, :, segment.start : segment.stop]
+        b = reference[:, :, segment.start : segment.stop]
+        if isinstance(metric, CueShape):
+            shown = Shown(video=b, condition=torch.arange(len(b)), candidates=b)
+            out["cue_shape"] = metric(a, shown).double().numpy()
+        elif isinstance(metric, Colour):
+            found, wanted = metric.sample(a), metric.sample(b)
+            out["colour_correlation"] = colour_correlation(found, wanted).double().numpy()
+            out["colour_cosine"] = colour_cosine(found, wanted).double().numpy()
+            out["colour_error"] = (found - wanted).abs().mean((1, 2)).double().numpy()
+        elif isinstance(metric, Motion):
+            out["angle_deg"] = metric.direction(a).double().numpy()
+            out["motion_status"] = metric.status(a)
+    return out
+
+
+def _floats(videos: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(videos)).float() / 255

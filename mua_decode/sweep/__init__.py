@@ -1,0 +1,1 @@
+"""Search hyper-parameters by validation loss, on several workers or machines."""

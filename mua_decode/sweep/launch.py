@@ -1,0 +1,182 @@
+"""Where the workers of a sweep run: processes of this machine, or jobs of a cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from mua_decode.runs.progress import console
+from mua_decode.sweep.worker import work_in
+from mua_decode.types import InputError
+
+
+class Launcher(Protocol):
+    """Starts workers, looks after them and ends them."""
+
+    def start(self, folder: Path, n_workers: int) -> None:
+        """Start workers on the sweep in a folder."""
+
+    def alive(self) -> bool:
+        """Whether any worker is left."""
+
+    def wait(self) -> None:
+        """Wait for the workers, which end by themselves when all trials are done."""
+
+    def stop(self) -> None:
+        """End the workers; each leaves its trial to whoever comes next."""
+
+
+@dataclass
+class LocalLauncher:
+    """Worker processes on this machine.
+
+    Parameters
+    ----------
+    restarts
+        How often in all a worker that was killed is started again.
+    """
+
+    restarts: int = 3
+    _folder: Path = field(default_factory=Path, init=False)
+    _workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
+    _number: int = field(default=0, init=False)
+
+    def start(self, folder: Path, n_workers: int) -> None:
+        """Start workers; what they print goes to ``workers/N.log``."""
+        self._folder, self._number = folder, n_workers
+        (folder / "workers").mkdir(exist_ok=True)
+        for index in range(n_workers):
+            self._start(index)
+
+    def _start(self, index: int) -> None:
+        command = [sys.executable, "-m", "mua_decode.sweep.worker", str(self._folder)]
+        with (self._folder / "workers" / f"{index}.log").open("ab") as log:
+            self._workers[index] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | worker_environment(index, self._number),
+                # Ctrl-C reaches this process alone, which then ends its workers in order.
+                start_new_session=True,
+            )
+
+    def alive(self) -> bool:
+        """Whether any worker is left; those that were killed are started again."""
+        for index, worker in list(self._workers.items()):
+            code = worker.poll()
+            if code is None:
+                continue
+            del self._workers[index]
+            if code == 0:
+                continue
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            log = self._folder / "workers" / f"{index}.log"
+            again = self.restarts > 0
+            what = "started again" if again else f"see {log}"
+            console.print(f"worker {index} {how}; {what}", highlight=False, soft_wrap=True)
+            if again:
+                self.restarts -= 1
+                self._start(index)
+        return bool(self._workers)
+
+    def wait(self) -> None:
+        """Wait for all workers."""
+        for worker in self._workers.values():
+            worker.wait()
+
+    def stop(self) -> None:
+        """End all workers."""
+        for worker in self._workers.values():
+            worker.terminate()
+        for worker in self._workers.values():
+            try:
+                worker.wait(30)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+
+def worker_environment(index: int, n_workers: int) -> dict[str, str]:
+    """Cores and GPU of one of several workers on a machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = str(max(1, (cores or 1) // n_workers))
+    found = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if gpus == [""]:
+        gpus = [str(i) for i in range(torch.cuda.device_count())]
+    if len(gpus) > 1:
+        found["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
+    return found
+
+
+@dataclass
+class SubmititLauncher:
+    """Workers as jobs of a SLURM cluster, through submitit.
+
+    Parameters
+    ----------
+    cluster
+        ``slurm``, or ``local`` to run the jobs as processes here.
+    partition, account
+        Of SLURM.
+    gpus, cpus, memory_gb, time_min
+        Of each worker.
+    """
+
+    cluster: str = "slurm"
+    partition: str | None = None
+    account: str | None = None
+    gpus: int = 1
+    cpus: int = 8
+    memory_gb: int = 32
+    time_min: int = 720
+    _jobs: list[Any] = field(default_factory=list, init=False)
+
+    def start(self, folder: Path, n_workers: int) -> None:
+        """Submit the jobs; their scripts and logs go to ``jobs/``."""
+        try:
+            import submitit
+        except ModuleNotFoundError as error:
+            raise InputError(
+                "launcher=submitit: submitit is not installed; pip install submitit"
+            ) from error
+        if self.cluster not in ("slurm", "local"):
+            raise InputError(f"launcher.cluster: expected slurm or local, found {self.cluster}")
+        try:
+            executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=self.cluster)
+        except RuntimeError as error:
+            raise InputError(f"launcher=submitit: {error}") from error
+        wanted = {"slurm_partition": self.partition, "slurm_account": self.account}
+        executor.update_parameters(
+            name="mua-decode-sweep",
+            timeout_min=self.time_min,
+            gpus_per_node=self.gpus,
+            cpus_per_task=self.cpus,
+            mem_gb=self.memory_gb,
+            **{k: v for k, v in wanted.items() if v is not None},
+        )
+        place = str(folder.resolve())
+        self._jobs = [executor.submit(work_in, place) for _ in range(n_workers)]
+        names = ", ".join(str(job.job_id) for job in self._jobs)
+        console.print(f"submitted {names}", highlight=False, soft_wrap=True)
+
+    def alive(self) -> bool:
+        """Whether any job runs or waits."""
+        return any(not job.done() for job in self._jobs)
+
+    def wait(self) -> None:
+        """Wait for all jobs."""
+        for job in self._jobs:
+            job.wait()
+
+    def stop(self) -> None:
+        """Cancel all jobs."""
+        for job in self._jobs:
+            job.cancel(check=False)

@@ -1,0 +1,164 @@
+"""``mua-decode train --multirun name=1,2,3``: every combination, one run after the other."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from mua_decode.runs.build import build_recording
+from mua_decode.runs.config import compose
+from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.runs.progress import console
+from mua_decode.runs.train import check_training
+from mua_decode.runs.variants import Variant, run_variant
+from mua_decode.types import InputError, Recording
+
+_OWN = ("run_dir", "ckpt_path")
+_SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One combination.
+
+    Parameters
+    ----------
+    chosen
+        Value by option that has several.
+    options
+        The whole command line, without where it is written.
+    """
+
+    chosen: dict[str, str]
+    options: tuple[str, ...]
+
+
+def multirun(options: Sequence[str]) -> pd.DataFrame:
+    """Train every combination of the options that have several values.
+
+    Values are written as in Hydra: ``seed=0,1,2``, ``model.width=range(8,33,8)``,
+    ``model=video_unet,mlp_decoder``. ``run_dir`` is the folder of them all, with one folder per
+    combination and ``multirun.csv``. The same command again goes on where it stopped.
+
+    Returns
+    -------
+    One row per combination: its options, its best loss on the val part, its scores, its folder and
+    why it failed, if it did.
+
+    Raises
+    ------
+    InputError
+        If no option has several values, or no run finished.
+    """
+    own = [o for o in options if o.partition("=")[0] in _OWN]
+    where = [o.partition("=")[2] for o in own if o.startswith("run_dir=")]
+    if len(own) > len(where):
+        raise InputError("--multirun goes on by itself; leave ckpt_path out")
+    jobs = combinations([o for o in options if o not in own])
+    for job in jobs:  # wrong options show before anything is trained
+        check_training(compose("train", job.options))
+    parent = RunFolder.create(where[-1] if where else None, "multirun").path
+    rows: list[dict[str, Any]] = []
+    read: dict[str, Recording] = {}
+    for number, job in enumerate(jobs):
+        folder = RunFolder(parent / str(number))
+        said = " ".join(f"{k}={v}" for k, v in job.chosen.items())
+        console.rule(escape(f"run {number + 1} of {len(jobs)}: {said}"))
+        failure = ""
+        try:
+            cfg = compose("train", job.options)
+            recording = _recording(cfg, read)
+            run_variant(cfg, Variant(str(number), ()), parent, recording=recording, quiet=False)
+        except KeyboardInterrupt:
+            console.print("the same --multirun command goes on with all of them")
+            raise
+        except Exception as error:
+            failure = " ".join(str(error).split())[:300] or type(error).__name__
+            console.print(f"failed: {failure}", highlight=False, markup=False, soft_wrap=True)
+        rows.append({**job.chosen, **_scores(folder, failure), "folder": folder.path.name})
+        table = pd.DataFrame(rows)
+        write_text(parent / "multirun.csv", table.to_csv(index=False, float_format="%.6g"))
+    if all(row["failed"] for row in rows):
+        raise InputError(f"no run finished; {rows[0]['failed']}")
+    _print(table, jobs[0], parent)
+    return table
+
+
+def combinations(options: Sequence[str]) -> list[Job]:
+    """Every combination of the values given, the last option fastest.
+
+    Raises
+    ------
+    InputError
+        If no option has several values, or one cannot be read.
+    """
+    parser = OverridesParser.create()
+    values: list[list[tuple[str | None, str]]] = []
+    for option in options:
+        try:
+            override = parser.parse_override(option)
+            several = override.is_sweep_override()
+            name = override.get_key_element()
+            found = list(override.sweep_string_iterator()) if several else []
+        except HydraException:  # a path may be typed as it is
+            name, found = "", []
+        values.append([(name, v) for v in found] or [(None, option)])
+    if all(len(v) == 1 for v in values):
+        raise InputError(
+            "--multirun: no option has several values; write name=1,2,3 or name=range(8,33,8)"
+        )
+    return [
+        Job(
+            {name: value for name, value in picked if name is not None},
+            tuple(value if name is None else f"{name}={value}" for name, value in picked),
+        )
+        for picked in itertools.product(*values)
+    ]
+
+
+def _recording(cfg: DictConfig, read: dict[str, Recording]) -> Recording:
+    """The recording of a job, read again only where it is not that of the job before."""
+    source = OmegaConf.to_yaml(cfg.recording)
+    if source not in read:
+        read.clear()
+        read[source] = build_recording(cfg)
+    return read[source]
+
+
+def _scores(folder: RunFolder, failure: str) -> dict[str, Any]:
+    """Best loss on the val part and single-trial scores of a finished run."""
+    if failure or not folder.metrics.is_file():
+        return {"failed": failure or "not finished"}
+    flat = json.loads(folder.metrics.read_text())
+    part = next((p for p in ("test", "val") if f"{p}/n_pseudo_trials" in flat), "test")
+    log = pd.read_csv(folder.log)
+    best = float(log["val/loss"].min()) if "val/loss" in log else float("nan")
+    names = {m: f"{part}/single_trial/{m}" for m in _SHOWN}
+    scores = {name: flat[name] for name in names.values() if flat.get(name) is not None}
+    return {"val/loss": best, **scores, "failed": ""}
+
+
+def _print(table: pd.DataFrame, job: Job, parent: Path) -> None:
+    columns = [c for c in table.columns if c != "failed" or table["failed"].any()]
+    printed = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in columns:
+        name = column.replace("/single_trial/", " ").replace("pixel_correlation", "pixel r")
+        printed.add_column(escape(name), justify="left" if column in job.chosen else "right")
+    for row in table[columns].to_dict("records"):
+        cells = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()]
+        printed.add_row(*map(escape, cells))
+    console.print(printed)
+    console.print("choose by val/loss; the test part is for the run that was chosen")
+    console.print(f"numbers  {parent / 'multirun.csv'}", highlight=False, soft_wrap=True)

@@ -1,0 +1,206 @@
+"""What a sweep searches: options of a run and the values each may take."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import Trial
+
+from mua_decode.runs.config import groups
+from mua_decode.types import InputError, nearest_name
+
+KINDS = ("float", "log", "int", "log_int", "categorical")
+Value = str | float | int | bool | None
+# These belong to the sweep; the recording is read once for all trials.
+_FIXED = ("recording", "seed", "logger", "metric", "floor", "trusted", "name", "sweep", "launcher")
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """An option and the values it may take.
+
+    Parameters
+    ----------
+    option
+        Dotted name as on the command line, or a config group: ``model``.
+    kind
+        ``float``, ``log`` (a float, logarithmic), ``int``, ``log_int`` or ``categorical``.
+    low, high
+        Both included.
+    step
+        Of ``float`` and ``int``.
+    points
+        How many values a grid tries where there is no step.
+    choices
+        Of ``categorical``; a list is written as text: ``"[5,3,3,3]"``.
+
+    Raises
+    ------
+    InputError
+        If the values do not make sense.
+    """
+
+    option: str
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    points: int | None = None
+    choices: tuple[Value, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"sweep.space: {self.option}"
+        if self.kind not in KINDS:
+            known = f"{nearest_name(self.kind, KINDS)}; choose from: {', '.join(KINDS)}"
+            raise InputError(f"{where}: there is no kind '{self.kind}'{known}")
+        if self.kind == "categorical":
+            if not self.choices:
+                raise InputError(f"{where}: a categorical option needs choices=[...]")
+            if any(not isinstance(c, str | float | int | bool | None) for c in self.choices):
+                raise InputError(f"{where}: write lists among the choices as text: '[1,2]'")
+            return
+        if self.choices:
+            raise InputError(f"{where}: choices belong to kind=categorical, not {self.kind}")
+        ends = (self.low, self.high)
+        if any(not isinstance(v, int | float) or isinstance(v, bool) for v in ends):
+            raise InputError(f"{where}: expected numbers low and high, found {ends}")
+        if not self.low < self.high:  # type: ignore[operator]
+            raise InputError(f"{where}: low must be below high, found {self.low} and {self.high}")
+        if self.points is not None and self.points < 2:
+            raise InputError(f"{where}: points: expected at least 2, found {self.points}")
+        try:
+            _ = self.distribution
+        except ValueError as error:
+            raise InputError(f"{where}: {error}") from error
+
+    @property
+    def distribution(self) -> BaseDistribution:
+        """The same for Optuna."""
+        if self.kind == "categorical":
+            return CategoricalDistribution(self.choices)
+        assert self.low is not None
+        assert self.high is not None
+        if self.kind in ("int", "log_int"):
+            if any(v is not None and v != int(v) for v in (self.low, self.high, self.step)):
+                raise ValueError("an int needs whole numbers low, high and step")
+            low, high, step = int(self.low), int(self.high), int(self.step or 1)
+            return IntDistribution(low, high, log=self.kind == "log_int", step=step)
+        return FloatDistribution(self.low, self.high, log=self.kind == "log", step=self.step)
+
+    def suggest(self, trial: Trial) -> Value:
+        """Draw a value for a trial."""
+        wanted = self.distribution
+        found: Value
+        if isinstance(wanted, CategoricalDistribution):
+            found = trial.suggest_categorical(self.option, list(self.choices))
+        elif isinstance(wanted, IntDistribution):
+            limits = {"low": wanted.low, "high": wanted.high}
+            found = trial.suggest_int(self.option, **limits, log=wanted.log, step=wanted.step)
+        else:
+            assert isinstance(wanted, FloatDistribution)
+            found = trial.suggest_float(
+                self.option, wanted.low, wanted.high, log=wanted.log, step=wanted.step
+            )
+        return found
+
+    def grid(self) -> tuple[Value, ...]:
+        """Values a grid tries.
+
+        Raises
+        ------
+        InputError
+            If neither step nor points says which.
+        """
+        if self.kind == "categorical":
+            return self.choices
+        assert self.low is not None
+        assert self.high is not None
+        whole = self.kind in ("int", "log_int")
+        if self.points is not None:
+            spaced = np.geomspace if self.kind.startswith("log") else np.linspace
+            values = spaced(self.low, self.high, self.points)
+            return tuple(dict.fromkeys(round(v) if whole else float(v) for v in values))
+        if self.step is None and self.kind != "int":
+            raise InputError(f"sweep.space: {self.option}: a grid needs step or points")
+        values = np.arange(self.low, self.high + 1e-9, self.step or 1)
+        return tuple(int(v) if whole else float(v) for v in values)
+
+
+@dataclass(frozen=True)
+class Space:
+    """All options a sweep searches."""
+
+    dimensions: tuple[Dimension, ...]
+
+    @classmethod
+    def read(cls, entries: Sequence[Mapping[str, Any]], source: DictConfig) -> Space:
+        """Read ``sweep.space`` and check it against the config it changes.
+
+        Raises
+        ------
+        InputError
+            If an entry is wrong or the run has no such option.
+        """
+        found = []
+        for entry in entries:
+            if not isinstance(entry, Mapping):
+                raise InputError(f"sweep.space: expected {{option: ..., kind: ...}}, found {entry}")
+            given = {str(k): v for k, v in entry.items()}
+            unknown = set(given) - set(Dimension.__dataclass_fields__)
+            if unknown or not {"option", "kind"} <= set(given):
+                raise InputError(
+                    f"sweep.space: an entry has option, kind and low, high, step, points or "
+                    f"choices; found {', '.join(sorted(given))}"
+                )
+            given["choices"] = tuple(given.get("choices") or ())
+            dimension = Dimension(**given)
+            _check_option(dimension.option, source)
+            found.append(dimension)
+        names = [d.option for d in found]
+        if not names or len(set(names)) < len(names):
+            raise InputError("sweep.space: expected at least one option, and none twice")
+        return cls(tuple(found))
+
+    def suggest(self, trial: Trial) -> dict[str, Value]:
+        """Draw a value of every option for a trial."""
+        return {d.option: d.suggest(trial) for d in self.dimensions}
+
+    def combinations(self) -> list[dict[str, Value]]:
+        """Every combination of the points of the grid."""
+        names = [d.option for d in self.dimensions]
+        values = itertools.product(*(d.grid() for d in self.dimensions))
+        return [dict(zip(names, v, strict=True)) for v in values]
+
+
+def overrides(values: Mapping[str, Value]) -> list[str]:
+    """Values as they are written on the command line."""
+    texts = {None: "null", True: "true", False: "false"}
+    return [
+        f"{name}={texts[value] if value is None or isinstance(value, bool) else value}"
+        for name, value in values.items()
+    ]
+
+
+def _check_option(option: str, source: DictConfig) -> None:
+    parent, _, last = option.rpartition(".")
+    top = option.split(".")[0]
+    if top in _FIXED:
+        raise InputError(f"sweep.space: {option}: {top} is the same for all trials of a sweep")
+    if not parent and option in groups():
+        return
+    holder = OmegaConf.select(source, parent) if parent else source
+    if not isinstance(holder, DictConfig) or last not in holder:
+        siblings = [str(k) for k in holder] if isinstance(holder, DictConfig) else []
+        near = nearest_name(last, siblings)
+        raise InputError(f"sweep.space: '{option}' is not an option of the run{near}")

@@ -1,0 +1,161 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mua_decode.analyses.ablate.losses import (
+    filled,
+    loss_table,
+    loss_tests,
+    mask_results,
+    mean_losses,
+    mean_over_rings,
+    shapley_table,
+    without_undefined,
+)
+from mua_decode.analyses.ablate.scorer import MaskScores
+from mua_decode.metrics import MSE, Identification
+
+METRICS = [MSE(), Identification(similarity="correlation")]
+NAMES = [f"c{i}" for i in range(24)]
+
+
+def scores(mask: str, *, mse: float, seed: int, undefined: float = 0.0) -> MaskScores:
+    rng = np.random.default_rng(seed)
+    error = mse + 0.01 * rng.normal(size=24)
+    right = np.clip(1 - error, 0, 1)
+    none = np.full(24, undefined)
+    return MaskScores(
+        mask=mask,
+        n_removed=1,
+        single={"mse": error, "identification": right},
+        undefined={"mse": none, "identification": np.zeros(24)},
+        average={"mse": error / 2, "identification": right},
+        predicted=None,
+    )
+
+
+UNMASKED = scores("none", mse=0.1, seed=0)
+MASKED = [scores("without MT", mse=0.4, seed=1), scores("without PFC", mse=0.1, seed=2)]
+
+
+@pytest.fixture
+def losses() -> pd.DataFrame:
+    return loss_table(MASKED, UNMASKED, metrics=METRICS, names=NAMES, fill="shuffle", guess={})
+
+
+def test_a_loss_is_positive_whichever_way_the_metric_points(losses: pd.DataFrame) -> None:
+    mean = losses[losses["removed"] == "MT"].groupby(["metric", "trial"])["loss"].mean()
+    assert mean["mse", "single_trial"] == pytest.approx(0.3, abs=0.02)
+    assert mean["identification", "single_trial"] == pytest.approx(0.3, abs=0.02)
+    assert mean["mse", "trial_average"] == pytest.approx(0.15, abs=0.01)
+
+
+def test_ranks_intervals_and_tests_find_the_planted_loss(losses: pd.DataFrame) -> None:
+    means = mean_losses(losses, rng=np.random.default_rng(0))
+    first = means[means["rank"] == 1]
+    assert set(first["removed"]) == {"MT"}
+    assert ((means["low"] <= means["loss"]) & (means["loss"] <= means["high"])).all()
+    assert (means["n"] == 24).all()
+    tests = loss_tests(losses, rng=np.random.default_rng(0)).frame
+    assert tests["test"].nunique() == 2
+    assert (tests["correction"] == "Holm over 2").all()
+    assert (tests.loc[tests["group"] == "MT", "p_corrected"] < 1e-6).all()
+    assert (tests.loc[tests["group"] == "MT", "effect"] > 0).all()
+    assert (tests.loc[tests["group"] == "PFC", "p_corrected"] > 0.01).all()
+    assert tests["n_unit"].str.startswith("conditions").all()
+
+
+def test_undefined_trials_count_as_guesses_only_where_a_guess_is_named() -> None:
+    half = scores("x", mse=10.0, seed=3, undefined=0.5)
+    np.testing.assert_allclose(filled(half, "mse", "single_trial", {}), half.single["mse"])
+    guessed = filled(half, "mse", "single_trial", {"mse": 90.0})
+    np.testing.assert_allclose(guessed, half.single["mse"] / 2 + 45)
+    half.average["mse"][3] = np.nan
+    assert filled(half, "mse", "trial_average", {"mse": 90.0})[3] == 90
+    assert np.isnan(filled(half, "mse", "trial_average", {})[3])
+    assert filled(half, "ssim", "single_trial", {}) is None
+
+
+def test_the_same_conditions_are_left_out_for_every_mask_and_the_others_count_as_guesses() -> None:
+    before = scores("none", mse=1.0, seed=4)
+    after = [scores("without MT", mse=1.0, seed=5), scores("without PFC", mse=1.0, seed=6)]
+    before.undefined["mse"][:20] = 1
+    after[0].undefined["mse"][:8] = 1
+    after[1].undefined["mse"][:4] = 1
+    table = loss_table(
+        after, before, metrics=METRICS[:1], names=NAMES, fill="zero", guess={"mse": 90.0}
+    )
+    table = without_undefined(table)
+    single = table[table["trial"] == "single_trial"]
+    for _, rows in single.groupby("removed"):
+        assert rows["loss"].isna().tolist() == [True] * 4 + [False] * 20
+        assert (rows["loss"].iloc[8:20] < -85).all()  # undefined before, defined after
+    assert (single[single["removed"] == "MT"]["loss"].iloc[4:8] == 0).all()  # guessed twice
+    known = single["loss"].notna()
+    assert (single[["masked", "unmasked"]].notna().all(axis=1) == known).all()
+    lost = single["masked"] - single["unmasked"]
+    np.testing.assert_allclose(single["loss"][known], lost[known])
+    tests = loss_tests(table, rng=np.random.default_rng(0)).frame
+    single_tests = tests[tests["metric"].str.contains("single")]
+    assert (single_tests[single_tests["test"].str.startswith("paired")]["n"] == 20).all()
+    published = single_tests[single_tests["test"].str.startswith("two-sample")]
+    assert (published["n"] == 40).all()  # as many masked as unmasked
+
+
+def test_a_region_that_does_nothing_loses_nothing_though_directions_come_and_go() -> None:
+    """Whether a direction is measured is chance here, alike with and without the region."""
+    rng = np.random.default_rng(7)
+    totals = []
+    for _ in range(300):
+        tables = []
+        undefined = rng.random((5, 24)) < 0.7
+        made = []
+        for lost in undefined:
+            one = scores("without MT", mse=0.0, seed=int(rng.integers(1 << 30)))
+            one.average["mse"] = np.where(lost, np.nan, 10 + rng.normal(size=24))
+            made.append(one)
+        for ring in made[1:]:
+            tables.append(
+                loss_table(
+                    [ring], made[0], metrics=METRICS[:1], names=NAMES, fill="shuffle",
+                    guess={"mse": 90.0},
+                )
+            )  # fmt: skip
+        mean = without_undefined(mean_over_rings(tables))
+        totals.append(mean[mean["trial"] == "trial_average"]["loss"].mean())
+    assert abs(np.mean(totals)) < 3 * np.std(totals) / 300**0.5
+
+
+def test_losses_are_averaged_over_rings_of_donors(losses: pd.DataFrame) -> None:
+    other = losses.assign(loss=losses["loss"] + 1, masked=losses["masked"] * 3)
+    mean = mean_over_rings([losses, other])
+    assert list(mean.columns) == list(losses.columns)
+    np.testing.assert_allclose(mean["loss"], losses["loss"] + 0.5)
+    np.testing.assert_allclose(mean["masked"], losses["masked"] * 2)
+    pd.testing.assert_frame_equal(mean_over_rings([losses]), losses)
+    other.loc[3, "loss"] = np.nan
+    assert mean_over_rings([losses, other])["loss"].isna().sum() == 1
+
+
+def test_shapley_values_sum_to_full_minus_nothing() -> None:
+    subsets = [scores(f"s{i}", mse=0.5 - 0.05 * i, seed=10 + i) for i in range(8)]
+    table = shapley_table(
+        subsets,
+        regions=["V4", "MT", "PFC"],
+        metrics=METRICS,
+        fill="zero",
+        guess={},
+        rng=np.random.default_rng(0),
+    )
+    for _, rows in table.groupby(["trial", "metric"]):
+        gained = rows["full"].iloc[0] - rows["nothing"].iloc[0]
+        assert rows["value"].sum() == pytest.approx(gained, abs=1e-9)
+        assert (rows["n"] == 24).all()
+
+
+def test_results_name_the_mask_and_its_fill() -> None:
+    table = mask_results(
+        [UNMASKED, *MASKED], metrics=METRICS, names=NAMES, fill="zero", split="test"
+    ).frame
+    assert set(table["mask"]) == {"none", "without MT (zero)", "without PFC (zero)"}
+    assert len(table) == 3 * 2 * 2 * 25

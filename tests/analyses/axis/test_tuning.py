@@ -1,0 +1,143 @@
+"""Axes, ramps, ceilings and the comparison of spaces on planted sites."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mua_decode.analyses.axis import (
+    AxisSettings,
+    collect_responses,
+    compare_spaces,
+    fit_axes,
+    make_blocks,
+)
+from mua_decode.analyses.axis.ramp import principal_orthogonal_axes
+from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
+
+K, N, REPEATS = 150, 24, 6
+
+
+def _recording(rate: np.ndarray, *, repeats: int, rng: np.random.Generator) -> Recording:
+    """Poisson counts in one 1 s bin; ``repeats`` 0 gives averages."""
+    condition = np.repeat(np.arange(len(rate)), max(1, repeats))
+    counts = rng.poisson(rate[condition]).astype(np.uint16) if repeats else rate.astype(np.float32)
+    n = rate.shape[1]
+    stimuli = StimulusSet(
+        videos=np.zeros((len(rate), 1, 1, 4, 4), np.uint8),
+        condition=np.arange(len(rate)),
+        conditions=pd.DataFrame({"name": [f"i{k}" for k in range(len(rate))]}),
+        segments=(Segment("image", 0, 1),),
+        frame_s=1.0,
+    )
+    sites = SiteTable([f"s{i}" for i in range(n)], ["V4"] * n, ["a"] * n, ["m"] * n)
+    trials = pd.DataFrame({"condition": condition})
+    session = Session("a", sites, trials, counts=counts[:, None], bin_s=1.0)
+    return Recording("planted", (session,), stimuli)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((K, 8)) * np.linspace(2, 0.5, 8)
+    axes = rng.standard_normal((8, N))
+    axes /= np.linalg.norm(x @ axes, axis=0) / np.sqrt(K)
+    rate = 20 + 4 * (x @ axes)
+    rate[:, N // 2 :] = 20 + 4 * rng.standard_normal((K, N - N // 2))  # exemplar, no axis
+    recording = _recording(np.maximum(rate, 1), repeats=REPEATS, rng=rng)
+    responses = collect_responses(recording, window_s=None, baseline_s=None)
+    blocks = make_blocks(K, test_fraction=0.3, inner_folds=5, rng=rng)
+    settings = AxisSettings(n_permutations=199)
+    model = fit_axes("planted", x, responses, blocks, settings=settings, rng=rng)
+    return x, responses, blocks, settings, model
+
+
+def test_planted_axes_are_found_and_others_are_not(planted):
+    *_, model = planted
+    assert model.tuned[: N // 2].all()
+    assert model.tuned[N // 2 :].sum() <= 2
+    assert model.sites["responsive"].all()  # exemplar sites respond too
+
+
+def test_ramps_rise_along_the_axis_and_are_flat_across_it(planted):
+    *_, model = planted
+    tuned = model.sites[: N // 2]
+    assert tuned["ramp"].all()
+    assert tuned["flat"].mean() > 0.9
+    np.testing.assert_allclose(tuned["slope_preferred"], 4, atol=1.2)
+    ramps = model.ramps
+    rise = ramps.curve_preferred[: N // 2, -1] - ramps.curve_preferred[: N // 2, 0]
+    assert (rise > 8).all()
+
+
+def test_orthogonal_axis_is_orthogonal_and_has_most_variance():
+    rng = np.random.default_rng(1)
+    c = np.cov(rng.standard_normal((50, 5)) * [4, 3, 2, 1, 1], rowvar=False)
+    a = rng.standard_normal((3, 5))
+    a /= np.linalg.norm(a, axis=1, keepdims=True)
+    o = principal_orthogonal_axes(a, c)
+    np.testing.assert_allclose((a * o).sum(axis=1), 0, atol=1e-10)
+    other = rng.standard_normal((200, 5))
+    other -= (other @ a[0])[:, None] * a[0]
+    other /= np.linalg.norm(other, axis=1, keepdims=True)
+    assert (np.einsum("ip,pq,iq->i", other, c, other) <= o[0] @ c @ o[0] + 1e-9).all()
+
+
+def test_corrected_r2_divides_out_the_noise_of_the_mean(planted):
+    *_, model = planted
+    tuned = model.sites[: N // 2]
+    # Signal variance 16, noise of the mean 20/6: the ceiling is sqrt(16 / 19.3) = 0.91.
+    assert tuned["ceiling_correlation"].median() == pytest.approx(0.91, abs=0.03)
+    assert tuned["r2_of_explainable"].median() == pytest.approx(1, abs=0.08)
+    assert (tuned["heldout_correlation"] ** 2 < tuned["r2_of_explainable"]).mean() > 0.8
+
+
+def test_with_averages_only_the_ceiling_and_responsiveness_are_unknown(planted):
+    x, responses, blocks, settings, _ = planted
+    averaged = _recording(responses.rows, repeats=0, rng=np.random.default_rng(0))
+    found = collect_responses(averaged, window_s=None, baseline_s=None)
+    assert not found.has_repeats
+    assert found.responsive_test.startswith("none")
+    model = fit_axes("a", x, found, blocks, settings=settings, rng=np.random.default_rng(0))
+    assert model.sites["r2_of_explainable"].isna().all()
+    assert model.sites["responsive"].all()
+
+
+def test_better_space_is_named_and_a_copy_is_not(planted):
+    x, responses, blocks, settings, model = planted
+    noise = np.random.default_rng(5).standard_normal(x.shape)
+    other = fit_axes(
+        "noise", noise, responses, blocks, settings=settings, rng=np.random.default_rng(0)
+    )
+    copy = dataclasses.replace(model, name="copy")
+    table, notes = compare_spaces(
+        {"planted": model, "noise": other, "copy": copy},
+        responses.rows[blocks.test],
+        settings=settings,
+    )
+    best = table[table["other"] == "noise"]["better"]
+    assert (best[: N // 2] == "planted").mean() > 0.8
+    assert (best == "noise").sum() <= 1
+    assert (table[table["other"] == "copy"]["better"] == "neither").all()
+    assert all(n.correction and n.n and n.test for n in notes)
+
+
+def test_images_and_responses_of_different_number_are_refused(planted):
+    x, responses, blocks, settings, _ = planted
+    with pytest.raises(InputError, match="149 images have features but 150 have responses"):
+        fit_axes("a", x[1:], responses, blocks, settings=settings, rng=np.random.default_rng(0))
+
+
+def test_missing_repeats_are_left_out_of_means_and_variances():
+    rng = np.random.default_rng(0)
+    recording = _recording(np.full((5, 2), 9.0), repeats=4, rng=rng)
+    session = recording.sessions[0]
+    counts = session.counts.astype(np.float32)
+    counts[1, 0, 0] = np.nan
+    holed = dataclasses.replace(recording, sessions=(dataclasses.replace(session, counts=counts),))
+    found = collect_responses(holed, window_s=None, baseline_s=None)
+    kept = counts[[0, 2, 3], 0, 0]
+    assert found.n_trials[0].tolist() == [3, 4]
+    assert found.mean[0, 0, 0] == pytest.approx(kept.mean())
+    assert found.variance[0, 0] == pytest.approx(kept.var(ddof=1))

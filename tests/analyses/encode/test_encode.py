@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from mua_decode.analyses.encode import command
+from mua_decode.commands.main import main
+from mua_decode.runs.build import build_recording
+from mua_decode.runs.config import compose
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import TrainingProgress
+from mua_decode.types import COLUMNS
+from tests.tiny import TINY
+
+QUICK = ["score.splits=5", "score.noise_videos=12", "trainer.max_epochs=1"]
+
+
+def train(folder: Path, *overrides: str) -> Path:
+    few = ["trainer.max_epochs=1", "metric=[mse]", "floor=[]"]
+    main(["train", *TINY, *few, f"run_dir={folder}", *overrides])
+    return folder
+
+
+def encode(folder: Path, *overrides: str) -> dict:
+    main(["encode", f"run_dir={folder}", *QUICK, *overrides])
+    return json.loads((folder / "encoding" / "metrics.json").read_text())
+
+
+def copy_of(run: Path, folder: Path) -> Path:
+    """A run that was trained but not encoded."""
+    return Path(shutil.copytree(run, folder, ignore=shutil.ignore_patterns("encoding")))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("run") / "a")
+
+
+@pytest.fixture(scope="module")
+def encoded(trained: Path) -> dict:
+    return encode(trained)
+
+
+def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded: dict) -> None:
+    folder = trained / "encoding"
+    files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    named = {"config.yaml", "epochs.csv", "metrics.json", "results.csv", "sites.csv", "tests.csv"}
+    figures = {"figures/encoding.png", "figures/loss.png"}
+    assert files == named | figures | {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+    for key in (
+        "test/single_trial/encoding_r",
+        "test/trial_average/encoding_r/V4",
+        "test/trial_average/encoding_r_region_time/MT",
+        "floor/time_course/trial_average/encoding_r_region/V4",
+        "floor/condition_mean/single_trial/encoding_r",
+        "ceiling/split_half/trial_average/encoding_r/V4",
+        "chance/noise_videos/trial_average/encoding_r_region/LIP",
+    ):
+        assert isinstance(encoded[key], float)
+    assert encoded["bands/2-10 Hz"] == (
+        "not applicable: band 2-10 Hz needs a step of at most 50 ms; "
+        "this run has 100 ms (Nyquist 5 Hz)"
+    )
+    assert encoded["test/trial_average/band_r2_2-10Hz"] is None
+    assert encoded["floor/time_course/single_trial/encoding_r"] > 0.05
+    table = pd.read_csv(folder / "results.csv")
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["trial"]) == {"single_trial", "trial_average"}
+    sites = pd.read_csv(folder / "sites.csv")
+    assert len(sites) == 28
+    tests = pd.read_csv(folder / "tests.csv")
+    assert tests.loc[tests["p"].notna(), ["test", "n", "n_unit", "correction"]].notna().all(None)
+
+
+def test_the_model_is_that_of_the_run_unless_it_is_overridden(trained: Path, encoded: dict) -> None:
+    cfg = OmegaConf.load(trained / "encoding" / "config.yaml")
+    assert cfg.model._target_ == "mua_decode.models.InvertedVideoUNet"
+    assert (cfg.model.width, cfg.model.spike_hidden) == (2, 16)
+    assert list(cfg.model.kernel_sizes) == [3, 3, 3, 3]
+    run = OmegaConf.load(trained / "config.yaml")
+    assert cfg.data == run.data
+    assert cfg.recording == run.recording
+    out = f"out_dir={trained / 'other'}"
+    main(["encode", f"run_dir={trained}", *QUICK, out, "model.width=3", "bands=[[0.5,2]]"])
+    assert OmegaConf.load(trained / "other" / "config.yaml").model.width == 3
+    other = json.loads((trained / "other" / "metrics.json").read_text())
+    assert other["bands/0.5-2 Hz"] == "measured"
+    assert isinstance(other["test/trial_average/band_r2_region_0.5-2Hz/V4"], float)
+
+
+def test_python_can_hand_in_the_recording(
+    trained: Path, encoded: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = copy_of(trained, tmp_path / "copy")
+    recording = build_recording(RunFolder.existing(str(run)).load_config())
+    monkeypatch.setattr(command, "build_recording", lambda cfg: pytest.fail("read again"))
+    cfg = compose("encode", QUICK)
+    found = command.encode(cfg, RunFolder.existing(str(run)), recording)
+    assert json.loads(json.dumps(found)) == encoded
+    assert cfg.run_dir is None
+
+
+def test_an_interrupted_encoding_goes_on_exactly(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    unbroken = encode(copy_of(trained, tmp_path / "unbroken"), "trainer.max_epochs=3")
+    run = copy_of(trained, tmp_path / "broken")
+    finish = TrainingProgress.on_train_epoch_end
+
+    def stop(self: TrainingProgress, trainer, pl_module) -> None:  # type: ignore[no-untyped-def]
+        finish(self, trainer, pl_module)
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingProgress, "on_train_epoch_end", stop)
+    with pytest.raises(SystemExit) as stopped:
+        encode(run, "trainer.max_epochs=3")
+    assert stopped.value.code == 130
+    assert f"go on with run_dir={run} ckpt_path=last" in capsys.readouterr().err.replace("\n", "")
+    assert not (run / "encoding" / "metrics.json").exists()
+    monkeypatch.undo()
+    assert encode(run, "trainer.max_epochs=3", "ckpt_path=last") == unbroken
+    logs = [pd.read_csv(tmp_path / n / "encoding" / "epochs.csv") for n in ("unbroken", "broken")]
+    for column in ("epoch", "train/loss", "val/loss"):
+        assert logs[0][column].tolist() == pytest.approx(logs[1][column].tolist(), abs=1e-6)
+
+
+def test_a_fine_step_measures_the_published_bands(tmp_path: Path) -> None:
+    few = [
+        "data.pseudo.per_condition=10",
+        "recording.population.trials_per_condition=10",
+        "data.regions=[V4]",
+    ]
+    metrics = encode(train(tmp_path / "fine", "data.window.step_s=0.02", *few))
+    assert metrics["bin_s"] == 0.02
+    for band in ("2-10Hz", "above10Hz"):
+        for run in ("test", "floor/time_course", "floor/condition_mean"):
+            assert metrics[f"{run}/trial_average/band_r2_{band}"] < 1
+        assert isinstance(metrics[f"test/trial_average/band_r2_region_{band}/V4"], float)
+    assert metrics["bands/2-10 Hz"].startswith("measured; 100 ms counts are themselves a low-pass")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["data.split.unit=pseudo_trial"],
+        ["data.split.unit=condition", "data.split.held_out=['cross*green*']"],
+        ["data.regions=[MT]", "data.pseudo.draw=session", "data.root=true"],
+    ],
+)
+def test_other_splits_and_populations(tmp_path: Path, changes: list[str]) -> None:
+    metrics = encode(train(tmp_path / "r", *changes, "data.pseudo.per_condition=10"))
+    assert -1 <= metrics["test/single_trial/encoding_r"] <= 1
+    table = pd.read_csv(tmp_path / "r" / "encoding" / "results.csv")
+    leaking = "pseudo_trial" in changes[0]
+    assert metrics["leaking"] is leaking
+    assert set(table["split"]) == {"test (leaking)" if leaking else "test"}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run_dir=null"], "run_dir is not set"),
+        ([], "already holds a run; go on with it (ckpt_path=last) or choose another out_dir"),
+        (["out_dir=OUT", "model.width=0"], "width: expected at least 1, found 0"),
+        (["out_dir=OUT", "model.width=wide"], "InvertedVideoUNet: "),
+        (["out_dir=OUT", "model=mlp_decoder"], "model, loss or task: "),
+        (["out_dir=OUT", "bands=[[10,2]]"], "with 0 < low < high"),
+        (["out_dir=OUT", "score.splits=0"], "splits: expected at least 1, found 0"),
+        (["out_dir=OUT", "score.alpha=2"], "alpha: expected between 0 and 1, found 2"),
+        (["out_dir=OUT", "score.correction=bonferoni"], "correction: choose from holm, fdr_bh"),
+        (["out_dir=OUT", "trainer.max_epochs=0"], "trainer.max_epochs: expected >= 1"),
+        (["out_dir=OUT", "ckpt_path=/nowhere.ckpt"], "no such checkpoint: /nowhere.ckpt"),
+        (["out_dir=OUT", "loss._target_=os.system"], "is named by no config of mua_decode"),
+        (["out_dir=OUT", "model.widht=3"], "'model.widht' is not an option of encode"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(
+    trained: Path, encoded: dict, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    args: list[str], message: str,
+) -> None:  # fmt: skip
+    out = tmp_path / "out"
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(["encode", f"run_dir={trained}", *(a.replace("OUT", str(out)) for a in args)])
+    lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("mua-decode: ")]
+    assert stop.value.code == 2, lines
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not list(tmp_path.rglob("*.ckpt"))

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mua_decode.analyses.encode.bands import Band
+from mua_decode.analyses.encode.score import EncodingScores, EncodingSettings, score_encoding
+from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
+from mua_decode.data.recorded import condition_means, recorded_trials
+from mua_decode.types import COLUMNS, InputError, Recording
+
+Build = Callable[..., Recording]
+SETTINGS = EncodingSettings(splits=10, noise_videos=30, bands=(Band(1, 3), Band(2, 10)))
+
+
+def data_of(recording: Recording, **changes: object) -> DecodingData:
+    options: dict[str, object] = {"split": SplitPlan(), "pseudo": PseudoTrialPlan(per_condition=40)}
+    return DecodingData(recording, window=None, **(options | changes))  # type: ignore[arg-type]
+
+
+def training_means(data: DecodingData) -> Tensor:
+    size = {"n_conditions": data.stimuli.n_conditions, "n_bins": data.n_bins}
+    mean, _ = condition_means(recorded_trials(data, "train"), n_sites=data.n_sites, **size)
+    return torch.from_numpy(mean)
+
+
+def oracle(data: DecodingData) -> Callable[[Tensor], Tensor]:
+    """The mean activity of the condition whose video is nearest to the one given."""
+    videos, means = data.mean_videos(None).flatten(1), training_means(data)
+    return lambda video: means[torch.cdist(video.flatten(1), videos).argmin(1)]
+
+
+def score(data: DecodingData, encode: Callable[[Tensor], Tensor] | None = None) -> EncodingScores:
+    return score_encoding(encode or oracle(data), data, data.batches("test"), settings=SETTINGS)
+
+
+def value(scores: EncodingScores, **where: str) -> float:
+    frame = scores.table.frame
+    for column, wanted in ({"condition": "all", "mask": "none"} | where).items():
+        frame = frame[frame[column] == wanted]
+    assert len(frame) == 1
+    return float(frame["value"].iloc[0])
+
+
+@pytest.fixture(scope="module")
+def data() -> DecodingData:
+    from tests.conftest import make_session, make_stimuli
+
+    shown = make_stimuli(n_conditions=8, n_frames=30)
+    sessions = tuple(make_session(f"s{i}", shown, seed=i, trials=20) for i in range(2))
+    return data_of(Recording(name="built", sessions=sessions, stimuli=shown))
+
+
+@pytest.fixture(scope="module")
+def scores(data: DecodingData) -> EncodingScores:
+    return score(data)
+
+
+def test_an_encoder_that_looks_up_the_condition_scores_as_the_condition_mean(
+    scores: EncodingScores,
+) -> None:
+    assert tuple(scores.table.frame.columns) == COLUMNS
+    frame = scores.table.frame
+    frame = frame[~frame["metric"].str.endswith(("_low", "_high"))]
+    keys = ["condition", "trial", "mask", "metric"]
+    by_run = {run: part.set_index(keys)["value"] for run, part in frame.groupby("run")}
+    np.testing.assert_allclose(
+        by_run["encoder"], by_run["floor/condition_mean"].loc[by_run["encoder"].index]
+    )
+    for trial in ("single_trial", "trial_average"):
+        own = value(scores, run="encoder", trial=trial, metric="encoding_r")
+        assert own > 0.7
+        assert own > value(scores, run="floor/time_course", trial=trial, metric="encoding_r") + 0.3
+        assert (
+            own < value(scores, run="ceiling/split_half", trial=trial, metric="encoding_r") + 0.02
+        )
+    share = value(scores, run="encoder", trial="trial_average", metric="explainable_share")
+    assert 0.85 < share < 1.05
+
+
+def test_single_trials_are_the_pseudo_trials_of_the_part(
+    data: DecodingData, scores: EncodingScores
+) -> None:
+    means = training_means(data)
+    batches = list(data.batches("test"))
+    recorded = torch.cat([b.spikes for b in batches]).double().numpy()
+    predicted = means[torch.cat([b.condition for b in batches])].numpy()
+    for n in range(data.n_sites):
+        expected = np.corrcoef(predicted[..., n].ravel(), recorded[..., n].ravel())[0, 1]
+        assert scores.sites["encoder_r_single_trial"][n] == pytest.approx(expected, abs=1e-6)
+    v4 = data.pool.sites.region == "V4"
+    pair = predicted[..., v4].mean(-1), recorded[..., v4].mean(-1)
+    found = value(
+        scores, run="encoder", trial="single_trial", metric="encoding_r_region", mask="only V4"
+    )
+    assert found == pytest.approx(np.corrcoef(*(x.ravel() for x in pair))[0, 1], abs=1e-6)
+    over_time = np.mean([np.corrcoef(x, y)[0, 1] for x, y in zip(*pair, strict=True)])
+    metric = "encoding_r_region_time"
+    found = value(scores, run="encoder", trial="single_trial", metric=metric, mask="only V4")
+    assert found == pytest.approx(over_time, abs=1e-6)
+
+
+def test_averages_are_over_recorded_trials_each_counted_once(
+    data: DecodingData, scores: EncodingScores
+) -> None:
+    size = {"n_conditions": 8, "n_bins": data.n_bins, "n_sites": data.n_sites}
+    recorded, number = condition_means(recorded_trials(data, "test"), **size)
+    assert (number == 4).all()
+    mt = data.pool.sites.region == "MT"
+    x, y = training_means(data).numpy()[..., mt].mean(-1), recorded[..., mt].mean(-1)
+    over_time = [np.corrcoef(a, b)[0, 1] for a, b in zip(x, y, strict=True)]
+    here = {"run": "encoder", "trial": "trial_average", "mask": "only MT"}
+    pooled = value(scores, metric="encoding_r_region", **here)
+    assert pooled == pytest.approx(np.corrcoef(x.ravel(), y.ravel())[0, 1], abs=1e-6)
+    low, high = (
+        value(scores, metric=f"encoding_r_region_{end}", **here) for end in ("low", "high")
+    )
+    assert low < pooled < high
+    found = value(scores, metric="encoding_r_region_time", **here)
+    assert found == pytest.approx(np.mean(over_time), abs=1e-6)
+    one = value(scores, metric="encoding_r_region_time", **(here | {"condition": "c3"}))
+    assert one == pytest.approx(over_time[3], abs=1e-6)
+
+
+def test_chance_comes_from_noise_videos_and_is_named(scores: EncodingScores) -> None:
+    tests = scores.tests.frame
+    chance = tests[tests["test"] == "rank among uniform noise videos, one-sided"]
+    assert set(chance["group"]) == {"V4", "MT"}
+    assert chance["p"].tolist() == pytest.approx([1 / 31] * 4)
+    assert (chance["n_unit"] == "noise videos").all()
+    assert set(tests["correction"]) >= {"Benjamini-Hochberg over 2", "Benjamini-Hochberg over 6"}
+
+
+def test_an_encoder_blind_to_the_video_is_at_chance_and_at_its_floor(data: DecodingData) -> None:
+    means = training_means(data).mean(0)
+    scores = score(data, lambda video: means.expand(len(video), -1, -1))
+    p = scores.tests.frame.query("n_unit == 'noise videos'")["p"]
+    assert (p == 1).all()
+    permuted = scores.tests.frame[scores.tests.frame["test"].str.startswith("label permutation")]
+    assert (permuted["p"] == 1).all()
+    paired = scores.tests.frame[scores.tests.frame["test"].str.startswith("paired t")]
+    assert not (paired["p"] <= 0.05).any()
+    for metric in ("encoding_r", "explainable_share"):
+        runs = [
+            value(scores, run=run, trial="trial_average", metric=metric)
+            for run in ("encoder", "floor/time_course")
+        ]
+        assert runs[0] == pytest.approx(runs[1], abs=1e-6)
+    constant = score(data, lambda video: torch.ones(len(video), data.n_bins, data.n_sites))
+    assert np.isnan(value(constant, run="encoder", trial="trial_average", metric="encoding_r"))
+    assert constant.tests.frame.query("n_unit == 'noise videos'")["p"].isna().all()
+
+
+def test_without_signal_no_share_of_it_is_claimed(build_recording: Build) -> None:
+    untuned = data_of(build_recording(tuned=False, trials=20, n_conditions=6, n_frames=12))
+    scores = score(untuned)
+    lost = scores.sites["reliability_p_corrected"] >= 0.05
+    assert lost.sum() >= 5
+    assert scores.sites.loc[lost, "explainable_share_trial_average"].isna().all()
+    assert abs(value(scores, run="encoder", trial="trial_average", metric="encoding_r")) < 0.3
+
+
+def test_bands_beyond_the_step_are_rows_without_a_value(scores: EncodingScores) -> None:
+    here = {"run": "encoder", "trial": "trial_average"}
+    assert 0.5 < value(scores, metric="band_r2_1-3Hz", **here) < 1
+    assert 0.5 < value(scores, metric="band_r2_region_1-3Hz", mask="only V4", **here) < 1
+    refused = scores.table.frame.query("metric == 'band_r2_2-10Hz' and run == 'encoder'")
+    assert refused["value"].isna().all()
+    assert refused["n"].tolist() == [0]
+    assert "band_r2 2-10 Hz" not in scores.sites
+
+
+def test_conditions_never_trained_on_have_no_training_mean(build_recording: Build) -> None:
+    held = data_of(
+        build_recording(n_conditions=5), split=SplitPlan(unit="condition", held_out=["c1", "c4"])
+    )
+    time_course = training_means(held)[[0, 2, 3]].mean(0)
+    scores = score(held, lambda video: time_course.expand(len(video), -1, -1))
+    here = {"trial": "trial_average", "metric": "encoding_r"}
+    assert np.isnan(value(scores, run="floor/condition_mean", **here))
+    assert np.isfinite(value(scores, run="encoder", **here))
+
+
+def test_an_empty_part_is_refused(build_recording: Build) -> None:
+    empty = data_of(build_recording(), split=SplitPlan(train=0.8, val=0.2, test=0.0))
+    with pytest.raises(InputError, match="the split leaves it empty"):
+        score_encoding(lambda v: v, empty, [], settings=SETTINGS)
+
+
+def test_conditions_are_permuted_and_the_floor_is_paired(
+    data: DecodingData, scores: EncodingScores
+) -> None:
+    tests = scores.tests.frame
+    permuted = tests[tests["test"].str.startswith("label permutation")]
+    assert len(permuted) == 2 * 3
+    assert (permuted["p_corrected"] < 0.05).all()
+    assert (permuted["n"] == 8).all()
+    for row in permuted.to_dict("records"):
+        here = {"run": "encoder", "trial": "trial_average", "mask": f"only {row['group']}"}
+        expected = value(scores, metric=row["metric"], **here)
+        assert row["statistic"] == pytest.approx(expected, abs=1e-6)
+    paired = tests[tests["test"].str.startswith("paired t")]
+    over = paired[paired["metric"] == "encoding_r_region_time"]
+    assert over["n_unit"].tolist() == ["conditions"] * 2
+    for row in paired.to_dict("records"):
+        here = {"trial": "trial_average", "mask": f"only {row['group']}", "metric": row["metric"]}
+        pair = (value(scores, run=run, **here) for run in ("encoder", "floor/time_course"))
+        assert row["effect"] == pytest.approx(next(pair) - next(pair), abs=1e-6)
+    by_session = paired[paired["metric"] == "encoding_r"]
+    assert by_session["n_unit"].tolist() == ["sessions"] * 2
+    assert by_session["n"].tolist() == [2, 2]
+
+
+def test_an_onset_without_conditions_passes_the_noise_videos_alone() -> None:
+    """Every condition has the same time course, and the prediction knows it from any video."""
+    from mua_decode.analyses.encode.predict import Prediction
+    from mua_decode.analyses.encode.significance import condition_tests, floor_tests
+
+    rng = np.random.default_rng(3)
+    course = np.repeat([0.0, 8.0], 10)[None, :, None]
+    regions, sessions = {"V4": np.ones(6, bool)}, np.repeat(["a", "b"], 3)
+    groups = np.arange(8)
+    hits = {"permutation": 0, "paired": 0}
+    nothing = np.full(6, np.nan)
+    for seed in range(12):
+        recorded = course + rng.normal(size=(8, 20, 6))
+        own, mean = (
+            Prediction(course + 0.3 * rng.normal(size=(8, 20, 6)), nothing, nothing, nothing, 1)
+            for _ in range(2)
+        )
+        permuted = condition_tests(own, recorded, regions, groups=groups, seed=seed, n=199)
+        assert (permuted.frame["statistic"] > 0.9).all()  # the onset correlates
+        hits["permutation"] += int((permuted.frame["p"] <= 0.05).sum())
+        paired = floor_tests(own, mean, recorded, regions, groups=groups, sessions=sessions).frame
+        hits["paired"] += int((paired["p"] <= 0.05).sum())
+    assert hits["permutation"] <= 5  # of 36
+    assert hits["paired"] <= 4  # of 24
+
+
+def test_ceiling_and_encoder_are_compared_over_the_same_sites(data: DecodingData) -> None:
+    strict = EncodingSettings(splits=10, noise_videos=5, alpha=1e-4, correction="holm", bands=())
+    scores = score_encoding(oracle(data), data, data.batches("test"), settings=strict)
+    sites = scores.sites
+    trusted = sites["reliability_p_corrected"] < strict.alpha
+    assert 0 < trusted.sum() < len(sites)
+    here = {"trial": "trial_average", "metric": "encoding_r_reliable"}
+    for run, column in (
+        ("encoder", "encoder_r_trial_average"),
+        ("floor/time_course", "time_course_r_trial_average"),
+        ("ceiling/split_half", "noise_ceiling_trial_average"),
+    ):
+        expected = sites.loc[trusted, column].mean()
+        assert value(scores, run=run, **here) == pytest.approx(expected, abs=1e-6)
+    frame = scores.table.frame
+    assert set(frame.loc[frame["metric"] == "encoding_r_reliable", "n"]) <= set(range(7))
+
+
+def test_intervals_of_means_over_sites_draw_sessions() -> None:
+    from mua_decode.analyses.encode.rows import EncodingRows
+
+    def interval(sessions: np.ndarray) -> float:
+        rows = EncodingRows(
+            split="test", regions={"V4": np.ones(40, bool)}, conditions=["a", "b"],
+            recorded=np.zeros((2, 3, 40)), sessions=sessions, groups=np.arange(2),
+            rng=np.random.default_rng(0),
+        )  # fmt: skip
+        shared = np.repeat(np.random.default_rng(1).normal(size=4), 10)
+        rows._over_sites("x", "single_trial", "encoding_r", shared)
+        found = {r["metric"]: r["value"] for r in rows.rows if r["mask"] == "none"}
+        return float(found["encoding_r_high"]) - float(found["encoding_r_low"])  # type: ignore[arg-type]
+
+    assert interval(np.repeat(list("abcd"), 10)) > 2 * interval(np.repeat(["a"], 40))

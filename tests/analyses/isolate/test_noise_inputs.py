@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mua_decode.analyses.isolate.noise_inputs import compare_with_noise, score_noise_inputs
+from mua_decode.metrics import MSE, Identification, Shown
+from mua_decode.statistics import correct
+from mua_decode.types import HypothesisTable, ResultTable
+from tests.conftest import make_stimuli
+
+STIMULI = make_stimuli(4, variants=5)
+TRUE = torch.from_numpy(STIMULI.mean_videos()).permute(0, 2, 1, 3, 4)
+TRIAL_CONDITION = np.repeat(STIMULI.condition, 6)
+TRIAL_VIDEO = np.repeat(np.arange(20), 6)
+LABELS = {"run": "decoder", "split": "test", "condition": "all", "trial": "single_trial"}
+LABELS |= {"mask": "x", "segment": "all", "unit": "1", "n": 8}
+HIGHER = {"mse": False, "ssim": True, "identification": True}
+
+
+def score(decode, number: int = 200) -> dict[tuple[str, str], np.ndarray]:
+    return score_noise_inputs(
+        decode, (6, 5), trial_condition=TRIAL_CONDITION, trial_video=TRIAL_VIDEO, candidates=TRUE,
+        metrics=[MSE(), Identification(similarity="correlation")], stimuli=STIMULI,
+        number=number, seed=0,
+    )  # fmt: skip
+
+
+def rank(scores, **observed: float):
+    table = ResultTable.from_rows([LABELS | {"metric": m, "value": v} for m, v in observed.items()])
+    return compare_with_noise(scores, table, mask="only V4", higher_is_better=HIGHER, seed=0)
+
+
+def test_a_decoder_that_guesses_a_condition_identifies_one_in_k() -> None:
+    def guess(spikes: Tensor) -> Tensor:
+        assert spikes.shape[1:] == (6, 5)
+        return TRUE[(spikes.sum((1, 2)) * 1e4).long() % 4]
+
+    scores = score(guess)["identification", "all"]
+    assert scores.shape == (200, 4)
+    np.testing.assert_array_equal(scores.sum(axis=1), 1)  # each decodes one condition
+    rows, _ = rank({("identification", "all"): scores}, identification=0.3)
+    assert rows.frame["value"][0] == pytest.approx(1 / 4, abs=0.01)
+
+
+def test_inputs_are_standard_normal_and_a_function_of_the_seed() -> None:
+    seen: list[Tensor] = []
+
+    def decode(spikes: Tensor) -> Tensor:
+        seen.append(spikes.clone())
+        return TRUE[:1].expand(len(spikes), -1, -1, -1, -1)
+
+    first, second = score(decode), score(decode)
+    np.testing.assert_array_equal(first["mse", "all"], second["mse", "all"])
+    noise = torch.cat(seen[: len(seen) // 2])
+    assert noise.shape[0] == 200
+    assert float(noise.mean()) == pytest.approx(0, abs=0.05)
+    assert float(noise.std()) == pytest.approx(1, abs=0.05)
+
+
+def test_a_decoder_that_ignores_its_input_scores_on_noise_as_on_the_data() -> None:
+    def constant(spikes: Tensor) -> Tensor:
+        return TRUE.mean(0, keepdim=True).expand(len(spikes), -1, -1, -1, -1)
+
+    videos = torch.from_numpy(STIMULI.videos).permute(0, 2, 1, 3, 4).float() / 255
+    condition = torch.from_numpy(STIMULI.condition)
+    observed = MSE()(constant(videos), Shown(video=videos, condition=condition, candidates=TRUE))
+    rows, tests = rank(score(constant), mse=float(observed.mean()))
+    assert rows.frame["value"][0] == pytest.approx(float(observed.mean()), rel=0.005)
+    assert tests.frame["p"][0] > 0.02
+
+
+def test_rank_of_the_data_among_pairings_of_few_noise_inputs() -> None:
+    noise = np.random.default_rng(0).uniform(0.2, 0.3, (100, 8))
+    scores = {("mse", "all"): noise, ("ssim", "all"): noise}
+    rows, tests = rank(scores, mse=0.1, ssim=0.1)
+    assert tests.frame["p"].tolist() == [pytest.approx(1e-4), 1.0]
+    assert (tests.frame["n"] == 9999).all()
+    assert tests.frame["note"].str.contains("100 noise inputs, reused").all()
+    assert set(tests.frame["question"]) == {"as published: is the input used at all?"}
+    assert rows.frame["run"].tolist() == ["chance/noise"] * 2
+    assert rows.frame["value"].tolist() == [pytest.approx(noise.mean(), abs=1e-3)] * 2
+    assert rows.frame["n"].tolist() == [100, 100]
+    assert set(tests.frame["group"]) == set(rows.frame["mask"]) == {"only V4"}
+    six = correct(HypothesisTable.concat([rank(scores, mse=0.1)[1]] * 6)).frame
+    assert (six["p_corrected"] < 0.05).all()

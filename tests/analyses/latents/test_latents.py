@@ -1,0 +1,302 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mua_decode.analyses.latents.embed import embed, separation
+from mua_decode.analyses.latents.labels import Units, Vectors, condition_labels, units_of
+from mua_decode.analyses.latents.vectors import (
+    population_vectors,
+    session_vectors,
+    site_trial_vectors,
+    site_vectors,
+)
+from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
+from mua_decode.types import InputError, Recording, Session
+
+Build = Callable[..., Recording]
+
+
+def clouds(n: int = 60, *, distance: float = 4.0, seed: int = 0) -> Vectors:
+    """Three clouds in 8 dimensions, one class each, and a label that means nothing."""
+    rng = np.random.default_rng(seed)
+    kind = np.repeat(np.arange(3), n // 3)
+    points = rng.normal(size=(n, 8)) + distance * np.eye(8)[kind]
+    labels = pd.DataFrame({"cue": kind.astype(str), "coin": rng.integers(0, 2, n).astype(str)})
+    units = dict.fromkeys(("cue", "coin"), Units("recorded trials", np.arange(n)))
+    return Vectors(points.astype(np.float32), labels, units, "clouds", "recorded_trial", "train")
+
+
+def described(recording: Recording, *, response: bool = True) -> Recording:
+    """Give the four conditions a cue, a colour and a direction, and the trials a response."""
+    table = recording.stimuli.conditions.assign(
+        cue=["cross", "cross", "circle", "circle"],
+        colour=["red", "green", "red", "green"],
+        direction_deg=[90.0, -30.0, 90.0, -30.0],
+    )
+    rng = np.random.default_rng(0)
+    sessions = tuple(
+        replace(s, trials=s.trials.assign(response=rng.choice(["left", "right"], s.n_trials)))
+        if response
+        else s
+        for s in recording.sessions
+    )
+    stimuli = replace(recording.stimuli, conditions=table)
+    return Recording(name="described", sessions=sessions, stimuli=stimuli)
+
+
+def make(recording: Recording) -> DecodingData:
+    return DecodingData(
+        recording,
+        window=None,
+        split=SplitPlan(),
+        pseudo=PseudoTrialPlan(per_condition=30),
+        batch_size=8,
+    )
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_embeddings_keep_clouds_apart_and_repeat(method: str) -> None:
+    vectors = clouds(distance=8.0)
+    one, two = (embed(vectors, method=method, seed=0) for _ in range(2))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(one.points, two.points)
+    assert one.points.shape == (60, 2)
+    assert (one.explained is None) == (method == "tsne")
+    table = separation(vectors, [one], seed=0, n_permutations=19).results.frame
+    values = table[table["segment"] == method].set_index("metric")["value"]
+    assert values["silhouette_cue"] > 0.5
+    assert abs(values["silhouette_coin"]) < 0.1
+
+
+def test_pca_says_the_variance_it_explains() -> None:
+    found = embed(clouds(), method="pca", seed=0)
+    x = clouds().points
+    eigen = np.sort(np.linalg.eigvalsh(np.cov(x.T)))[::-1]
+    assert found.explained == pytest.approx(tuple(eigen[:2] / eigen.sum()), rel=1e-4)
+
+
+def test_small_sets_get_a_small_perplexity_and_wide_ones_fewer_dimensions() -> None:
+    rng = np.random.default_rng(0)
+    labels = pd.DataFrame({"a": list("abcdefg")})
+    units = {"a": Units("sites", np.arange(7))}
+    few = Vectors(
+        rng.normal(size=(7, 200)).astype(np.float32), labels, units, "few", "site", "train"
+    )
+    assert np.isfinite(embed(few, method="tsne", seed=0).points).all()
+    with pytest.raises(InputError, match="at least 4 points"):
+        embed(replace(few, points=few.points[:3], labels=labels[:3], units={"a": Units("sites", np.arange(3))}), method="pca", seed=0)  # fmt: skip # noqa: E501
+    with pytest.raises(InputError, match="pca or tsne"):
+        embed(few, method="umap", seed=0)  # type: ignore[arg-type]
+
+
+def test_silhouettes_stand_beside_their_chance_and_test() -> None:
+    found = separation(clouds(), seed=0, n_permutations=99)
+    tests = found.tests.frame.set_index("metric")
+    assert tests.loc["silhouette_cue", "p"] == 1 / 100
+    assert tests.loc["silhouette_coin", "p"] > 0.05
+    assert tests.loc["silhouette_cue", "correction"] == "Holm over 2"
+    assert tests.loc["silhouette_cue", ["n", "n_unit"]].tolist() == [60, "recorded trials"]
+    value = found.results.frame.set_index("metric")["value"]
+    assert value["silhouette_cue"] - value["silhouette_cue_chance"] == pytest.approx(
+        tests.loc["silhouette_cue", "effect"]
+    )
+    assert abs(value["silhouette_cue_chance"]) < 0.05
+
+
+def test_points_of_one_unit_are_relabelled_together() -> None:
+    # Ten tight clusters, half of each class: copies must not make the label significant.
+    rng = np.random.default_rng(1)
+    hits, naive = 0, 0
+    for _ in range(16):
+        points = np.repeat(rng.normal(size=(10, 5)), 6, axis=0).astype(np.float32)
+        points += 0.01 * rng.normal(size=points.shape).astype(np.float32)
+        unit = np.repeat(np.arange(10), 6)
+        labels = pd.DataFrame({"side": np.where(rng.permutation(10) < 5, "a", "b")[unit]})
+        for clustered in (True, False):
+            units = {"side": Units("sites", unit if clustered else np.arange(60))}
+            vectors = Vectors(points, labels, units, "copies", "site", "train")
+            p = separation(vectors, seed=0, n_permutations=19).tests.frame["p"][0]
+            hits += clustered and p <= 0.05
+            naive += (not clustered) and p <= 0.05
+    assert hits <= 3
+    assert naive >= 8
+
+
+def test_a_class_per_unit_has_no_p_value_and_one_class_no_row() -> None:
+    vectors = clouds()
+    kind = vectors.labels["cue"].astype(int).to_numpy()
+    labels = vectors.labels.assign(coin="heads")
+    units = {"cue": Units("conditions", kind), "coin": Units("sites", np.arange(60))}
+    found = separation(replace(vectors, labels=labels, units=units), seed=0, n_permutations=9)
+    assert found.tests.frame["metric"].tolist() == ["silhouette_cue"]
+    assert np.isnan(found.tests.frame["p"][0])
+    assert "nothing to permute" in found.tests.frame["note"][0]
+    assert found.results.frame["value"][0] > 0.2
+    broken = {**units, "cue": Units("conditions", np.zeros(60, int))}
+    with pytest.raises(InputError, match="two classes"):
+        separation(replace(vectors, labels=labels, units=broken), seed=0, n_permutations=9)
+
+
+def test_labels_of_conditions(build_recording: Build) -> None:
+    recording = build_recording(1)
+    assert condition_labels(recording.stimuli)["condition"].tolist() == ["c0", "c1", "c2", "c3"]
+    labels = condition_labels(described(recording).stimuli)
+    assert list(labels) == ["cue", "colour", "direction_deg", "stimulus"]
+    assert labels["stimulus"].tolist() == ["red 90", "green -30"] * 2
+
+
+def test_site_vectors_are_mean_training_courses(build_recording: Build) -> None:
+    recording = build_recording(2)
+    data = make(recording)
+    found = site_vectors(data)
+    counts = recording.sessions[1].counts[data.split.trials["train"]["s1"], :, 2].astype(float)
+    course = (counts.mean(axis=0) - counts.mean()) / counts.std()
+    np.testing.assert_allclose(found.points[5], course, atol=1e-5)
+    assert found.labels["region"].tolist() == ["V4", "V4", "MT"] * 2
+
+
+def test_site_trial_vectors_carry_the_response_of_their_trial(build_recording: Build) -> None:
+    recording = described(build_recording(2))
+    data = make(recording)
+    found = site_trial_vectors(data, recording, max_points=10**6)
+    assert found.points.shape == (2 * 28 * 3, 6)
+    assert list(found.labels) == [
+        "region",
+        "cue",
+        "colour",
+        "direction_deg",
+        "stimulus",
+        "response",
+    ]
+    session = recording.sessions[0]
+    for i in range(0, 84, 7):  # the points of the first session
+        values = found.points[i]
+        z = (data.pool.counts[:, :3] - data.standardise.mean[:3, None]) / data.standardise.std[
+            :3, None
+        ]
+        trial, site = np.argwhere((np.abs(z - values) < 1e-4).all(axis=2))[0]
+        assert trial in data.split.trials["train"]["s0"]
+        assert found.labels["response"][i] == session.trials["response"][trial]
+        assert found.labels["region"][i] == session.sites.region[site]
+    assert found.units["response"].name == "recorded trials"
+    assert found.units["cue"].name == "conditions"
+    assert found.units["region"].name == "sites"
+    assert 36 <= len(site_trial_vectors(data, recording, max_points=40).points) <= 44
+
+
+def test_population_vectors_are_balanced_and_encoded_in_batches(build_recording: Build) -> None:
+    data = make(described(build_recording(2)))
+    found = population_vectors(data, part="train", max_points=80)
+    assert found.points.shape == (80, 6 * 6)
+    assert found.labels["cue"].value_counts().tolist() == [40, 40]
+    assert "response" not in found.labels
+    assert {u.name for u in found.units.values()} == {"conditions"}
+    seen: list[int] = []
+
+    def encode(spikes: torch.Tensor) -> torch.Tensor:
+        seen.append(len(spikes))
+        return spikes.mean(dim=1)
+
+    latents = population_vectors(data, part="train", max_points=80, encode=encode)
+    np.testing.assert_allclose(latents.points, found.points.reshape(80, 6, 6).mean(1), atol=1e-6)
+    assert sum(seen) == 80
+
+
+def test_session_vectors_come_from_one_session_with_the_others_at_their_mean(
+    build_recording: Build,
+) -> None:
+    recording = described(build_recording(2))
+    data = make(recording)
+    found = session_vectors(data, recording)
+    assert found.points.shape == (28, 6 * 3)
+    assert found.space == "trials of s0"
+    rows = data.split.trials["train"]["s0"]
+    trials = recording.sessions[0].trials.iloc[rows]
+    assert found.labels["response"].tolist() == trials["response"].tolist()
+    latents = session_vectors(data, recording, encode=lambda x: x)
+    whole = latents.points.reshape(28, 6, 6)
+    np.testing.assert_array_equal(whole[:, :, :3].reshape(28, -1), found.points)
+    assert not whole[:, :, 3:].any()
+
+
+def test_recordings_without_cues_or_responses_have_the_condition(build_recording: Build) -> None:
+    recording = build_recording(1)
+    data = make(recording)
+    found = session_vectors(data, recording)
+    assert list(found.labels) == ["condition"]
+    assert found.units["condition"].name == "recorded trials"
+    tests = separation(found, seed=0, n_permutations=39).tests.frame
+    assert tests["p"][0] == pytest.approx(1 / 40)
+    pooled = separation(population_vectors(data), seed=0, n_permutations=9).tests.frame
+    assert np.isnan(pooled["p"][0])  # pseudo-trials of a condition share recorded trials
+
+
+def test_trials_with_missing_sites_are_left_out_of_a_session(build_recording: Build) -> None:
+    whole = build_recording(1, trials=12)
+    s = whole.sessions[0]
+    counts = s.counts.astype(np.float32)
+    counts[::3, :, 0] = np.nan
+    holed = Session(name="s0", sites=s.sites, trials=s.trials, counts=counts, bin_s=0.1)
+    recording = Recording(name="holed", sessions=(holed,), stimuli=whole.stimuli)
+    data = make(recording)
+    rows = data.split.trials["train"]["s0"]
+    assert len(session_vectors(data, recording).points) == (rows % 3 != 0).sum()
+
+
+def test_vectors_that_do_not_fit_are_refused() -> None:
+    vectors = clouds()
+    with pytest.raises(InputError, match="label row"):
+        replace(vectors, labels=vectors.labels[:5])
+    with pytest.raises(InputError, match="unit numbers"):
+        replace(vectors, units=dict.fromkeys(("cue", "coin"), Units("sites", np.arange(3))))
+    with pytest.raises(InputError, match="NaN"):
+        replace(vectors, points=np.full((60, 8), np.nan))
+
+
+def test_responses_that_follow_the_condition_are_permuted_within_it() -> None:
+    # Activity says the condition and nothing of the choice; only the errors are at random.
+    hits, rng = 0, np.random.default_rng(5)
+    condition = np.repeat(np.arange(4), 12)
+    for _ in range(20):
+        points = np.eye(4)[condition] * 3 + rng.normal(size=(48, 4))
+        side = (condition < 2) ^ (rng.random(48) < 0.15)
+        labels = pd.DataFrame({"response": np.where(side, "left", "right")})
+        units = units_of(labels, condition, np.arange(48))
+        assert units["response"].within is not None
+        vectors = Vectors(points.astype(np.float32), labels, units, "x", "recorded_trial", "train")
+        row = separation(vectors, seed=0, n_permutations=39).tests.frame.iloc[0]
+        assert "within conditions" in row["test"]
+        assert "within conditions" in row["note"]
+        hits += row["p"] <= 0.05
+    assert hits <= 4
+    choice = points + 4 * side[:, None]
+    found = separation(replace(vectors, points=choice), seed=0, n_permutations=39)
+    assert found.tests.frame["p"][0] == 1 / 40
+
+
+def test_a_label_that_groups_decide_has_nothing_to_permute() -> None:
+    rng = np.random.default_rng(0)
+    session = np.repeat([0, 1], 5)
+    labels = pd.DataFrame({"region": np.array(["V4", "MT"])[session]})
+    units = {"region": Units("sites", np.arange(10), session, "sessions")}
+    vectors = Vectors(
+        rng.normal(size=(10, 3)).astype(np.float32), labels, units, "x", "site", "train"
+    )
+    row = separation(vectors, seed=0, n_permutations=9).tests.frame.iloc[0]
+    assert np.isnan(row["p"])
+    assert row["note"] == "one class within each of the sessions: nothing to permute"
+
+
+def test_regions_are_permuted_within_sessions(build_recording: Build) -> None:
+    data = make(build_recording(2))
+    for found in (
+        site_vectors(data),
+        site_trial_vectors(data, described(build_recording(2)), max_points=40),
+    ):
+        unit = found.units["region"]
+        assert unit.within_name == "sessions"
+        assert unit.within is not None
+        assert len(np.unique(unit.within)) == 2

@@ -1,0 +1,106 @@
+"""Trackers beside the run's folder, offline and resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imsave
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from mua_decode.runs.config import load_option
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.tracker import abandon, open_tracker, publish
+from mua_decode.types import InputError
+
+METRICS = {"test/single_trial/mse": 0.25, "leaking": False, "audit": "free of leaks"}
+
+
+def config(logger: str) -> DictConfig:
+    chosen = load_option("logger", logger)
+    return OmegaConf.create({"name": "run", "seed": 3, "logger": chosen})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    import imageio.v3 as iio
+
+    folder = RunFolder.create(str(tmp_path / "run"), "run")
+    picture = np.random.default_rng(0).random((8, 8, 3))
+    imsave(folder.figure("scores.png"), picture)
+    iio.imwrite(folder.figure("reconstruction.gif"), np.uint8(255 * np.stack([picture] * 3)))
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for name in ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
+def test_without_a_tracker_nothing_is_opened(run: RunFolder) -> None:
+    assert open_tracker(config("csv"), run) is None
+    publish(None, run, METRICS)
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_resumed_training_goes_on_with_the_same_wandb_run(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cfg = config("wandb")
+    cfg.logger.group = "sweep"
+    first = open_tracker(cfg, run)
+    assert first is not None
+    identity = first.experiment.id
+    assert first.experiment.group == "sweep"
+    first.log_metrics({"train/loss": 1.0}, step=1)
+    abandon(first)  # the training crashed
+    again = open_tracker(cfg, run)
+    assert again is not None
+    assert again.experiment.id == identity == (run.path / "wandb_id.txt").read_text().strip()
+    assert again.experiment.config["seed"] == 3
+    again.log_metrics({"train/loss": 0.5}, step=2)
+    kept: dict[str, object] = {}
+    finish = again.experiment.finish
+    monkeypatch.setattr(
+        again.experiment,
+        "finish",
+        lambda: (kept.update(again.experiment.summary), finish()),
+    )
+    publish(again, run, METRICS)
+    assert kept["test/single_trial/mse"] == 0.25
+    # What `wandb sync` uploads: one file per start, both of the same run.
+    files = sorted((run.path / "wandb").glob("offline-run-*/*.wandb"))
+    assert {f.name for f in files} == {f"run-{identity}.wandb"}
+    media = {p.suffix for p in (run.path / "wandb").rglob("media/**/*") if p.is_file()}
+    assert media == {".png", ".gif"}
+
+
+def test_tensorboard_gets_losses_metrics_and_figures(run: RunFolder) -> None:
+    accumulate = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    logger = open_tracker(config("tensorboard"), run)
+    assert logger is not None
+    logger.log_metrics({"train/loss": 0.5}, step=7)
+    publish(logger, run, METRICS)
+    found = accumulate.EventAccumulator(str(run.path / "tensorboard"))
+    found.Reload()
+    (loss,) = found.Scalars("train/loss")
+    assert (loss.step, loss.value) == (7, 0.5)
+    assert found.Scalars("test/single_trial/mse")[0].value == 0.25
+    assert found.Tags()["images"] == ["figures/scores"]
+
+
+def test_a_tracker_that_is_not_installed_is_named(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*args: object, **kwargs: object) -> None:
+        raise ModuleNotFoundError("Neither `tensorboard` nor `tensorboardX` is available")
+
+    monkeypatch.setattr(TensorBoardLogger, "__init__", missing)
+    with pytest.raises(InputError, match="pip install tensorboard") as error:
+        open_tracker(config("tensorboard"), run)
+    assert "\n" not in str(error.value)
