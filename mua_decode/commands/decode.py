@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 from mua_decode import __version__
 from mua_decode.data import NewTrials
 from mua_decode.figures import write_film
+from mua_decode.files import write_text
 from mua_decode.runs.build import build_recording
-from mua_decode.runs.folder import write_text
 from mua_decode.runs.progress import console, track
 from mua_decode.runs.stored import StoredNetwork, open_network
 from mua_decode.scoring.stream import decode_stream

@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from mua_decode import __version__
+from mua_decode.files import write_text
 from mua_decode.nn import fold_batchnorm
-from mua_decode.runs.folder import write_text
 from mua_decode.runs.progress import console, working
 from mua_decode.runs.stored import StoredNetwork, open_network
 from mua_decode.types import InputError

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mua_decode.recordings.files import load_npy, sha256
+from mua_decode.files import sha256
+from mua_decode.recordings.files import load_npy
 from mua_decode.recordings.videos import as_bytes, cut_segments
 from mua_decode.types import (
     InputError,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -120,13 +119,3 @@ def require_numbers(item: object, path: Path) -> h5py.Dataset:
     if item.nbytes > _MOST_BYTES:
         raise InputError(f"{path}: {name} declares {item.shape}, {item.nbytes / 2**30:.0f} GiB")
     return item
-
-
-def sha256(paths: Iterable[Path]) -> str:
-    """SHA-256 of the contents of files, in the order given, as hexadecimal text."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

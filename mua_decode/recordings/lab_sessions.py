@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.files import sha256
 from mua_decode.recordings.conditions import complete, flags, match_conditions, require_columns
-from mua_decode.recordings.files import sha256, source_files
+from mua_decode.recordings.files import source_files
 from mua_decode.recordings.matlab import read_mat, spike_cells
 from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
 

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.files import existing_folder, open_hdf5, require_numbers, sha256
+from mua_decode.files import sha256
+from mua_decode.recordings.files import existing_folder, open_hdf5, require_numbers
 from mua_decode.types import (
     InputError,
     Recording,

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.files import existing_folder, sha256
+from mua_decode.files import sha256
+from mua_decode.recordings.files import existing_folder
 from mua_decode.types import (
     InputError,
     Recording,

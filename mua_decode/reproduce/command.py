@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mua_decode import __version__
 from mua_decode.commands.main import quiet
+from mua_decode.files import write_text
 from mua_decode.report.results import PaperTable, Results
 from mua_decode.reproduce.plan import (
     Outcome,
@@ -27,7 +28,7 @@ from mua_decode.reproduce.side_by_side import cores, run_side_by_side
 from mua_decode.reproduce.steps import steps_of
 from mua_decode.reproduce.tables import paper_tables
 from mua_decode.runs.build import build_recording
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 from mua_decode.types import COLUMNS, InputError, nearest_name
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mua_decode.runs.folder import write_text
+from mua_decode.files import write_text
 from mua_decode.runs.progress import console
 from mua_decode.types import InputError
 

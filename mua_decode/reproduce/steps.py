@@ -23,10 +23,11 @@ from mua_decode.analyses.noise.noise import run_canary
 from mua_decode.analyses.reconstruct.reconstruct import decode_videos
 from mua_decode.analyses.repeat.command import repeat
 from mua_decode.analyses.similarity.similarity import similarity
+from mua_decode.files import write_text
 from mua_decode.reproduce.plan import Step, StepNotApplicableError
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.runs.config import compose
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.variants import Variant, changed_config, first_difference, run_variant
 from mua_decode.types import InputError, ResultTable
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 
-from mua_decode.runs.folder import write_text
+from mua_decode.files import write_text
+
 
 
 class EpochLog(pl.Callback):

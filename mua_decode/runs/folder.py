@@ -14,6 +14,7 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.data import Population
+from mua_decode.files import write_text
 from mua_decode.types import COLUMNS, InputError, ResultTable
 
 
@@ -152,13 +153,3 @@ class RunFolder:
         """Write ``results.csv`` and then ``metrics.json``."""
         write_text(self.results, table.to_csv(index=False, float_format="%.6g"))
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -22,7 +22,8 @@ from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_gu
 from mua_decode.runs.build import build_data, build_recording, build_task, load_weights
 from mua_decode.runs.config import instantiate
 from mua_decode.runs.progress import console, working
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.files import write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.score import score
 from mua_decode.runs.variants import (
     Variant,

@@ -17,9 +17,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from mua_decode.files import write_text
 from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 from mua_decode.runs.train import check_training
 from mua_decode.runs.variants import Variant, run_variant

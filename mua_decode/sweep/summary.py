@@ -17,8 +17,8 @@ from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from mua_decode import figures
+from mua_decode.files import write_text
 from mua_decode.runs.config import compose, groups, load_option
-from mua_decode.runs.folder import write_text
 from mua_decode.runs.progress import console
 from mua_decode.runs.variants import changed_config, flat_config
 from mua_decode.sweep.figure import sweep_history, sweep_importance, sweep_parallel

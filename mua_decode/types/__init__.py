@@ -14,6 +14,7 @@ from mua_decode.types.results import COLUMNS, ResultTable, whole
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.split import PARTS, Split
 from mua_decode.types.stimuli import Segment, StimulusSet
+from mua_decode.types.streams import Stream
 
 __all__ = [
     "COLUMNS",
@@ -31,6 +32,7 @@ __all__ = [
     "SpikeTimes",
     "Split",
     "StimulusSet",
+    "Stream",
     "TrialPool",
     "nearest_name",
     "whole",

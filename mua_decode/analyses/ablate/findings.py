@@ -10,7 +10,8 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.files import write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from mua_decode.analyses.axis.section import write_figures
 from mua_decode.analyses.axis.summary import AxisResults, flat_results, tuning_rows
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.files import write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 from mua_decode.types import ResultTable
 

@@ -14,7 +14,8 @@ from mua_decode.analyses.encode.bands import window_note
 from mua_decode.analyses.encode.figure import encoding
 from mua_decode.analyses.encode.score import EncodingScores, EncodingSettings
 from mua_decode.data import DecodingData
-from mua_decode.runs.folder import RunFolder, write_text
+from mua_decode.files import write_text
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 
 _COLUMNS = {  # of the printed table: heading -> key

@@ -12,8 +12,8 @@ from mua_decode.analyses.latents.vectors import (
     session_vectors,
     site_trial_vectors,
 )
+from mua_decode.files import write_text
 from mua_decode.reproduce.protocol import Protocol
-from mua_decode.runs.folder import write_text
 from mua_decode.runs.progress import console
 from mua_decode.types import HypothesisTable, InputError, ResultTable
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from mua_decode.files import write_text
 from mua_decode.runs.build import build_data
-from mua_decode.runs.folder import write_text
 from mua_decode.runs.variants import Variant, changed_config, hushed, run_variant
 from mua_decode.simulation import noise_surrogate
 from mua_decode.types import Recording
