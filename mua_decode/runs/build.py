@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from mua_decode.runs.config import instantiate
-from mua_decode.runs.progress import working
 from mua_decode.data import DecodingData
 from mua_decode.nn.fast.kernels import load_lanes
+from mua_decode.runs.config import instantiate
+from mua_decode.runs.progress import working
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording
 

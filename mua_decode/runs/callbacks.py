@@ -14,7 +14,6 @@ import torch
 from mua_decode.files import write_text
 
 
-
 class EpochLog(pl.Callback):
     """Write ``epochs.csv``: epoch, step, losses, learning rate and seconds of every epoch.
 

@@ -15,9 +15,9 @@ import torch.distributed as dist
 from omegaconf import DictConfig
 from pytorch_lightning.strategies import DDPStrategy
 
-from mua_decode.runs.progress import console
-from mua_decode.runs.folder import RunFolder
 from mua_decode.nn import restore, synchronise
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import console
 from mua_decode.types import InputError
 
 _RUN_DIR = "MUA_DECODE_RUN_DIR"

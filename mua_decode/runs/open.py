@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
+from mua_decode.data import DecodingData
 from mua_decode.runs.build import build_data, build_recording, build_task, load_weights
 from mua_decode.runs.folder import RunFolder
-from mua_decode.data import DecodingData
 from mua_decode.tasks import DecodeVideo
 from mua_decode.types import PARTS, InputError, Recording, nearest_name
 

@@ -13,14 +13,14 @@ from rich.table import Table
 from torch import Tensor
 
 from mua_decode import __version__, figures
-from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
-from mua_decode.scoring.flat import flat_metrics
-from mua_decode.runs.config import instantiate
-from mua_decode.runs.progress import console, track
-from mua_decode.runs.folder import RunFolder
 from mua_decode.data import Batch, DecodingData
 from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
+from mua_decode.runs.config import instantiate
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import console, track
+from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
+from mua_decode.scoring.flat import flat_metrics
 from mua_decode.tasks import DecodeVideo
 from mua_decode.types import InputError, ResultTable
 

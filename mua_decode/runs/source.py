@@ -18,12 +18,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__, figures
-from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
+from mua_decode.data import DecodingData
+from mua_decode.files import write_text
+from mua_decode.metrics import VideoMetric
 from mua_decode.runs.build import build_data, build_recording, build_task, load_weights
 from mua_decode.runs.config import instantiate
-from mua_decode.runs.progress import console, working
-from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import console, working
 from mua_decode.runs.score import score
 from mua_decode.runs.variants import (
     Variant,
@@ -32,8 +33,7 @@ from mua_decode.runs.variants import (
     hushed,
     run_variant,
 )
-from mua_decode.data import DecodingData
-from mua_decode.metrics import VideoMetric
+from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
 from mua_decode.types import HypothesisTable, InputError, Recording, ResultTable, whole
 
 SHOWN = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")

@@ -10,11 +10,11 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from mua_decode.data import Population, read_population
 from mua_decode.runs.build import build_data, build_recording, load_checkpoint
 from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.open import source_config
-from mua_decode.data import Population, read_population
 from mua_decode.types import InputError
 
 _PREFIX = "model."

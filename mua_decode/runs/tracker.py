@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
-from mua_decode.runs.config import instantiate
 from mua_decode.files import write_text
+from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
 from mua_decode.types import InputError
 

@@ -12,27 +12,26 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from mua_decode.data import DecodingData, Population
 from mua_decode.runs.build import (
     build_data,
-    build_recording,
     build_task,
     load_checkpoint,
     load_weights,
     try_once,
 )
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.callbacks import EpochLog, SeedEachEpoch
+from mua_decode.runs.config import instantiate
 from mua_decode.runs.ddp import (
     check_processes,
     is_first_process,
     leave_but_first,
     one_batch,
 )
-from mua_decode.runs.progress import TrainingProgress, console
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import TrainingProgress, console
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
-from mua_decode.data import DecodingData, Population
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording, ResultTable
 

@@ -12,9 +12,9 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.runs.config import groups, load_option
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.overall import Overall
 from mua_decode.runs.progress import console
-from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.train import train_and_score
 from mua_decode.types import InputError, Recording, ResultTable, nearest_name
 

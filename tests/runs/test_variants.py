@@ -7,9 +7,9 @@ import pytest
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
+from mua_decode.commands.main import main
 from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
-from mua_decode.commands.main import main
 from mua_decode.runs.variants import Variant, changed_config, run_variant, run_variants
 from mua_decode.types import InputError, Recording
 from tests.tiny import TINY
