@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.open import open_trained
+from mua_decode.runs.run import check_part, open_run
 from mua_decode.runs.score import print_summary, score
 
 
@@ -17,13 +17,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     Writes metrics.json, results.csv and figures/ to FOLDER/evaluation_PART_CHECKPOINT. Nothing
     is trained; the split and the pseudo-trials are those of the run.
     """
-    source = open_trained(cfg)
-    # Scored with the metrics and floors asked for now, not those the run was trained with.
-    source.cfg.metric, source.cfg.floor = cfg.get("metric", {}), cfg.get("floor", {})
-    out = RunFolder.create(
-        cfg.out_dir or str(source.folder.path / f"evaluation_{cfg.part}_{cfg.checkpoint}"),
-        "evaluation",
-    )
-    flat = score(source.cfg, source.task, source.data, out, cfg.part)
-    print_summary(flat, out.path, cfg.part)
+    part = check_part(str(cfg.part))
+    source = open_run(cfg).score_as(cfg)
+    name = f"evaluation_{part}_{cfg.checkpoint}"
+    out = RunFolder(source.out(cfg.out_dir, name))
+    flat = score(source, part, out=out)
+    print_summary(flat, out.path, part)
     return flat

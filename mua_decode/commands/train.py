@@ -6,11 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mua_decode.runs.build import build_recording
 from mua_decode.runs.ddp import share_run_dir, shared_run_dir
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.run import Run
 from mua_decode.runs.score import print_summary
-from mua_decode.runs.train import resume_from, train_and_score
+from mua_decode.runs.train import Training, resume_from, train_and_score
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -22,10 +22,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     the first of them writes and scores.
     """
     folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name))
-    ckpt_path = resume_from(cfg, folder)
+    resume = resume_from(cfg, folder)
     share_run_dir(folder)
-    flat, table = train_and_score(
-        cfg, build_recording(cfg), folder, ckpt_path=ckpt_path, processes=True
-    )
-    print_summary(flat, folder.path, str(table.frame["split"].iloc[0]).split(" ")[0])
-    return flat
+    scored = train_and_score(Run(folder, cfg), Training(resume=resume, processes=True))
+    print_summary(scored.metrics, folder.path, scored.run.scored_part)
+    return scored.metrics

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from mua_decode.data import DecodingData
 from mua_decode.nn.fast.kernels import load_lanes
-from mua_decode.runs.config import instantiate
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording
+
+DEVICES = ("auto", "cpu", "cuda")
+T = TypeVar("T", bound=DecodeVideo)
 
 
 def build_recording(cfg: DictConfig) -> Recording:
@@ -32,30 +36,46 @@ def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
     return data
 
 
-def build_task(cfg: DictConfig, data: DecodingData) -> DecodeVideo:
+def build_network(
+    cfg: DictConfig, *, n_sites: int, n_bins: int, frame_shape: tuple[int, int, int]
+) -> nn.Module:
+    """Network of a config, weights drawn from ``cfg.seed``; sizes come from the data."""
+    torch.manual_seed(cfg.seed)
+    network: nn.Module = instantiate(
+        cfg.model,
+        trusted=cfg.get("trusted", ()),
+        n_sites=n_sites,
+        n_bins=n_bins,
+        frame_shape=frame_shape,
+    )
+    return network
+
+
+def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
     """Model, loss and optimiser; sizes are read from the data, weights from ``cfg.seed``.
+
+    Parameters
+    ----------
+    kind
+        ``DecodeVideo`` or ``EncodeVideo``: what the task has to be.
 
     Raises
     ------
     InputError
-        If an option is wrong, or the task decodes no video.
+        If an option is wrong, or the task is of the other kind.
     """
     trusted = cfg.get("trusted", ())
     if cfg.model.get("kernels") in ("auto", "compiled") and not torch.cuda.is_available():
         with working("preparing the kernel (compiled once per machine)"):
             load_lanes()
-    torch.manual_seed(int(cfg.seed))
-    model = instantiate(
-        cfg.model,
-        trusted=trusted,
-        n_sites=data.n_sites,
-        n_bins=data.n_bins,
-        frame_shape=data.frame_shape,
+    model = build_network(
+        cfg, n_sites=data.n_sites, n_bins=data.n_bins, frame_shape=data.frame_shape
     )
-    weights = torch.from_numpy(data.stimuli.frame_weights)
-    loss = instantiate(cfg.loss, trusted=trusted, frame_weights=weights)
+    # What is decoded is weighed by frames; activity has none.
+    weights = {"frame_weights": torch.from_numpy(data.stimuli.frame_weights)}
+    loss = instantiate(cfg.loss, trusted=trusted, **({} if kind is EncodeVideo else weights))
     task = instantiate(cfg.task, trusted=trusted, model=model, loss=loss)
-    if not isinstance(task, DecodeVideo) or isinstance(task, EncodeVideo):
+    if not isinstance(task, kind) or (kind is DecodeVideo and isinstance(task, EncodeVideo)):
         raise InputError(
             f"task: {type(task).__name__} decodes no video; the encoding model is trained with "
             "mua-decode encode"
@@ -65,7 +85,7 @@ def build_task(cfg: DictConfig, data: DecodingData) -> DecodeVideo:
 
 @torch.no_grad()
 def try_once(task: DecodeVideo, data: DecodingData) -> None:
-    """Decode two trials and build the optimiser, so that wrong options show before a run starts.
+    """Take one step on two trials but for the gradient, so that wrong options show at once.
 
     Raises
     ------
@@ -73,12 +93,15 @@ def try_once(task: DecodeVideo, data: DecodingData) -> None:
         If network, loss or optimiser refuse their options.
     """
     batch = next(data.batches("train"))
+    given, wanted = batch.spikes[:2], batch.video[:2]
+    if isinstance(task, EncodeVideo):
+        given, wanted = wanted, given
     try:
         task.eval()
-        task.loss(task(batch.spikes[:2]), batch.video[:2])
+        task.loss(task(given), wanted)
         task.optimizer(task.parameters())
-    except (ValueError, TypeError) as error:
-        raise InputError(f"model, loss or task: {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"model, loss or task: {' '.join(str(error).split())}") from error
     finally:
         task.train()
 
@@ -106,16 +129,42 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def load_weights(task: DecodeVideo, path: Path) -> None:
-    """Put the weights of a checkpoint into a task.
+def load_weights(module: nn.Module, path: Path, *, inside: str = "") -> None:
+    """Put the weights of a checkpoint into a task, or those ``inside`` its model into a network.
 
     Raises
     ------
     InputError
         If they belong to another network.
     """
+    state = load_checkpoint(path)["state_dict"]
+    weights = {k.removeprefix(inside): v for k, v in state.items() if k.startswith(inside)}
     try:
-        task.load_state_dict(load_checkpoint(path)["state_dict"])
+        module.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).strip().splitlines()[1:2]
         raise InputError(f"{path}: does not fit this network: {' '.join(first).strip()}") from error
+
+
+def choose_device(name: str, *, accelerator: object = "auto") -> torch.device:
+    """Where networks decode.
+
+    Parameters
+    ----------
+    name
+        ``auto``, ``cpu`` or ``cuda``.
+    accelerator
+        That of the trainer; ``auto`` takes a GPU only where the trainer would.
+
+    Raises
+    ------
+    InputError
+        If there is no such device.
+    """
+    if name not in DEVICES:
+        raise InputError(f"device={name}: choose from {', '.join(DEVICES)}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("device=cuda: this machine has no CUDA device that torch can use")
+    gpu = name == "cuda" or (name == "auto" and accelerator in ("auto", "gpu", "cuda"))
+    return torch.device("cuda" if gpu and available else "cpu")

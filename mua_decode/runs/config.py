@@ -1,20 +1,17 @@
-"""Hydra configs: composed from conf/ and the command line, turned into objects."""
+"""Hydra configs: composed from conf/ and the command line, and changed afterwards."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 import mua_decode
 from mua_decode.types import InputError, nearest_name
@@ -144,72 +141,41 @@ def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
     return merged
 
 
-def instantiate(cfg: Any, *, trusted: Iterable[str] = (), **kwargs: Any) -> Any:
-    """Build the object a config names with ``_target_``.
+def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """Return a resolved copy of a run's config with options changed.
 
-    Only what the configs shipped with this project name, optimisers and schedules of torch, and
-    the packages in ``trusted`` are built: a run folder from elsewhere cannot run code.
+    ``data.regions=[MT]`` sets an option; ``model=mlp_decoder`` or ``metric=[mse,ssim]`` put the
+    named configs of a group in the place of what was there.
 
     Raises
     ------
     InputError
-        If a target is not allowed, not found, or refuses its arguments.
+        If an override cannot be applied, naming it.
     """
-    for target in _targets(cfg):
-        _check_target(target, tuple(trusted))
-    name = str(cfg.get("_target_", "")).rpartition(".")[2]
-    try:
-        # Keyword arguments go past Hydra, which would turn dataclasses into dictionaries.
-        build = hydra.utils.instantiate(cfg, _partial_=True, _convert_="all")
-        return build(**kwargs)
-    except InputError:
-        raise
-    except HydraException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, InputError):
-            raise cause from None
-        raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{name}: {error}") from error
-
-
-def _targets(cfg: Any) -> Iterator[str]:
-    if isinstance(cfg, DictConfig | dict):
-        for key, value in cfg.items():
-            if key == "_target_":
-                yield str(value)
-            else:
-                yield from _targets(value)
-    elif isinstance(cfg, ListConfig | list):
-        for value in cfg:
-            yield from _targets(value)
-
-
-@lru_cache
-def _shipped_targets() -> frozenset[str]:
-    """Everything the shipped configs name with ``_target_``."""
-    texts = (path.read_text() for path in config_folder().rglob("*.yaml"))
-    return frozenset(t for text in texts for t in re.findall(r"_target_:\s*([\w.]+)", text))
-
-
-def _check_target(target: str, trusted: tuple[str, ...]) -> None:
-    if target in _shipped_targets():
-        return
-    if target.startswith("torch.optim.") or any(target.startswith(f"{p}.") for p in trusted):
+    cfg: DictConfig = OmegaConf.create(OmegaConf.to_container(source, resolve=True))
+    for override in overrides:
+        name, equals, value = override.lstrip("+").partition("=")
+        top = name.split(".")[0]
+        if not equals:
+            raise InputError(f"overrides: '{override}' is not written name=value")
+        if top not in cfg and top not in groups():
+            known = [str(key) for key in cfg]
+            raise InputError(
+                f"overrides: '{top}' is not an option of the run{nearest_name(top, known)}"
+            )
         try:
-            found = hydra.utils.get_object(target)
+            if name in groups():
+                chosen = OmegaConf.create(f"chosen: {value}").chosen
+                cfg[name] = load_option(name, chosen)
+            else:
+                cfg.merge_with_dotlist([f"{name}={value}"])
+        except InputError:
+            raise
         except Exception as error:
-            raise InputError(f"_target_: there is no {target}") from error
-        if isinstance(found, type) and issubclass(found, Optimizer | LRScheduler):
-            return
-        # A dotted path can wander into other modules; what counts is where the object is from.
-        home = str(getattr(found, "__module__", ""))
-        if any(home == p or home.startswith(f"{p}.") for p in trusted):
-            return
-    raise InputError(
-        f"_target_: {target} is named by no config of mua_decode; list its package in "
-        "trusted=[PACKAGE] if you trust this config"
-    )
+            reason = " ".join(str(error).split())
+            raise InputError(f"overrides: {override}: {reason}") from error
+    OmegaConf.resolve(cfg)
+    return cfg
 
 
 def _one_line(command: str, error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.data import Population
 from mua_decode.files import write_text
-from mua_decode.types import COLUMNS, InputError, ResultTable
+from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.types import COLUMNS, InputError, Recording, ResultTable
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class RunFolder:
     def population(self) -> Path:
         """Sites, bins and standardisation, ``population.json``."""
         return self.path / "population.json"
+
+    @property
+    def recording(self) -> Path:
+        """What it was trained on, with a checksum of its content, ``recording.json``."""
+        return self.path / "recording.json"
 
     def figure(self, name: str) -> Path:
         """Path of a figure; its folder is made."""
@@ -103,6 +109,36 @@ class RunFolder:
     def save_population(self, population: Population) -> None:
         """Write what new trials need to be decoded without the recording."""
         write_text(self.population, json.dumps(population.to_json(), allow_nan=False) + "\n")
+
+    def save_recording(self, recording: Recording) -> None:
+        """Write what tells this recording from every other."""
+        about = {
+            "name": recording.name,
+            "checksum": recording.checksum,
+            "trials": {s.name: s.n_trials for s in recording.sessions},
+            "sites": {s.name: len(s.sites) for s in recording.sessions},
+        }
+        write_text(self.recording, json.dumps(about, indent=2) + "\n")
+
+    @property
+    def recording_checksum(self) -> str | None:
+        """Checksum of the recording of the run; ``None`` in runs that kept none.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged.
+        """
+        if not self.recording.is_file():
+            return None
+        try:
+            return str(json.loads(self.recording.read_text())["checksum"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.recording}: is damaged") from error
+
+    def fingerprint(self, *, but: Sequence[str] = ()) -> Fingerprint:
+        """Fingerprint of the run in the folder, top-level options in ``but`` left out."""
+        return Fingerprint.of(self.load_config(), self.recording_checksum, but=but)
 
     def load_config(self) -> DictConfig:
         """Read the config of the run.

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from torch import Tensor
@@ -16,12 +15,12 @@ from mua_decode import __version__, figures
 from mua_decode.data import Batch, DecodingData
 from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import console, track
+from mua_decode.runs.run import Run
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
 from mua_decode.scoring.flat import flat_metrics
-from mua_decode.tasks import DecodeVideo
 from mua_decode.types import InputError, ResultTable
 
 Predict = Callable[[Batch], Tensor]
@@ -29,24 +28,23 @@ _SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
 
 
 def score(
-    cfg: DictConfig,
-    task: DecodeVideo,
-    data: DecodingData,
-    run: RunFolder,
-    part: str,
-    *,
-    draw: bool = True,
+    run: Run, part: str, *, out: RunFolder | None = None, draw: bool = True
 ) -> dict[str, Any]:
-    """Evaluate on one part of the split; write ``metrics.json``, ``results.csv`` and figures."""
+    """Score a run on one part of the split, beside its floors and ceiling.
+
+    Writes ``metrics.json``, ``results.csv`` and, unless ``draw`` is false, figures to ``out``, by
+    default the run's own folder; returns the flat metrics.
+    """
+    data, out = run.data, out or run.folder
     if len(data.dataset(part)) == 0:
         raise InputError(f"part={part}: the split leaves it empty")
-    metrics = [instantiate(m) for m in (cfg.get("metric") or {}).values()]
+    metrics = run.metrics
     identification = Identification(similarity="correlation")
     candidates = data.mean_videos(None)
     label = f"{part} (leaking)" if data.leaking else part
     evaluations: dict[str, Evaluation] = {}
-    for name, predict in competitors(cfg, task, data).items():
-        batches = track(data.batches(part), f"scoring {name}", _n_batches(data, part))
+    for name, predict in competitors(run).items():
+        batches = track(data.batches(part), f"scoring {name}", n_batches(data, part))
         evaluations[name] = evaluate_decoder(
             predict,
             batches,
@@ -61,7 +59,7 @@ def score(
     flat: dict[str, Any] = {
         "leaking": data.leaking,
         "audit": data.audit.line,
-        "seed": int(cfg.seed),
+        "seed": run.seed,
         "version": __version__,
         "n_sites": data.n_sites,
         "n_conditions": data.stimuli.n_conditions,
@@ -71,16 +69,15 @@ def score(
         **flat_metrics(table),
     }
     if draw:
-        _draw(run, data, evaluations["decoder"], table)
-    run.save_metrics(flat, table.frame)
+        _draw(out, data, evaluations["decoder"], table)
+    out.save_metrics(flat, table.frame)
     return flat
 
 
-def competitors(cfg: DictConfig, task: DecodeVideo, data: DecodingData) -> dict[str, Predict]:
+def competitors(run: Run) -> dict[str, Predict]:
     """Name the decoder, its floors (fitted on train) and the ceiling; each decodes a batch."""
-    device = task.device
-    task.eval()
-    found: dict[str, Predict] = {"decoder": lambda batch: task(batch.spikes.to(device))}
+    data = run.data
+    found: dict[str, Predict] = {"decoder": lambda batch: run.decode(batch.spikes)}
     videos = data.mean_videos("train")
 
     def reader(part: str) -> Callable[[], Iterable[tuple[Tensor, Tensor]]]:
@@ -90,7 +87,7 @@ def competitors(cfg: DictConfig, task: DecodeVideo, data: DecodingData) -> dict[
 
         return read
 
-    for name, floor_cfg in (cfg.get("floor") or {}).items():
+    for name, floor_cfg in (run.cfg.get("floor") or {}).items():
         floor = instantiate(floor_cfg)
         for _ in track([0], f"fitting floor {name}", 1):
             floor.fit(reader("train"), reader("val"), videos)
@@ -104,7 +101,8 @@ def _predict(floor: Floor, batch: Batch) -> Tensor:
     return floor.predict(batch.spikes)
 
 
-def _n_batches(data: DecodingData, part: str) -> int:
+def n_batches(data: DecodingData, part: str) -> int:
+    """Batches of a part of the split."""
     return -(-len(data.dataset(part)) // data.batch_size)
 
 

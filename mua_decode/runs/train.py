@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
@@ -13,15 +17,8 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mua_decode.data import DecodingData, Population
-from mua_decode.runs.build import (
-    build_data,
-    build_task,
-    load_checkpoint,
-    load_weights,
-    try_once,
-)
+from mua_decode.runs.build import build_task, load_checkpoint, load_weights, try_once
 from mua_decode.runs.callbacks import EpochLog, SeedEachEpoch
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.ddp import (
     check_processes,
     is_first_process,
@@ -29,46 +26,94 @@ from mua_decode.runs.ddp import (
     one_batch,
 )
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.progress import TrainingProgress, console
+from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.progress import TrainingProgress, console, hushed
+from mua_decode.runs.run import Run
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
+from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
 from mua_decode.tasks import DecodeVideo, EncodeVideo
-from mua_decode.types import InputError, Recording, ResultTable
+from mua_decode.types import InputError, ResultTable
 
 _PRECISIONS = ("highest", "high", "medium")
+T = TypeVar("T", bound=DecodeVideo)
 
 
-def train_and_score(
-    cfg: DictConfig,
-    recording: Recording,
-    folder: RunFolder,
-    *,
-    ckpt_path: Path | None = None,
-    watch: Callback | None = None,
-    draw: bool = True,
-    processes: bool = False,
-) -> tuple[dict[str, Any], ResultTable]:
-    """Train on a recording already read, and score; see ``mua-decode train`` for the files.
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A run that was trained and scored.
 
     Parameters
     ----------
-    cfg
-        Resolved config of ``mua-decode train``; its ``recording`` is not read again.
-    ckpt_path
+    table
+        The scores of its ``results.csv``.
+    run
+        The run with its data and network.
+    """
+
+    table: ResultTable
+    run: Run
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The flat numbers of its ``metrics.json``."""
+        found: dict[str, Any] = json.loads(self.run.folder.metrics.read_text())
+        return found
+
+    @cached_property
+    def counted(self) -> ResultTable:
+        """The scores, trials in which a decoded direction is undefined counted as guesses."""
+        with hushed():
+            data, part = self.run.data, self.run.scored_part
+        trials = np.bincount(
+            data.dataset(part).pseudo.condition, minlength=data.stimuli.n_conditions
+        )
+        candidates = data.mean_videos(None)
+        return table_with_guesses(
+            self.table,
+            trials={n: int(k) for n, k in zip(data.stimuli.names, trials, strict=True) if k},
+            shown={
+                m.name: defined_for_shown(m, candidates, data.stimuli)
+                for m in self.run.metrics
+                if m.name in GUESSES
+            },
+            names=data.stimuli.names,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Training:
+    """How a training is carried out; nothing here changes its result.
+
+    Parameters
+    ----------
+    resume
         Checkpoint to go on from.
     watch
         Callback that shows the progress; ``None``: a bar over the epochs.
     draw
-        Whether to draw the figures.
+        Whether to draw the figures of the scores.
     processes
         Whether ``trainer=ddp`` may start this command again for its other processes; they leave
         after the training.
-
-    Returns
-    -------
-    The flat metrics of ``metrics.json`` and the table of ``results.csv``.
+    run_dir
+        What to give as run_dir to go on after an interruption; default: the run's folder.
     """
-    data = build_data(cfg, recording)
+
+    resume: Path | None = None
+    watch: Callback | None = None
+    draw: bool = True
+    processes: bool = False
+    run_dir: Path | None = None
+
+    def going_on(self, resume: Path | None) -> Training:
+        """The same from a checkpoint."""
+        return replace(self, resume=resume)
+
+
+def train_and_score(run: Run, training: Training) -> Scored:
+    """Train a run and score it; see ``mua-decode train`` for the files."""
+    data = run.data
     for note in data.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")
     console.print(
@@ -77,83 +122,71 @@ def train_and_score(
         highlight=False,
         soft_wrap=True,
     )
-    part = next((p for p in ("test", "val") if len(data.dataset(p))), None)
-    if part is None:
-        raise InputError("data.split: both test and val are empty; nothing could be scored")
-    task = build_task(cfg, data)
-    try_once(task, data)
-    if ckpt_path is not None:
-        load_weights(build_task(cfg, data), ckpt_path)
-    tracker = open_tracker(cfg, folder) if is_first_process() else None
+    part = run.scored_part
+    task = prepare(run, DecodeVideo, training.resume)
+    tracker = open_tracker(run.cfg, run.folder) if is_first_process() else None
     try:
-        fit(
-            cfg,
-            task,
-            data,
-            folder,
-            ckpt_path=ckpt_path,
-            watch=watch,
-            tracker=tracker,
-            processes=processes,
-        )
-        flat = score(cfg, task, data, folder, part, draw=draw)
+        fit(run, task, training, tracker=tracker)
+        flat = score(run, part, draw=training.draw)
     except BaseException:
         abandon(tracker)
         raise
-    publish(tracker, folder, flat)
-    return flat, folder.load_results()
+    publish(tracker, run.folder, flat)
+    return Scored(run.folder.load_results(), run)
 
 
-def fit(
-    cfg: DictConfig,
-    task: DecodeVideo,
-    data: DecodingData,
-    folder: RunFolder,
-    *,
-    ckpt_path: Path | None = None,
-    watch: Callback | None = None,
-    run_dir: Path | None = None,
-    tracker: Logger | None = None,
-    processes: bool = False,
-) -> None:
-    """Train a task, leave its best weights in it, and its config and checkpoints in the folder.
+def prepare(run: Run, kind: type[T], resume: Path | None = None) -> T:
+    """Build the task of a run, of a kind, and try it on two trials before it is trained.
+
+    Raises
+    ------
+    InputError
+        If an option is wrong, or the checkpoint to go on from is another network's.
+    """
+    task = build_task(run.cfg, run.data, kind)
+    try_once(task, run.data)
+    if resume is not None:
+        load_weights(build_task(run.cfg, run.data, kind), resume)
+    return task
+
+
+def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | None = None) -> None:
+    """Train a task; leaves config and checkpoints in the run's folder, its best network in the run.
 
     Parameters
     ----------
-    cfg
-        Written to the folder; trainer, early_stopping, matmul_precision and seed are used.
-    ckpt_path, watch, processes
-        As in :func:`train_and_score`.
     tracker
         Told the losses; ``None``: the one the config names, for the training alone.
-    run_dir
-        What to give as run_dir to go on after an interruption; default: the folder.
     """
+    cfg, data, folder = run.cfg, run.data, run.folder
     torch.set_float32_matmul_precision(cfg.matmul_precision)
     ours = None
     if tracker is None and is_first_process():
         tracker = ours = open_tracker(cfg, folder)
-    trainer = _trainer(cfg, folder, data, watch or TrainingProgress(), tracker)
-    check_processes(trainer, allowed=processes)
+    trainer = _trainer(cfg, folder, data, training.watch or TrainingProgress(), tracker)
+    check_processes(trainer, allowed=training.processes)
     if is_first_process():
         folder.save_config(cfg)
+        folder.save_recording(run.recording)
         if not isinstance(task, EncodeVideo):
             folder.save_population(Population.of(data))
     try:
         with one_batch(task, trainer):
-            trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+            trainer.fit(task, datamodule=data, ckpt_path=training.resume, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
     except BaseException as error:
         abandon(ours)
         if isinstance(error, KeyboardInterrupt | SystemExit):
-            _say_how_to_go_on(folder, run_dir or folder.path)
+            _say_how_to_go_on(folder, training.run_dir or folder.path)
             raise KeyboardInterrupt from None
         raise
     publish(ours, folder, {})
     leave_but_first(trainer)
     task.float()  # 64-true and the like hold for the training; scores are those of evaluate
-    load_weights(task, folder.checkpoint("best"))
+    run.checkpoint = folder.checkpoint("best")
+    load_weights(task, run.checkpoint)
+    run.network = task.model.to(run.device).eval()
 
 
 def _say_how_to_go_on(folder: RunFolder, run_dir: Path) -> None:

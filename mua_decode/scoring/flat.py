@@ -1,4 +1,4 @@
-"""A result table as flat keys for ``metrics.json``."""
+"""Results as flat keys for ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ def flat_metrics(table: ResultTable) -> dict[str, float | None]:
 
     Keys are ``SPLIT/TRIAL/METRIC[/SEGMENT]`` for the decoder and
     ``floor/NAME/TRIAL/METRIC[/SEGMENT]`` or ``ceiling/NAME/...`` for what stands beside it.
-    Undefined values are ``None``.
     """
-    flat: dict[str, float | None] = {}
     frame = table.frame[(table.frame["condition"] == "all") & (table.frame["mask"] == "none")]
-    for row in frame.to_dict("records"):
-        run, part = str(row["run"]), str(row["split"]).split(" ")[0]
-        parts = [part if run == "decoder" else run, str(row["trial"]), str(row["metric"])]
-        if row["segment"] != "all":
-            parts.append(str(row["segment"]))
-        value = float(row["value"])
-        flat["/".join(parts)] = None if math.isnan(value) else round(value, 9)
-    return flat
+    return {
+        key(
+            str(r["split"]).split(" ")[0] if r["run"] == "decoder" else r["run"],
+            r["trial"],
+            r["metric"],
+            r["segment"],
+        ): number(r["value"])
+        for r in frame.to_dict("records")
+    }
+
+
+def key(*parts: object) -> str:
+    """Key of ``metrics.json``; segment ``all`` is left out."""
+    return "/".join(str(p) for p in parts if p != "all")
+
+
+def number(value: object) -> float | None:
+    """A number for JSON with nine decimals; undefined or infinite is ``None``."""
+    found = float(value)  # type: ignore[arg-type]
+    return round(found, 9) if math.isfinite(found) else None

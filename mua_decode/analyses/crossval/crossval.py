@@ -1,0 +1,83 @@
+"""Every part of the trials tested once, each by a network that has not seen it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mua_decode import figures
+from mua_decode.analyses.crossval.plan import CrossvalPlan
+from mua_decode.analyses.crossval.statistics import fold_summary, over_folds
+from mua_decode.runs.findings import SHOWN, Findings, score_table, stamp
+from mua_decode.runs.progress import console
+from mua_decode.runs.run import Run
+from mua_decode.runs.variants import Variant, run_variants
+from mua_decode.scoring.flat import key, number
+from mua_decode.types import InputError, whole
+
+
+def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
+    """Train and test one network per fold, in folders of ``folder``.
+
+    Returns
+    -------
+    Findings
+        Results as :func:`mua_decode.analyses.crossval.statistics.over_folds` describes them.
+
+    Raises
+    ------
+    InputError
+        If the run's split has no folds, or no fold could be trained.
+    """
+    split = source.cfg.data.split
+    if split.unit == "condition":
+        raise InputError(
+            "crossval: the run holds out whole conditions (data.split.unit=condition); "
+            "use generalise"
+        )
+    if split.val == 0 and "ridge" in source.cfg.floor:
+        console.print("note: without val trials ridge has no penalty to choose; left out")
+        source.cfg.floor.pop("ridge")
+    variants = [
+        Variant(f"fold_{f}", (f"data.split.n_folds={plan.n_folds}", f"data.split.fold={f}"))
+        for f in range(plan.n_folds)
+    ]
+    outcome = run_variants(source, variants, folder, lambda _, s: s.counted, what="fold")
+    table = over_folds(outcome.found, n_folds=plan.n_folds)
+    summary = fold_summary(table)
+    metrics = {
+        **stamp(source, outcome.failures),
+        "split_unit": str(split.unit),
+        "n_folds": plan.n_folds,
+        "n_folds_trained": len(outcome.found),
+    }
+    for row in summary.to_dict("records"):
+        name = key(row["run"], row["trial"], row["metric"], row["segment"])
+        metrics[f"{name}/mean"], metrics[f"{name}/sd"] = number(row["mean"]), number(row["sd"])
+    unit = str(split.unit).replace("_", " ")
+    title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaking_mark}"
+    single = whole(summary[summary["trial"] == "single_trial"]).rename(columns={"mean": "value"})
+    return Findings(
+        results=table,
+        metrics=metrics,
+        tables={"summary": summary},
+        figures={
+            "folds": figures.comparison(
+                _drawn(summary), title=f"{title}, mean over folds", bars="± s.d. over folds"
+            )
+        },
+        screen=[
+            score_table(
+                single,
+                title=f"{title}, single trials, mean ± s.d.",
+                names=["run"],
+                metrics=[m for m in SHOWN if m != "direction_error"],
+            )
+        ],
+    )
+
+
+def _drawn(summary: pd.DataFrame) -> pd.DataFrame:
+    frame = whole(summary).rename(columns={"mean": "value", "trial": "row", "run": "series"})
+    return frame.assign(low=frame["value"] - frame["sd"], high=frame["value"] + frame["sd"])

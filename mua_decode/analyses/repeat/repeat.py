@@ -1,0 +1,73 @@
+"""The same run from several seeds, with intervals over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mua_decode import figures
+from mua_decode.analyses.repeat.plan import RepeatPlan
+from mua_decode.analyses.repeat.statistics import seed_summary
+from mua_decode.runs.findings import Findings, score_table, stamp
+from mua_decode.runs.run import Run
+from mua_decode.runs.variants import Variant, run_variants, score_unvaried
+from mua_decode.scoring.flat import key, number
+from mua_decode.types import ResultTable, Stream, whole
+
+_NUMBERS = ("mean", "sd", "low", "high", "low_seeds", "high_seeds")
+
+
+def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
+    """Train from the seeds that follow a run's own, in folders of ``folder``.
+
+    Returns
+    -------
+    Findings
+        Results hold the rows of every seed, ``split`` "test, seed_3".
+
+    Raises
+    ------
+    InputError
+        If no other seed could be trained.
+    """
+    first = source.seed
+    own = score_unvaried(source, folder).counted
+    variants = [
+        Variant(f"seed_{seed}", (f"seed={seed}", f"data.seed={seed}"))
+        for seed in range(first + 1, first + plan.n_seeds)
+    ]
+    outcome = run_variants(
+        source, variants, folder, lambda _, s: (s.run.seed, s.counted), what="network"
+    )
+    tables = {first: own} | dict(outcome.found.values())
+    table = ResultTable.concat(
+        [
+            ResultTable(t.frame.assign(split=t.frame["split"] + f", seed_{seed}"))
+            for seed, t in tables.items()
+        ]
+    )
+    summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first))
+    title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaking_mark}"
+    scores = whole(summary[summary["minus"] == ""])
+    metrics = {
+        **stamp(source, outcome.failures),
+        "n_seeds": plan.n_seeds,
+        "n_seeds_trained": len(tables),
+    }
+    for row in whole(summary).to_dict("records"):
+        run = f"{row['run']}_minus_{row['minus']}" if row["minus"] else row["run"]
+        name = key(run, row["trial"], row["metric"])
+        metrics |= {f"{name}/{part}": number(row[part]) for part in _NUMBERS}
+    drawn = figures.comparison(
+        scores.rename(columns={"mean": "value", "trial": "row", "run": "series"}),
+        title=f"Mean over {title}",
+        bars="95 % bootstrap over seeds and conditions",
+    )
+    single = scores[scores["trial"] == "single_trial"].rename(columns={"mean": "value"})
+    said = f"{title}, single trials, mean ± s.d. over seeds"
+    return Findings(
+        results=table,
+        metrics=metrics,
+        tables={"intervals": summary},
+        figures={"seeds": drawn},
+        screen=[score_table(single, title=said, names=["run"])],
+    )

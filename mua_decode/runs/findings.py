@@ -1,0 +1,154 @@
+"""What a question found: tables, tests, figures and numbers; written and shown in one way."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from mua_decode import __version__, figures
+from mua_decode.files import write_text
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.progress import console
+from mua_decode.runs.run import Run
+from mua_decode.types import HypothesisTable, ResultTable, whole
+
+SHOWN = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Findings:
+    """Everything a question found.
+
+    Parameters
+    ----------
+    results
+        Scores: ``results.csv``.
+    metrics
+        Flat numbers and what is to be said of them: ``metrics.json``.
+    tests
+        What every p-value is: ``tests.csv``.
+    tables
+        Further tables by the name of their file, without its ending; an empty one is not written.
+    figures
+        Figures by the name of their file, without its ending.
+    screen
+        Tables and lines for the terminal, in order.
+    digits
+        Significant digits of ``tests.csv`` and of the further tables.
+    """
+
+    results: ResultTable
+    metrics: Mapping[str, Any]
+    tests: HypothesisTable | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    screen: Sequence[Table | str] = ()
+    digits: int = 6
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write every file, ``metrics.json`` the last of all, and return what it holds."""
+        run, flat = RunFolder(folder), dict(self.metrics)
+        json.dumps(flat, allow_nan=False)
+        for name, figure in self.figures.items():
+            figures.save(figure, run.figure(f"{name}.png"))
+        tables = {k: t for k, t in self.tables.items() if len(t)}
+        if self.tests is not None:
+            tables["tests"] = self.tests.frame
+        for name, table in tables.items():
+            text = table.to_csv(index=False, float_format=f"%.{self.digits}g")
+            write_text(folder / f"{name}.csv", text)
+        run.save_metrics(flat, self.results.frame)
+        return flat
+
+    def show(self, folder: Path) -> None:
+        """Print the short version, and where the whole is."""
+        for part in self.screen:
+            console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+        places = {"numbers": folder / "metrics.json"}
+        if self.figures:
+            places["figures"] = folder / "figures"
+        for what, place in places.items():
+            console.print(f"{what}  {place}", highlight=False, soft_wrap=True)
+
+    def publish(self, folder: Path) -> dict[str, Any]:
+        """Write and show; return the flat numbers."""
+        flat = self.write(folder)
+        self.show(folder)
+        return flat
+
+
+def stamp(run: Run, failures: Mapping[str, str]) -> dict[str, Any]:
+    """What stands first in the numbers of runs that were trained again."""
+    return {
+        "leaking": run.leaking,
+        "seed": run.seed,
+        "version": __version__,
+        "failed": dict(failures),
+    }
+
+
+def only_decoder(table: ResultTable, **labels: str) -> ResultTable:
+    """The decoder's rows of a table with columns relabelled."""
+    return relabel(ResultTable(table.frame[table.frame["run"] == "decoder"]), **labels)
+
+
+def relabel(table: ResultTable, **labels: str) -> ResultTable:
+    """Return a table with columns set to a label."""
+    return ResultTable(table.frame.assign(**labels))
+
+
+def headlines(table: ResultTable, *, trial: str = "single_trial") -> pd.DataFrame:
+    """Rows over all conditions of the whole video, or of the only segment a metric scores."""
+    return whole(table.frame[(table.frame["condition"] == "all") & (table.frame["trial"] == trial)])
+
+
+def score_table(
+    rows: pd.DataFrame, *, title: str, names: Sequence[str], metrics: Sequence[str] = SHOWN
+) -> Table:
+    """Lay scores out for the terminal.
+
+    Parameters
+    ----------
+    rows
+        One line per row and metric: columns ``names``, ``metric``, ``value`` and, where there is
+        a spread, ``sd``.
+    names
+        The columns that name a row.
+    metrics
+        Columns to print, where there are any.
+    """
+    columns = [m for m in metrics if m in set(rows["metric"])]
+    printed = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for _ in names:
+        printed.add_column("", no_wrap=True)
+    for metric in columns:
+        text = metric.replace("identification", "identified").replace("_", "\n")
+        printed.add_column(text, justify="right", no_wrap=True)
+    for labels, part in rows.groupby(list(names), sort=False):
+        found = {r["metric"]: r for r in part.to_dict("records")}
+        cells = [_cell(found.get(metric)) for metric in columns]
+        printed.add_row(*(_short(str(label)) for label in labels), *cells)
+    return printed
+
+
+def _short(label: str) -> str:
+    kind, _, name = label.partition("/")
+    text = label if not name else kind if kind == "ceiling" else name
+    return text.replace("decoder trained", "trained").replace("_", " ")
+
+
+def _cell(row: Mapping[Any, Any] | None) -> str:
+    if row is None or math.isnan(row["value"]):
+        return "-"
+    spread = row.get("sd")
+    known = spread is not None and not math.isnan(spread)
+    return f"{row['value']:.3g}" + (f" ± {spread:.2g}" if known else "")

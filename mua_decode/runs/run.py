@@ -1,0 +1,259 @@
+"""A run: a folder and a config, from which recording, data and network are made when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from mua_decode.data import DecodingData, Population, read_population
+from mua_decode.metrics import VideoMetric
+from mua_decode.runs.build import (
+    build_data,
+    build_network,
+    build_recording,
+    choose_device,
+    load_weights,
+)
+from mua_decode.runs.config import changed_config
+from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
+from mua_decode.types import PARTS, InputError, Recording, nearest_name
+
+
+class Run:
+    """A run, finished or about to be trained; the one way to what it consists of.
+
+    Recording, data and network are made when first asked for, and once.
+
+    Parameters
+    ----------
+    folder
+        Where it lies.
+    cfg
+        Resolved config, overrides applied.
+    recording, data
+        Where they are at hand already; else they are read and built as ``cfg`` says.
+    checkpoint
+        Weights of its network; ``None`` as long as it is not trained.
+    device
+        ``auto``, ``cpu`` or ``cuda``: where the network decodes.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        cfg: DictConfig,
+        *,
+        recording: Recording | None = None,
+        data: DecodingData | None = None,
+        checkpoint: Path | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.folder, self.cfg, self.checkpoint = folder, cfg, checkpoint
+        self._device = device
+        if recording is not None:
+            self.recording = recording
+        if data is not None:
+            self.data = data
+
+    @classmethod
+    def open(
+        cls,
+        run_dir: str | Path | None,
+        *,
+        checkpoint: str = "best",
+        device: str = "auto",
+        overrides: Iterable[str] = (),
+        trusted: Sequence[str] = (),
+        recording: Recording | None = None,
+    ) -> Run:
+        """Open a trained run.
+
+        Parameters
+        ----------
+        checkpoint
+            ``best`` or ``last``.
+        overrides
+            Changes of the run's own config, such as ``recording.root=/new/place``.
+        trusted
+            Packages of the user's that the run's config may name.
+        recording
+            Where it is at hand already.
+
+        Raises
+        ------
+        InputError
+            If there is no such run or checkpoint, or an override does not fit.
+        """
+        folder = RunFolder.existing(str(run_dir) if run_dir else None)
+        cfg = changed_config(folder.load_config(), [str(o) for o in overrides])
+        cfg.trusted = list(trusted)
+        path = folder.checkpoint(checkpoint)
+        choose_device(device)
+        return cls(folder, cfg, recording=recording, checkpoint=path, device=device)
+
+    @cached_property
+    def recording(self) -> Recording:
+        """The recording, which must be the one the run was trained on.
+
+        Raises
+        ------
+        InputError
+            If its content is another.
+        """
+        found = build_recording(self.cfg)
+        known = self.folder.recording_checksum
+        if known is not None and known != found.checksum:
+            raise InputError(
+                f"run_dir: {self.folder.path} was trained on another recording: the content of "
+                f"'{found.name}' has changed since (checksum {known[:12]} then, "
+                f"{found.checksum[:12]} now); give the one it was trained on, or train again"
+            )
+        return found
+
+    @cached_property
+    def data(self) -> DecodingData:
+        """Windows, split, population and pseudo-trials."""
+        return build_data(self.cfg, self.recording)
+
+    @cached_property
+    def population(self) -> Population:
+        """Sites, bins and standardisation; a trained run has them without its recording."""
+        if "data" not in self.__dict__ and self.folder.population.is_file():
+            return read_population(self.folder.population)
+        return Population.of(self.data)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The trained network in evaluation mode on its device."""
+        assert self.checkpoint is not None, "not trained"
+        about = self.population
+        # Building draws weights; those of the caller's own generator are not to be used up.
+        with torch.random.fork_rng(devices=[]):
+            network = build_network(
+                self.cfg,
+                n_sites=about.n_sites,
+                n_bins=about.n_bins,
+                frame_shape=about.frame_shape,
+            )
+        load_weights(network, self.checkpoint, inside="model.")
+        return network.to(self.device).eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network decodes."""
+        return choose_device(self._device)
+
+    @property
+    def seed(self) -> int:
+        """The one seed of the run."""
+        return int(self.cfg.seed)
+
+    @property
+    def leaking(self) -> bool:
+        """Whether pseudo-trials are pooled before the split, as published."""
+        return bool(self.cfg.data.split.unit == "pseudo_trial")
+
+    @property
+    def leaking_mark(self) -> str:
+        """What a title says of a split that leaks; nothing else."""
+        return ", LEAKING" if self.leaking else ""
+
+    @property
+    def scored_part(self) -> str:
+        """The part of the split that scores come from: test, or val where there is no test trial.
+
+        Raises
+        ------
+        InputError
+            If both are empty.
+        """
+        for part in ("test", "val"):
+            if len(self.data.dataset(part)):
+                return part
+        raise InputError("data.split: both test and val are empty; nothing could be scored")
+
+    @property
+    def metrics(self) -> list[VideoMetric]:
+        """Metrics that the config names."""
+        return [instantiate(m) for m in (self.cfg.get("metric") or {}).values()]
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What its results depend on: its options and the content of its recording."""
+        return Fingerprint.of(self.cfg, self.recording.checksum)
+
+    def decode(self, spikes: torch.Tensor) -> torch.Tensor:
+        """Decode standardised counts (B, T, N) to video (B, C, T, H, W) in [0, 1]."""
+        video: torch.Tensor = self.network(spikes.to(self.device))
+        return video
+
+    def score_as(self, cfg: DictConfig) -> Run:
+        """Take the metrics and floors that the config of a command names; returns the run."""
+        self.cfg.metric, self.cfg.floor = cfg.get("metric") or {}, cfg.get("floor") or {}
+        return self
+
+    def changed(self, overrides: Iterable[str]) -> Run:
+        """Return the run with options changed, to be trained again on the same recording."""
+        overrides = list(overrides)
+        if not overrides:
+            return self
+        cfg = changed_config(self.cfg, overrides)
+        return Run(self.folder, cfg, recording=self.recording, device=self._device)
+
+    def out(self, out_dir: str | None, name: str) -> Path:
+        """Folder for the results of a question: as asked for, or NAME in the run's folder."""
+        return RunFolder.create(str(out_dir or self.folder.path / name), name).path
+
+
+def open_run(cfg: DictConfig, **options: Any) -> Run:
+    """Open the run that the config of a command names with run_dir, overrides, trusted ..."""
+    given = {k: cfg[k] for k in ("checkpoint", "device") if k in cfg}
+    return Run.open(
+        cfg.run_dir, overrides=cfg.overrides, trusted=list(cfg.trusted), **{**given, **options}
+    )
+
+
+def check_part(part: str) -> str:
+    """Return the name of a part of the split.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if part not in PARTS:
+        raise InputError(f"part={part}: choose from {', '.join(PARTS)}{nearest_name(part, PARTS)}")
+    return part
+
+
+def open_to_retrain(cfg: DictConfig) -> Run:
+    """Open the finished run whose training a command varies, to be scored as the command says.
+
+    Its checkpoint is kept where the overrides leave its training as it was; else the unvaried
+    decoder has to be trained as well.
+
+    Raises
+    ------
+    InputError
+        If there is no finished run, or an override does not fit.
+    """
+    overrides = [str(o) for o in cfg.overrides]
+    run = open_run(cfg, device="auto")
+    if not run.folder.metrics.is_file():
+        raise InputError(f"run_dir: {run.folder.path} holds an unfinished run; finish it first")
+    source = run.score_as(cfg).cfg
+    device = choose_device(cfg.device, accelerator=source.trainer.get("accelerator"))
+    if cfg.device != "auto":
+        source.trainer.accelerator = {"cpu": "cpu", "cuda": "gpu"}[cfg.device]
+    place = ("recording", "trusted", "logger")
+    same = all(o.lstrip("+").split("=")[0].split(".")[0] in place for o in overrides)
+    checkpoint = run.checkpoint if same else None
+    return Run(run.folder, source, checkpoint=checkpoint, device=device.type)
