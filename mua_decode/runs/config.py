@@ -152,7 +152,8 @@ def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
     InputError
         If an override cannot be applied, naming it.
     """
-    cfg: DictConfig = OmegaConf.create(OmegaConf.to_container(source, resolve=True))
+    cfg = OmegaConf.create(OmegaConf.to_container(source, resolve=True))
+    assert isinstance(cfg, DictConfig)
     for override in overrides:
         name, equals, value = override.lstrip("+").partition("=")
         top = name.split(".")[0]

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from mua_decode.files import write_text
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import InputError
 
 _PACKAGES = {"WandbLogger": "wandb", "TensorBoardLogger": "tensorboard"}

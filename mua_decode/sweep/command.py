@@ -13,8 +13,8 @@ from optuna.trial import TrialState
 
 from mua_decode.files import write_text
 from mua_decode.runs.build import build_recording
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import console
 from mua_decode.runs.variants import flat_config
 from mua_decode.sweep.launch import Launcher

@@ -26,8 +26,8 @@ from mua_decode.runs.build import (
     load_checkpoint,
     try_once,
 )
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.train import fit
 from mua_decode.runs.variants import changed_config, first_difference, hushed
 from mua_decode.sweep.space import Space, Value, overrides

@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 
 from mua_decode.commands.main import main
 from mua_decode.recordings import read_native, write_recording
-from mua_decode.runs.config import compose, instantiate
+from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import InputError, Recording
 
 

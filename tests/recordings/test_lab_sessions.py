@@ -14,7 +14,8 @@ from scipy.io.matlab import MatlabFunction
 
 from mua_decode.recordings import LabFields, lab_sessions, read_lab_sessions
 from mua_decode.recordings.matlab import read_mat
-from mua_decode.runs.config import compose, instantiate
+from mua_decode.runs.config import compose
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import InputError, Recording, StimulusSet
 from tests.conftest import make_stimuli
 from tests.recordings.layouts import CODES, MATCH, write_v73

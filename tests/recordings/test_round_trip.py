@@ -20,8 +20,9 @@ from mua_decode.recordings import (
     write_nwb,
     write_recording,
 )
-from mua_decode.runs.config import compose, instantiate
+from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.train import train_and_score
 from mua_decode.types import Recording
 from tests.recordings.layouts import CODES, MATCH, write_arrays, write_lab, write_tensors

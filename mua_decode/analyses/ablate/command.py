@@ -33,8 +33,8 @@ from mua_decode.analyses.ablate.masks import (
 from mua_decode.analyses.ablate.scorer import FILLS, MaskScorer, MaskScores
 from mua_decode.files import sha256
 from mua_decode.metrics import VideoMetric
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.open import Trained, open_trained
 from mua_decode.runs.progress import console, track
 from mua_decode.scoring.evaluate import not_applicable

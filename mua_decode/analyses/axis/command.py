@@ -27,8 +27,8 @@ from mua_decode.analyses.axis.summary import AxisResults
 from mua_decode.data import frame_of_bin
 from mua_decode.features import Components, FeatureSpace, fit_components
 from mua_decode.runs.build import build_recording
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import console, working
 from mua_decode.types import InputError, Recording
 

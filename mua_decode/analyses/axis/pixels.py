@@ -17,7 +17,7 @@ from mua_decode.analyses.axis import (
     standardised,
     train_image_decoder,
 )
-from mua_decode.runs.config import instantiate
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import Recording
 
 Decode = Callable[[np.ndarray], np.ndarray]

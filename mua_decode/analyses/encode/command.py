@@ -13,8 +13,9 @@ from mua_decode.analyses.encode.score import EncodingSettings, score_encoding
 from mua_decode.data import DecodingData
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.build import build_data, build_recording, load_weights
-from mua_decode.runs.config import instantiate, load_option
+from mua_decode.runs.config import load_option
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.open import source_config
 from mua_decode.runs.progress import console, track, working
 from mua_decode.runs.train import fit, resume_from

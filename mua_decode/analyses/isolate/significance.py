@@ -14,8 +14,8 @@ from mua_decode.data import DecodingData
 from mua_decode.data.independence import condition_groups
 from mua_decode.metrics import VideoMetric
 from mua_decode.runs.build import build_data, build_task, load_weights
-from mua_decode.runs.config import instantiate
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import track
 from mua_decode.runs.source import device_of, scored_part
 from mua_decode.runs.variants import Variant, changed_config, hushed

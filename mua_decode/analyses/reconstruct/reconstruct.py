@@ -12,7 +12,7 @@ from mua_decode.analyses.ablate.masks import no_mask
 from mua_decode.analyses.ablate.scorer import MaskScorer
 from mua_decode.files import write_text
 from mua_decode.reproduce.protocol import Protocol
-from mua_decode.runs.config import instantiate
+from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.score import competitors
 from mua_decode.runs.variants import Variant, hushed, run_variant
 from mua_decode.scoring.measures import measure_videos

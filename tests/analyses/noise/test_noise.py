@@ -14,7 +14,8 @@ from torch import Tensor
 from mua_decode.commands.main import main
 from mua_decode.data import DecodingData
 from mua_decode.metrics import Identification, Shown
-from mua_decode.runs.config import compose, instantiate
+from mua_decode.runs.config import compose
+from mua_decode.runs.instantiate import instantiate
 
 SMALL_FRAMES = "recording.stimulus.frame.resolution=0.25"
 CHANCE = 1 / 16
