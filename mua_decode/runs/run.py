@@ -26,6 +26,8 @@ from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import PARTS, InputError, Recording, nearest_name
 
+_NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
+
 
 class Run:
     """A run, finished or about to be trained; the one way to what it consists of.
@@ -201,12 +203,20 @@ class Run:
         return self
 
     def changed(self, overrides: Iterable[str]) -> Run:
-        """Return the run with options changed, to be trained again on the same recording."""
+        """Return the run with options changed, on the same recording.
+
+        Its data and weights stay where the overrides say nothing of how it is trained.
+        """
         overrides = list(overrides)
-        if not overrides:
-            return self
-        cfg = changed_config(self.cfg, overrides)
-        return Run(self.folder, cfg, recording=self.recording, device=self._device)
+        same = _leave_training(overrides)
+        return Run(
+            self.folder,
+            changed_config(self.cfg, overrides),
+            recording=self.recording,
+            data=self.__dict__.get("data") if same else None,
+            checkpoint=self.checkpoint if same else None,
+            device=self._device,
+        )
 
     def out(self, out_dir: str | None, name: str) -> Path:
         """Folder for the results of a question: as asked for, or NAME in the run's folder."""
@@ -253,7 +263,10 @@ def open_to_retrain(cfg: DictConfig) -> Run:
     device = choose_device(cfg.device, accelerator=source.trainer.get("accelerator"))
     if cfg.device != "auto":
         source.trainer.accelerator = {"cpu": "cpu", "cuda": "gpu"}[cfg.device]
-    place = ("recording", "trusted", "logger")
-    same = all(o.lstrip("+").split("=")[0].split(".")[0] in place for o in overrides)
-    checkpoint = run.checkpoint if same else None
+    checkpoint = run.checkpoint if _leave_training(overrides) else None
     return Run(run.folder, source, checkpoint=checkpoint, device=device.type)
+
+
+def _leave_training(overrides: Iterable[str]) -> bool:
+    """Whether a run trained with these overrides would be the same; its place may be another."""
+    return all(o.lstrip("+").split("=")[0].split(".")[0] in _NOT_TRAINED_BY for o in overrides)

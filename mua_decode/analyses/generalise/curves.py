@@ -5,57 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.generalise.plan import CurvePlan
 from mua_decode.data import DecodingData
-from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.source import headlines
+from mua_decode.runs.findings import headlines
 from mua_decode.runs.variants import Variant
-from mua_decode.types import InputError, ResultTable
+from mua_decode.scoring.flat import key, number
+from mua_decode.types import ResultTable, Stream
 
 SITES, TRIALS, SESSIONS = "sites", "training trials per condition and session", "sessions"
 
 
-@dataclass(frozen=True, kw_only=True)
-class CurvePlan:
-    """Which points of the learning curves are trained, beside the run itself.
-
-    Parameters
-    ----------
-    sites
-        Shares of the sites of every region, at least one site of each.
-    train_trials
-        Recorded training trials per condition and session.
-    sessions
-        Numbers of sessions.
-    draws
-        Random subsets of sites and of sessions; within one draw smaller subsets lie inside larger
-        ones. The trials are thinned in one way.
-
-    Raises
-    ------
-    InputError
-        If a share is not in (0, 1) or a number is below 1.
-    """
-
-    sites: Sequence[float] = (0.125, 0.25, 0.5)
-    train_trials: Sequence[int] = (2, 4, 8)
-    sessions: Sequence[int] = (1, 2, 4)
-    draws: int = 1
-
-    def __post_init__(self) -> None:
-        if not all(0 < share < 1 for share in self.sites):
-            raise InputError(f"curves.sites: expected shares in (0, 1), found {list(self.sites)}")
-        if min([*self.train_trials, *self.sessions, self.draws]) < 1:
-            raise InputError("curves: train_trials, sessions and draws must be at least 1")
-
-
 @dataclass(frozen=True)
 class Point:
-    """One point of a curve; ``mask`` is its label in result tables, ``x`` None is in its run."""
+    """One point of a curve; ``mask`` labels it in result tables, ``x`` None: its network's sites."""
 
     axis: str
     x: float | None
@@ -94,7 +60,7 @@ def curve_variants(plan: CurvePlan, data: DecodingData, *, seed: int) -> dict[Po
                 variants[Point(TRIALS, trials, 0, mask)] = Variant(f"trials_{trials}", (change,))
     names = list(dict.fromkeys(data.pool.sites.session.tolist()))
     for draw in range(plan.draws):
-        order = np.random.default_rng([seed, 41, draw]).permutation(len(names))
+        order = Stream.CURVE_SESSIONS.rng(seed, draw).permutation(len(names))
         for number_of in sorted(plan.sessions):
             if number_of < len(names):
                 chosen = [names[i] for i in sorted(order[:number_of])]
@@ -122,19 +88,21 @@ def _training_trials(data: DecodingData) -> np.ndarray:
 
 
 def curve_table(
-    tables: Mapping[Point, ResultTable],
-    variants: Mapping[Point, Variant],
-    own: ResultTable,
-    data: DecodingData,
-    folder: Path,
+    tables: Mapping[Point, tuple[ResultTable, int]], own: ResultTable, data: DecodingData
 ) -> pd.DataFrame:
     """Tidy scores against the amount of data, the run itself last on every axis.
+
+    Parameters
+    ----------
+    tables
+        Scores of every point and the sites its network has.
+    own, data
+        Of the run itself.
 
     Returns
     -------
     DataFrame with columns axis, x, draw, run, trial, metric, segment, unit, value and n.
     """
-    points = list(dict.fromkeys(p.axis for p in tables))
     counts = _training_trials(data)
     full = {
         SITES: data.n_sites,
@@ -142,19 +110,13 @@ def curve_table(
         SESSIONS: len(set(data.pool.sites.session.tolist())),
     }
     rows = []
-    for axis in points:
-        for point, table in tables.items():
+    for axis in dict.fromkeys(p.axis for p in tables):
+        for point, (table, n_sites) in tables.items():
             if point.axis == axis:
-                x = point.x if point.x is not None else _n_sites(folder, variants[point])
-                rows.append(_rows(table, axis, x, point.draw))
+                rows.append(_rows(table, axis, n_sites if point.x is None else point.x, point.draw))
         rows.append(_rows(own, axis, full[axis], 0))
     columns = ["axis", "x", "draw", "run", "trial", "metric", "segment", "unit", "value", "n"]
     return pd.concat(rows, ignore_index=True)[columns]
-
-
-def _n_sites(folder: Path, variant: Variant) -> int:
-    flat = json.loads(RunFolder(folder / variant.name).metrics.read_text())
-    return int(flat["n_sites"])
 
 
 def _rows(table: ResultTable, axis: str, x: float, draw: int) -> pd.DataFrame:
@@ -169,3 +131,18 @@ def drawn_curves(curve: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     out = rows.groupby(keys, sort=False)["value"].agg(value="mean", sd="std").reset_index()
     out = out.rename(columns={"run": "series"})
     return out.assign(low=out["value"] - out["sd"], high=out["value"] + out["sd"])
+
+
+def curve_metrics(curves: pd.DataFrame) -> dict[str, float | None]:
+    """Flat keys ``curve/AXIS=X/draw_D/RUN/TRIAL/METRIC``."""
+    return {
+        key(
+            "curve",
+            f"{row['axis'].replace(' ', '_')}={row['x']:g}",
+            f"draw_{row['draw']}",
+            row["run"],
+            row["trial"],
+            row["metric"],
+        ): number(row["value"])
+        for row in curves.to_dict("records")
+    }

@@ -4,61 +4,40 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.generalise.plan import HeldOutPlan
 from mua_decode.analyses.generalise.sets import HeldOutSet, attributes, held_out_sets
 from mua_decode.data.splitting import match_conditions
-from mua_decode.runs.source import headlines
+from mua_decode.runs.findings import headlines
 from mua_decode.runs.variants import Variant
+from mua_decode.scoring.flat import key, number
 from mua_decode.types import ResultTable, StimulusSet
 
 TRAINED_WITH = "decoder trained with them"
 _METRIC = "mua_decode.metrics.AttributeIdentification"
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeldOutPlan:
-    """Which conditions are held out; see :func:`mua_decode.analyses.generalise.sets.held_out_sets`.
-
-    Parameters
-    ----------
-    combinations
-        Colour × direction combinations, each held out on its own.
-    pairs
-        Share of the conditions held out as pairs of cue and stimulus.
-    others
-        Sets of movies, or of conditions where there is neither.
-    sets
-        Sets of your own instead: names or patterns of the conditions of each.
-    """
-
-    combinations: int = 2
-    pairs: float = 0.125
-    others: int = 2
-    sets: Sequence[Sequence[str]] | None = None
-
-    def choose(self, stimuli: StimulusSet, *, seed: int) -> list[HeldOutSet]:
-        """The sets for a recording; none where every number is 0."""
-        if self.sets is not None:
-            return [
-                HeldOutSet(f"set_{i}", ", ".join(patterns), found)
-                for i, patterns in enumerate(self.sets)
-                for found in [match_conditions(patterns, stimuli.names)]
-            ]
-        task = {"colour", "direction_deg"} <= set(stimuli.conditions.columns)
-        if not (self.combinations or self.pairs if task else self.others):
-            return []
-        return held_out_sets(
-            stimuli.conditions,
-            combinations=self.combinations,
-            pairs=self.pairs,
-            others=self.others,
-            seed=seed,
-        )
+def choose_sets(plan: HeldOutPlan, stimuli: StimulusSet, *, seed: int) -> list[HeldOutSet]:
+    """The sets for a recording; none where every number is 0."""
+    if plan.sets is not None:
+        return [
+            HeldOutSet(f"set_{i}", ", ".join(patterns), match_conditions(patterns, stimuli.names))
+            for i, patterns in enumerate(plan.sets)
+        ]
+    task = {"colour", "direction_deg"} <= set(stimuli.conditions.columns)
+    if not (plan.combinations or plan.pairs if task else plan.others):
+        return []
+    return held_out_sets(
+        stimuli.conditions,
+        combinations=plan.combinations,
+        pairs=plan.pairs,
+        others=plan.others,
+        seed=seed,
+    )
 
 
 def attribute_metrics(stimuli: StimulusSet) -> tuple[str, ...]:
@@ -100,14 +79,20 @@ def _override(name: str, **options: object) -> str:
 
 def label_held_out(
     tables: Mapping[HeldOutSet, ResultTable], own: ResultTable, names: Sequence[str]
-) -> ResultTable:
+) -> tuple[ResultTable, pd.DataFrame]:
     """Tables of the sets as one, and the decoder that was trained with them beside each.
 
     ``split`` becomes "test, held out red_90". Rows of the decoder trained with the conditions
     (run ``decoder trained with them``) are its scores on the same conditions, on the test trials
     of the run; each condition counts the same in its mean.
+
+    Returns
+    -------
+    The table, and its headline scores as figures and printed tables take them: one row per set
+    (column ``row``), run (column ``series`` too) and metric.
     """
-    rows: list[pd.DataFrame] = []
+    parts: list[pd.DataFrame] = []
+    drawn: list[pd.DataFrame] = []
     for chosen, table in tables.items():
         inside = {names[k] for k in chosen.conditions}
         mine = own.frame[(own.frame["run"] == "decoder") & own.frame["condition"].isin(inside)]
@@ -115,16 +100,24 @@ def label_held_out(
         whole = mine.groupby(keys, sort=False, as_index=False).agg({"value": "mean", "n": "sum"})
         known = pd.concat([mine, whole.assign(condition="all")]).assign(run=TRAINED_WITH)
         both = pd.concat([table.frame, known[table.frame.columns]], ignore_index=True)
-        rows.append(both.assign(split=both["split"] + f", held out {chosen.name}"))
-    return ResultTable(pd.concat(rows, ignore_index=True))
+        parts.append(both.assign(split=both["split"] + f", held out {chosen.name}"))
+        shown = headlines(ResultTable(parts[-1]))
+        order = ["decoder", TRAINED_WITH, *dict.fromkeys(shown["run"])]
+        rank = {name: i for i, name in reversed(list(enumerate(order)))}
+        shown = shown.sort_values("run", key=lambda s, rank=rank: s.map(rank), kind="stable")
+        drawn.append(shown.assign(row=chosen.name, series=shown["run"], low=np.nan, high=np.nan))
+    return (
+        ResultTable(pd.concat(parts, ignore_index=True)),
+        pd.concat(drawn, ignore_index=True),
+    )
 
 
-def drawn_held_out(table: ResultTable) -> pd.DataFrame:
-    """Headline scores, one row per set and run, as figures and printed tables take them."""
-    frame = headlines(table)
-    frame = frame.assign(row=frame["split"].str.split(", held out ").str[-1], series=frame["run"])
-    order = ["decoder", TRAINED_WITH, *dict.fromkeys(frame["run"])]
-    rank = {name: i for i, name in reversed(list(enumerate(order)))}
-    frame = frame.sort_values("series", key=lambda s: s.map(rank), kind="stable")
-    frame = frame.sort_values("row", key=lambda s: s.map(list(s.unique()).index), kind="stable")
-    return frame.assign(low=np.nan, high=np.nan)
+def held_out_metrics(
+    sets: Iterable[HeldOutSet], shown: pd.DataFrame
+) -> dict[str, str | float | None]:
+    """What every set tests, and flat keys ``held_out/SET/RUN/single_trial/METRIC``."""
+    found: dict[str, str | float | None] = {f"held_out/{s.name}/what": s.what for s in sets}
+    for row in shown.to_dict("records"):
+        name = key("held_out", row["row"], row["run"], "single_trial", row["metric"])
+        found[name] = number(row["value"])
+    return found

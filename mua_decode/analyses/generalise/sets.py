@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mua_decode.types import InputError
+from mua_decode.types import InputError, Stream
 
 _STIMULUS = ("colour", "direction_deg")
 _MOVIE = ("category", "movie")
@@ -73,7 +73,7 @@ def held_out_sets(
     InputError
         If a set would leave nothing to recombine, or nothing is to be held out.
     """
-    rng = np.random.default_rng([seed, 29])
+    rng = Stream.HELD_OUT.rng(seed)
     columns = conditions.columns
     if not set(_STIMULUS) <= set(columns):
         return _whole(conditions, others, rng)

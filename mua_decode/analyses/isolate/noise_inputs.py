@@ -3,30 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mua_decode.data import DecodingData
 from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.condition_tables import Tables, VideoScorer, scored_segment
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
 from mua_decode.statistics import gaussian_input_null
-from mua_decode.types import HypothesisTable, ResultTable, StimulusSet
+from mua_decode.types import HypothesisTable, ResultTable, StimulusSet, Stream
 
 PAIRINGS = 9999
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ShownTrials:
+    """What is known of the trials that noise stands in for.
+
+    Parameters
+    ----------
+    input_shape
+        (T, N) of the network's input.
+    condition, video
+        int (P,): condition of every trial, and the video shown in it, an index into
+        ``stimuli.videos``.
+    candidates
+        Float (K, C, T, H, W) to identify among.
+    stimuli
+        Videos, and names of the segments.
+    """
+
+    input_shape: tuple[int, int]
+    condition: np.ndarray
+    video: np.ndarray
+    candidates: Tensor
+    stimuli: StimulusSet
+
+    @classmethod
+    def of(cls, data: DecodingData, part: str) -> ShownTrials:
+        """Take those of a part of the split."""
+        pseudo = data.dataset(part).pseudo
+        return cls(
+            input_shape=(data.n_bins, data.n_sites),
+            condition=pseudo.condition,
+            video=pseudo.video,
+            candidates=data.mean_videos(None),
+            stimuli=data.stimuli,
+        )
 
 
 @torch.no_grad()
 def score_noise_inputs(
     decode: Callable[[Tensor], Tensor],
-    input_shape: tuple[int, int],
+    trials: ShownTrials,
     *,
-    trial_condition: np.ndarray,
-    trial_video: np.ndarray,
-    candidates: Tensor,
     metrics: Sequence[VideoMetric],
-    stimuli: StimulusSet,
     number: int,
     seed: int,
     batch_size: int = 32,
@@ -41,19 +75,8 @@ def score_noise_inputs(
     ----------
     decode
         Maps inputs (B, T, N) to videos (B, C, T, H, W) in [0, 1].
-    input_shape
-        (T, N).
-    trial_condition, trial_video
-        int (P,): condition of every test trial, and the video shown in it, an index into
-        ``stimuli.videos``.
-    candidates
-        Float (K, C, T, H, W) to identify among.
     metrics
         Applied to the whole video, or to the one segment a metric names.
-    stimuli
-        Videos, and names of the segments.
-    number
-        How many inputs.
     seed
         Draws the inputs and the trials.
 
@@ -62,21 +85,21 @@ def score_noise_inputs(
     float (number, Q) by metric and segment, for the Q conditions with trials: the score of every
     input in every condition, NaN where the metric is undefined.
     """
-    noise = torch.from_numpy(
-        np.random.default_rng([seed, 31]).standard_normal((number, *input_shape)).astype(np.float32)
-    )
+    stimuli, shape = trials.stimuli, (number, *trials.input_shape)
+    drawn = Stream.NOISE_INPUTS.rng(seed).standard_normal(shape).astype(np.float32)
+    noise = torch.from_numpy(drawn)
     videos = torch.cat([decode(part).cpu().float() for part in noise.split(batch_size)])
-    candidates = candidates.clone()  # a plain tensor, of which metrics may remember things
+    candidates = trials.candidates.clone()  # a plain tensor, of which metrics may remember things
     scorers = {
         (metric.name, segment): VideoScorer(metric, videos, candidates=candidates, stimuli=stimuli)
         for metric in metrics
         if (segment := scored_segment(metric, stimuli)) is not None
     }
-    rng = np.random.default_rng([seed, 37])
-    conditions = np.unique(trial_condition)
+    rng = Stream.NOISE_VIDEOS.rng(seed)
+    conditions = np.unique(trials.condition)
     scores = {key: np.empty((number, len(conditions))) for key in scorers}
     for q, k in enumerate(conditions.tolist()):
-        drawn = rng.choice(trial_video[trial_condition == k], number)
+        drawn = rng.choice(trials.video[trials.condition == k], number)
         shown = torch.from_numpy(stimuli.videos[drawn]).permute(0, 2, 1, 3, 4).float().div_(255)
         for key, scorer in scorers.items():
             scores[key][:, q] = scorer.against(k, shown)
@@ -133,7 +156,7 @@ def compare_with_noise(
         found = scores[metric, segment]
         found = found[:, ~np.isnan(found).all(axis=0)]
         number, n_conditions = found.shape
-        rng = np.random.default_rng([seed, 43])
+        rng = Stream.NOISE_PAIRINGS.rng(seed)
         picks = rng.integers(0, number, (pairings, n_conditions))
         null = _row_means(found[picks, np.arange(n_conditions)])
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
