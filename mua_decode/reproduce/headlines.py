@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from mua_decode.report import Headline
-from mua_decode.report.results import Results
+from mua_decode.report.paper import Results
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.statistics import adjust
 

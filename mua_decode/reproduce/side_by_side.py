@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from mua_decode.reproduce.plan import Step, seconds_taken
+from mua_decode.reproduce.step import Step, seconds_taken
 from mua_decode.runs.progress import console
 
 _EVERY_S = 2.0

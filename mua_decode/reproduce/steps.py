@@ -2,112 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from mua_decode.analyses.ablate.command import ablate
-from mua_decode.analyses.ablate.findings import write_ablation
-from mua_decode.analyses.compare.command import compare
-from mua_decode.analyses.crossval.command import crossval
-from mua_decode.analyses.encode.command import encode, encoding_config
-from mua_decode.analyses.generalise.command import generalise
-from mua_decode.analyses.generalise.curves import CurvePlan
-from mua_decode.analyses.generalise.held_out import HeldOutPlan
-from mua_decode.analyses.isolate.command import isolate
+from mua_decode.analyses.ablate.ablate import ablate
+from mua_decode.analyses.ablate.command import ablation_plan
+from mua_decode.analyses.compare.compare import compare
+from mua_decode.analyses.compare.plan import ComparePlan
+from mua_decode.analyses.crossval.crossval import crossval
+from mua_decode.analyses.crossval.plan import CrossvalPlan
+from mua_decode.analyses.encode.command import encode_again
+from mua_decode.analyses.generalise.generalise import generalise
+from mua_decode.analyses.generalise.plan import GeneralisePlan
+from mua_decode.analyses.isolate.isolate import isolate
+from mua_decode.analyses.isolate.plan import IsolatePlan
 from mua_decode.analyses.latents.latents import map_latents
-from mua_decode.analyses.noise.noise import run_canary
-from mua_decode.analyses.reconstruct.reconstruct import decode_videos
-from mua_decode.analyses.repeat.command import repeat
+from mua_decode.analyses.noise.noise import find_in_noise
+from mua_decode.analyses.reconstruct.reconstruct import reconstruct
+from mua_decode.analyses.repeat.plan import RepeatPlan
+from mua_decode.analyses.repeat.repeat import repeat
 from mua_decode.analyses.similarity.similarity import similarity
 from mua_decode.files import write_text
-from mua_decode.reproduce.plan import Step, StepNotApplicableError
 from mua_decode.reproduce.protocol import Protocol
+from mua_decode.reproduce.step import Step, StepNotApplicableError
 from mua_decode.runs.config import compose
-from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.variants import Variant, changed_config, first_difference, run_variant
-from mua_decode.types import InputError, ResultTable
+from mua_decode.runs.run import Run
+from mua_decode.runs.train import Training
+from mua_decode.runs.variants import Variant, run_variant
+from mua_decode.types import InputError
+
+Work = Callable[[Protocol, Path], None]
 
 
 def steps_of(protocol: Protocol) -> list[Step]:
     """Steps of one protocol, in order; weights are seconds of the reduced size on two cores."""
-    size = OmegaConf.to_container(protocol.size, resolve=True)
-    main = OmegaConf.to_container(protocol.source, resolve=True)
-    small = OmegaConf.to_container(protocol.retrained, resolve=True)
-    assert isinstance(size, dict)
-    beside = {
-        "source": small,
-        "groups": protocol.cfg.groups,
-        "correction": protocol.cfg.correction,
+    main, small = protocol.source, protocol.beside
+    tested: dict[str, Any] = {
+        "groups": protocol.plan.groups,
+        "correction": protocol.plan.correction,
     }
-    alone = beside | {"metrics": protocol.cfg.isolate_metrics}
-
-    def step(
-        name: str,
-        what: str,
-        weight: float,
-        work: Callable[[Protocol, Path], None],
-        settings: dict[str, Any],
-        sizes: tuple[str, ...] = (),
-        needs: tuple[str, ...] = ("decoder",),
-    ) -> Step:
-        return Step(
-            name=name,
-            protocol=protocol.name,
-            what=what,
-            weight=weight,
-            work=partial(work, protocol),
-            settings=settings | {"size": {name: size[name] for name in sizes}},
-            needs=needs,
-        )
-
-    own = {"source": main}
-    fill = {
-        "fill": protocol.fill,
-        "groups": protocol.cfg.groups,
-        "correction": protocol.cfg.correction,
-    }
-    masked = ("trials_per_condition", "equal_repeats")
+    fill = tested | {"fill": protocol.fill}
+    alone = tested | {"metrics": plan.isolate_metrics}
+    reference = ("reference",) if plan.retrained else ("decoder",)
+    step = partial(_step, protocol)
     steps = [
-        step("decoder", "how well is the video decoded?", 310, decode_videos, own, masked[:1], ()),
-        step("ablation", "what is lost without each region?", 430, _ablation, own | fill, masked),
-        step("encoding", "does the video predict the activity?", 80, _encoding, own, ("encoding",)),
-        step("similarity", "how alike are trials?", 1, _similarity, own, ("similarity_pairs",)),
-        step("latents", "what lies next to what?", 13, map_latents, own, ("points",)),
+        step("decoder", 310, _decoder, main, ("trials_per_condition",), needs=()),
+        step("ablation", 430, _ablation, main, ("trials_per_condition", "equal_repeats"), fill),
+        step("encoding", 80, _encoding, main, ("encoding",)),
+        step("similarity", 1, _similarity, main, ("similarity_pairs",)),
+        step("latents", 13, _latents, main, ("points",)),
     ]
-    if protocol.cfg.retrained:
-        what = "the decoder at the size of the networks below"
-        steps.append(step("reference", what, 44, _reference, beside, (), ()))
-    needs = ("reference",) if protocol.cfg.retrained else ("decoder",)
-    what = "what does one region alone decode?"
+    if plan.retrained:
+        steps.append(step("reference", 44, _reference, small, (), needs=()))
     steps += [
-        step("isolate", what, 490, _isolate, alone, ("noise_inputs",), needs),
-        step("compare", "do simpler networks do as well?", 220, _compare, beside, (), needs),
-        step("crossval", "does it depend on the split?", 125, _crossval, beside, ("n_folds",), ()),
-        step("repeat", "does it depend on the seed?", 120, _repeat, beside, ("n_seeds",), needs),
+        step("isolate", 490, _isolate, small, ("noise_inputs",), alone, needs=reference),
+        step("compare", 220, _compare, small, (), tested, needs=reference),
+        step("crossval", 125, _crossval, small, ("n_folds",), needs=()),
+        step("repeat", 120, _repeat, small, ("n_seeds",), needs=reference),
     ]
     if protocol.name != "published":
-        what = "conditions never trained on, and less data"
         sizes = ("held_out", "curves")
-        guessing = beside | {"undefined directions": "guessed"}
-        steps.append(step("generalise", what, 245, _generalise, guessing, sizes, needs))
-    what = "what does this protocol find in pure noise?"
-    sizes = ("canary", "canary_conditions")
-    steps.append(step("noise", what, 110, _noise, own, sizes, ()))
+        steps.append(step("generalise", 245, _generalise, small, sizes, needs=reference))
+    steps.append(step("noise", 110, _noise, main, ("canary", "canary_conditions"), needs=()))
     return steps
 
 
-def _reference(protocol: Protocol, folder: Path) -> None:
-    run_variant(
-        protocol.retrained,
-        Variant("run", ("metric=[mse]", "floor=[]")),
-        folder,
-        recording=protocol.recording,
-        draw=False,
+_ASKS = {
+    "decoder": "how well is the video decoded?",
+    "ablation": "what is lost without each region?",
+    "encoding": "does the video predict the activity?",
+    "similarity": "how alike are trials?",
+    "latents": "what lies next to what?",
+    "reference": "the decoder at the size of the networks below",
+    "isolate": "what does one region alone decode?",
+    "compare": "do simpler networks do as well?",
+    "crossval": "does it depend on the split?",
+    "repeat": "does it depend on the seed?",
+    "generalise": "conditions never trained on, and less data",
+    "noise": "what does this protocol find in pure noise?",
+}
+
+
+def _step(
+    protocol: Protocol,
+    name: str,
+    weight: float,
+    work: Work,
+    run: Run,
+    sizes: tuple[str, ...],
+    settings: Mapping[str, object] | None = None,
+    *,
+    needs: tuple[str, ...] = ("decoder",),
+) -> Step:
+    """One step; its result depends on the run it works on, on some sizes and on ``settings``."""
+    size = asdict(protocol.size)
+    own = {**{s: size[s] for s in sizes}, **(settings or {})}
+    known = run.fingerprint
+    options = {**known.options, **{f"step.{k}": v for k, v in own.items()}}
+    return Step(
+        name=name,
+        protocol=protocol.name,
+        what=_ASKS[name],
+        weight=weight,
+        work=partial(work, protocol),
+        fingerprint=replace(known, options=options),
+        needs=needs,
     )
+
+
+def _decoder(protocol: Protocol, folder: Path) -> None:
+    run = run_variant(protocol.source, Variant("run"), folder, training=Training()).run
+    size = protocol.size.trials_per_condition
+    reconstruct(run, folder, trials_per_condition=size, metrics=run.metrics)
+
+
+def _reference(protocol: Protocol, folder: Path) -> None:
+    run_variant(protocol.beside, Variant("run", ("metric=[mse]", "floor=[]")), folder)
 
 
 def _several_regions(protocol: Protocol) -> None:
@@ -118,106 +131,75 @@ def _several_regions(protocol: Protocol) -> None:
 
 def _ablation(protocol: Protocol, folder: Path) -> None:
     _several_regions(protocol)
-    out = RunFolder(folder)
-    trained = protocol.open()
-    found = ablate(protocol.ablation(), trained, out)
-    write_ablation(out, found, leaking=trained.data.leaking)
+    run, trials = protocol.decoder, protocol.size.trials_per_condition
+    cfg = compose(
+        "ablate",
+        [
+            f"fills=[{protocol.fill}]",
+            f"trials_per_condition={'null' if trials is None else trials}",
+            f"equal.repeats={protocol.size.equal_repeats}",
+            f"correction={protocol.plan.correction}",
+            f"seed={run.seed}",
+        ],
+    )
+    cfg.metric, cfg.groups = run.cfg.metric, [list(g) for g in protocol.plan.groups]
+    ablate(run, ablation_plan(cfg), folder).write(folder)
 
 
 def _isolate(protocol: Protocol, folder: Path) -> None:
     _several_regions(protocol)
-    metrics = ",".join(str(m) for m in protocol.cfg.isolate_metrics)
-    isolate(
-        changed_config(protocol.retrained, [f"metric=[{metrics}]"]),
-        folder,
-        recording=protocol.recording,
-        checkpoint=protocol.reference,
-        groups=[list(g) for g in protocol.cfg.groups] or None,
-        noise_inputs=int(protocol.size.noise_inputs),
-        correction=str(protocol.cfg.correction),
+    run = protocol.reference.changed([f"metric=[{','.join(protocol.plan.isolate_metrics)}]"])
+    plan = IsolatePlan(
+        regions=None,
+        groups=protocol.plan.groups or None,
+        equal_sites=None,
+        repeats=3,
+        noise_inputs=protocol.size.noise_inputs,
+        permutations=9999,
+        correction=protocol.plan.correction,
     )
+    isolate(run, plan, folder).publish(folder)
 
 
 def _encoding(protocol: Protocol, folder: Path) -> None:
-    overrides = [str(o) for o in protocol.size.encoding]
-    cfg = compose("encode", [f"run_dir={protocol.run.path}", f"out_dir={folder}", *overrides])
-    cfg.trusted = list(protocol.cfg.trusted)
-    before = RunFolder(folder)
-    if before.config.is_file():
-        difference = first_difference(before, encoding_config(cfg))
-        if difference is not None:
-            raise InputError(
-                f"{folder} holds an encoding of another config: {difference}; remove the folder or "
-                "choose another out"
-            )
-        if (before.checkpoints / "last.ckpt").is_file():
-            cfg.ckpt_path = "last"
-        else:
-            before.config.unlink()
-    encode(cfg, protocol.run, recording=protocol.recording)
+    encode_again(protocol.decoder, folder, protocol.size.encoding)
 
 
 def _similarity(protocol: Protocol, folder: Path) -> None:
-    data = protocol.data
-    pairs = int(protocol.size.similarity_pairs)
-    table = similarity(data, max_pairs=pairs, seed=int(protocol.cfg.seed))
-    _write(folder, table)
+    run = protocol.source
+    table = similarity(run.data, max_pairs=protocol.size.similarity_pairs, seed=run.seed)
+    write_text(folder / "results.csv", table.frame.to_csv(index=False, float_format="%.6g"))
+
+
+def _latents(protocol: Protocol, folder: Path) -> None:
+    map_latents(protocol.decoder, folder, max_points=protocol.size.points)
 
 
 def _compare(protocol: Protocol, folder: Path) -> None:
-    compare(
-        protocol.retrained,
-        folder,
-        recording=protocol.recording,
-        checkpoint=protocol.reference,
-        correction=str(protocol.cfg.correction),
-    )
+    models = tuple(compose("compare", []).models)
+    plan = ComparePlan(models=models, correction=protocol.plan.correction)
+    compare(protocol.reference, plan, folder).publish(folder)
 
 
 def _crossval(protocol: Protocol, folder: Path) -> None:
-    crossval(
-        protocol.retrained,
-        folder,
-        recording=protocol.recording,
-        n_folds=int(protocol.size.n_folds),
-    )
+    plan = CrossvalPlan(n_folds=protocol.size.n_folds)
+    crossval(protocol.beside, plan, folder).publish(folder)
 
 
 def _repeat(protocol: Protocol, folder: Path) -> None:
-    repeat(
-        protocol.retrained,
-        folder,
-        recording=protocol.recording,
-        checkpoint=protocol.reference,
-        n_seeds=int(protocol.size.n_seeds),
-    )
+    repeat(protocol.reference, RepeatPlan(n_seeds=protocol.size.n_seeds), folder).publish(folder)
 
 
 def _generalise(protocol: Protocol, folder: Path) -> None:
-    size = OmegaConf.to_container(protocol.size, resolve=True)
-    assert isinstance(size, dict)
-    generalise(
-        protocol.retrained,
-        folder,
-        recording=protocol.recording,
-        checkpoint=protocol.reference,
-        held_out=HeldOutPlan(**size["held_out"]),
-        curves=CurvePlan(**size["curves"]),
-    )
+    plan = GeneralisePlan(held_out=protocol.size.held_out, curves=protocol.size.curves)
+    generalise(protocol.reference, plan, folder).publish(folder)
 
 
 def _noise(protocol: Protocol, folder: Path) -> None:
+    size = protocol.size
     try:
-        run_canary(
-            protocol.source,
-            folder,
-            recording=protocol.recording,
-            overrides=tuple(str(o) for o in protocol.size.canary),
-            n_conditions=int(protocol.size.canary_conditions),
+        find_in_noise(
+            protocol.source, folder, overrides=size.canary, n_conditions=size.canary_conditions
         )
     except InputError as error:
         raise InputError(f"noise surrogate: {error}") from error
-
-
-def _write(folder: Path, table: ResultTable) -> None:
-    write_text(folder / "results.csv", table.frame.to_csv(index=False, float_format="%.6g"))

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from mua_decode.report.results import PaperTable, Results
-from mua_decode.reproduce import activity_tables, region_tables, video_tables
+from pathlib import Path
+
+from mua_decode.analyses.ablate import paper as ablate
+from mua_decode.analyses.compare import paper as compare
+from mua_decode.analyses.crossval import paper as crossval
+from mua_decode.analyses.encode import paper as encode
+from mua_decode.analyses.generalise import paper as generalise
+from mua_decode.analyses.isolate import paper as isolate
+from mua_decode.analyses.latents import paper as latents
+from mua_decode.analyses.noise import paper as noise
+from mua_decode.analyses.reconstruct import paper as reconstruct
+from mua_decode.analyses.repeat import paper as repeat
+from mua_decode.analyses.similarity import paper as similarity
+from mua_decode.files import write_text
+from mua_decode.report.paper import PaperTable, Results, step_tests
+
+_MASKING_TESTS = "Tests of region masking"
+_ALONE_TESTS = "One region alone: noise inputs, as published; permuted conditions"
 
 
 def paper_tables(results: Results) -> list[PaperTable]:
     """All tables, in order."""
     return [
-        video_tables.cue_shape(results),
-        video_tables.colour(results),
-        video_tables.motion(results),
-        *(region_tables.masking(results, metric) for metric in region_tables.MASKED),
-        region_tables.step_tests(
-            results, "ablation", "S7_masking_tests", "Tests of region masking"
-        ),
-        region_tables.alone(results),
-        region_tables.step_tests(
-            results,
-            "isolate",
-            "S9_alone_chance",
-            "One region alone: noise inputs, as published; permuted conditions",
-        ),
-        activity_tables.encoding(results),
-        activity_tables.bands(results),
-        activity_tables.similarity(results),
-        video_tables.compare(results),
-        video_tables.folds(results),
-        region_tables.shapley(results),
-        region_tables.equal_sites(results),
-        video_tables.held_out(results),
-        video_tables.curves(results),
-        activity_tables.separation(results),
-        video_tables.noise(results),
-        video_tables.motion_tests(results),
-        video_tables.seeds(results),
+        reconstruct.cue_shape(results),
+        reconstruct.colour(results),
+        reconstruct.motion(results),
+        *(ablate.masking(results, metric) for metric in ablate.MASKED),
+        step_tests(results, "ablation", "S7_masking_tests", _MASKING_TESTS),
+        isolate.alone(results),
+        step_tests(results, "isolate", "S9_alone_chance", _ALONE_TESTS),
+        encode.encoding(results),
+        encode.bands(results),
+        similarity.similarity(results),
+        compare.compare(results),
+        crossval.folds(results),
+        ablate.shapley(results),
+        ablate.equal_sites(results),
+        generalise.held_out(results),
+        generalise.curves(results),
+        latents.separation(results),
+        noise.noise(results),
+        reconstruct.motion_tests(results),
+        repeat.seeds(results),
     ]
+
+
+def write_tables(out: Path, tables: list[PaperTable]) -> None:
+    """Write one CSV per table; one that does not apply says why."""
+    (out / "tables").mkdir(exist_ok=True)
+    for table in tables:
+        path = out / "tables" / f"{table.name}.csv"
+        if table.frame is not None:
+            write_text(path, table.frame.to_csv(index=False, float_format="%.6g"))
+        else:
+            write_text(path, f"# not applicable to this recording: {table.reason}\n")

@@ -42,7 +42,7 @@ def read_plan(kind: type[P], cfg: Any, **given: Any) -> P:
 def plain(cfg: Any) -> Any:
     """Return a config, or a part of one, as plain dictionaries and lists with texts as keys."""
     found = OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
-    return {str(k): v for k, v in found.items()} if isinstance(found, Mapping) else found
+    return {str(k): plain(v) for k, v in found.items()} if isinstance(found, Mapping) else found
 
 
 def _read(kind: type[P], cfg: Any, prefix: str, given: Mapping[str, Any]) -> P:

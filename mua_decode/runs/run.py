@@ -45,7 +45,7 @@ class Run:
     checkpoint
         Weights of its network; ``None`` as long as it is not trained.
     device
-        ``auto``, ``cpu`` or ``cuda``: where the network decodes.
+        ``auto``, ``cpu`` or ``cuda``: where the network decodes; ``None``: where it is trained.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Run:
         recording: Recording | None = None,
         data: DecodingData | None = None,
         checkpoint: Path | None = None,
-        device: str = "auto",
+        device: str | None = None,
     ) -> None:
         self.folder, self.cfg, self.checkpoint = folder, cfg, checkpoint
         self._device = device
@@ -151,7 +151,9 @@ class Run:
     @property
     def device(self) -> torch.device:
         """Where the network decodes."""
-        return choose_device(self._device)
+        if self._device is not None:
+            return choose_device(self._device)
+        return choose_device("auto", accelerator=self.cfg.trainer.get("accelerator"))
 
     @property
     def seed(self) -> int:
@@ -218,6 +220,17 @@ class Run:
             device=self._device,
         )
 
+    def at(self, folder: RunFolder, *, checkpoint: Path | None = None) -> Run:
+        """The same run in another folder, with weights or without."""
+        return Run(
+            folder,
+            self.cfg,
+            recording=self.recording,
+            data=self.__dict__.get("data"),
+            checkpoint=checkpoint,
+            device=self._device,
+        )
+
     def out(self, out_dir: str | None, name: str) -> Path:
         """Folder for the results of a question: as asked for, or NAME in the run's folder."""
         return RunFolder.create(str(out_dir or self.folder.path / name), name).path
@@ -260,11 +273,11 @@ def open_to_retrain(cfg: DictConfig) -> Run:
     if not run.folder.metrics.is_file():
         raise InputError(f"run_dir: {run.folder.path} holds an unfinished run; finish it first")
     source = run.score_as(cfg).cfg
-    device = choose_device(cfg.device, accelerator=source.trainer.get("accelerator"))
+    choose_device(cfg.device)
     if cfg.device != "auto":
         source.trainer.accelerator = {"cpu": "cpu", "cuda": "gpu"}[cfg.device]
     checkpoint = run.checkpoint if _leave_training(overrides) else None
-    return Run(run.folder, source, checkpoint=checkpoint, device=device.type)
+    return Run(run.folder, source, checkpoint=checkpoint)
 
 
 def _leave_training(overrides: Iterable[str]) -> bool:

@@ -80,9 +80,8 @@ def run_variant(
         if override.lstrip("+").split("=")[0].split(".")[0] == "recording":
             raise InputError(f"{variant.name}: '{override}' would change the recording itself")
     place = RunFolder.create(str(folder / variant.name), variant.name)
-    cfg = source.changed(variant.overrides).cfg.copy()
-    cfg.name, cfg.run_dir, cfg.ckpt_path = variant.name, str(place.path), None
-    run = Run(place, cfg, recording=source.recording, device=source.device.type)
+    run = source.changed(variant.overrides).at(place)
+    run.cfg.name, run.cfg.run_dir, run.cfg.ckpt_path = variant.name, str(place.path), None
     begun = place.config.is_file()
     if begun:
         difference = _difference(run, but=_SCORING)
@@ -164,9 +163,7 @@ def score_unvaried(run: Run, folder: Path) -> Scored:
         with working("the decoder itself"):
             return run_variant(run, Variant("decoder"), folder)
     place = RunFolder.create(str(folder / "decoder"), "decoder")
-    own = Run(
-        place, run.cfg, recording=run.recording, checkpoint=run.checkpoint, device=run.device.type
-    )
+    own = run.at(place, checkpoint=run.checkpoint)
     if place.config.is_file() and place.results.is_file() and not _difference(own):
         return Scored(place.load_results(), own)
     score(own, own.scored_part, draw=False)

@@ -21,7 +21,7 @@ SITES, TRIALS, SESSIONS = "sites", "training trials per condition and session", 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a curve; ``mask`` labels it in result tables, ``x`` None: its network's sites."""
+    """One point of a curve; ``mask`` labels it in tables, ``x`` None: the sites of its network."""
 
     axis: str
     x: float | None

@@ -13,22 +13,23 @@ from mua_decode.analyses.latents.vectors import (
     site_trial_vectors,
 )
 from mua_decode.files import write_text
-from mua_decode.reproduce.protocol import Protocol
 from mua_decode.runs.progress import console
+from mua_decode.runs.run import Run
 from mua_decode.types import HypothesisTable, InputError, ResultTable
 
 
-def map_latents(protocol: Protocol, folder: Path) -> None:
-    """Map sites, trials and the bottleneck; silhouettes of their labels with tests."""
-    trained = protocol.open()
-    data, seed = trained.data, int(protocol.cfg.seed)
-    shared: dict[str, Any] = {"max_points": int(protocol.size.points), "seed": seed}
-    task = trained.task.cpu()
-    encoder = getattr(task.model, "encode", None)
+def map_latents(run: Run, folder: Path, *, max_points: int) -> None:
+    """Map sites, trials and the bottleneck; silhouettes of their labels with tests.
+
+    Writes results.csv, tests.csv and a file of points per space and method.
+    """
+    data, seed = run.data, run.seed
+    shared: dict[str, Any] = {"max_points": max_points, "seed": seed}
+    encoder = getattr(run.network.cpu(), "encode", None)
     spaces = {
-        "sites": site_trial_vectors(data, protocol.recording, **shared),
+        "sites": site_trial_vectors(data, run.recording, **shared),
         "population": population_vectors(data, **shared),
-        "session": session_vectors(data, protocol.recording, **shared),
+        "session": session_vectors(data, run.recording, **shared),
     }
     if encoder is not None:
         spaces["bottleneck"] = population_vectors(data, encode=encoder, **shared)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mua_decode import __version__
+from mua_decode.analyses.ablate import paper as ablate
+from mua_decode.analyses.latents.paper import embeddings
+from mua_decode.analyses.reconstruct.paper import films
+from mua_decode.analyses.similarity.paper import drawn_similarity
 from mua_decode.report import Films, NotApplicable, Picture, Section, write_page
-from mua_decode.report.results import PaperTable, Results
+from mua_decode.report.paper import TITLES, PaperTable, Results
 from mua_decode.reproduce.headlines import headlines
-from mua_decode.reproduce.pictures import (
-    TITLES,
-    boxes,
-    drawn_similarity,
-    embeddings,
-    segments,
-    shapley,
-)
-from mua_decode.reproduce.plan import Outcome
 from mua_decode.reproduce.protocol import Protocol
-from mua_decode.reproduce.videos import films, panel
+from mua_decode.reproduce.step import Outcome
+from mua_decode.types import StimulusSet
 
 
 def write_report(
@@ -35,10 +31,11 @@ def write_report(
     """Write ``report.html`` from the files of the steps."""
     by_name = {t.name.split("_")[0]: t for t in tables}
     recording = protocols[0].recording
+    stimuli = {p.name: p.source.data.stimuli for p in protocols}
     sections = [
-        _reconstruction(results, by_name, protocols),
+        _reconstruction(results, by_name, stimuli),
         _masking(results, by_name),
-        panel(results, protocols),
+        ablate.panel(results, stimuli, recording.sites.regions),
         _alone(results, by_name),
         _encoding(results, by_name),
         _similarity(results, by_name),
@@ -53,7 +50,7 @@ def write_report(
         title=f"Video decoded from multi-unit activity: {recording.name}",
         headlines=headlines(results, protocols),
         footer=(
-            f"mua_decode {__version__}, seed {protocols[0].cfg.seed}; every number: results.csv "
+            f"mua_decode {__version__}, seed {protocols[0].source.seed}; every number: results.csv "
             "and tables/ beside this file"
         ),
     )
@@ -100,7 +97,7 @@ def _files(results: Results, step: str, names: Sequence[str], caption: str) -> l
 
 
 def _reconstruction(
-    results: Results, by_name: dict[str, PaperTable], protocols: Sequence[Protocol]
+    results: Results, by_name: dict[str, PaperTable], stimuli: Mapping[str, StimulusSet]
 ) -> Section:
     pictures = _files(
         results,
@@ -114,7 +111,7 @@ def _reconstruction(
     ]
     tables = [by_name[n] for n in ("S1", "S2", "S3", "S21")]
     title = "Figure 2. Reconstruction: shape, colour, motion"
-    return _section(title, text, tables, pictures, films(results, protocols))
+    return _section(title, text, tables, pictures, films(results, stimuli))
 
 
 def _masking(results: Results, by_name: dict[str, PaperTable]) -> Section:
@@ -123,8 +120,9 @@ def _masking(results: Results, by_name: dict[str, PaperTable]) -> Section:
         losses = results.read(protocol, "ablation/losses.csv")
         tests = results.read(protocol, "ablation/tests.csv")
         if losses is not None and tests is not None:
-            pictures += boxes(protocol, losses, tests)
-        pictures += shapley(results, protocol) + segments(results, protocol)
+            pictures += ablate.boxes(protocol, losses, tests)
+        pictures += ablate.shapley_picture(results, protocol)
+        pictures += ablate.segments(results, protocol)
     text = [
         "After training on all regions, a region's sites are replaced at test time, and the video "
         "decoded from the rest is scored on the same trials, with the same averaging. As "
@@ -235,7 +233,7 @@ def _methods(protocols: Sequence[Protocol], outcome: Outcome) -> Section:
             for k, v in outcome.not_applicable.items()
         ]
     )
-    data = [p.data for p in protocols]
+    data = [p.source.data for p in protocols]
     text = [f"{p.name}: {d.audit.line}." for p, d in zip(protocols, data, strict=True)]
     text += list(dict.fromkeys(note for d in data for note in d.notes))
     return Section("How it was done", text=text, tables={"Steps": steps})

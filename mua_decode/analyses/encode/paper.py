@@ -1,11 +1,11 @@
-"""Tables of the activity: encoding, similarity, latents."""
+"""Tables of the paper: predicted and recorded activity."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from mua_decode.report.results import (
+from mua_decode.report.paper import (
     PaperTable,
     Results,
     beside,
@@ -57,23 +57,3 @@ def bands(results: Results) -> PaperTable:
     title = "Encoding by frequency: R² of filtered trial averages"
     frame = results.both("encoding/results.csv", make)
     return or_not("S11_bands", title, frame, results.reason("encoding", "not done"))
-
-
-def similarity(results: Results) -> PaperTable:
-    """S12: correlations of trials."""
-
-    def make(table: pd.DataFrame) -> pd.DataFrame | None:
-        rows = table[table["condition"] == "all"]
-        rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
-        return rows[["region", "trial", "metric", "value", "n"]].reset_index(drop=True)
-
-    title = "Similarity: Pearson correlation of trials within and between conditions and parts"
-    frame = results.both("similarity/results.csv", make)
-    return or_not("S12_similarity", title, frame, results.reason("similarity", "not done"))
-
-
-def separation(results: Results) -> PaperTable:
-    """S19: silhouettes and their tests."""
-    title = "Latents: silhouettes of labels beside their label-permutation chance"
-    frame = results.both("latents/tests.csv", lambda tests: tests)
-    return or_not("S19_separation", title, frame, results.reason("latents", "not done"))

@@ -1,4 +1,4 @@
-"""What the steps left on disk, and what a table of the paper is."""
+"""What the steps of a reproduction left on disk, and what a table of the paper is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.types import whole
+
+TITLES = {
+    "published": "as published (pooled, then split: LEAKS)",
+    "rigorous": "rigorous (recorded trials split first)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,3 +142,14 @@ def beside(known: Any, name: str) -> dict[str, float]:
     if isinstance(value, int | float):
         return {"published": float(value)}
     return {"published": float(value[0]), "published_sd": float(value[1])}
+
+
+def step_tests(results: Results, step: str, name: str, title: str) -> PaperTable:
+    """Every test that a step made."""
+    frame = results.both(f"{step}/tests.csv", lambda tests: tests)
+    return or_not(name, title, frame, results.reason(step, "the step has no tests"))
+
+
+def frames_first(videos: np.ndarray) -> np.ndarray:
+    """(K, C, T, H, W) -> (K, T, C, H, W)."""
+    return np.ascontiguousarray(videos.swapaxes(1, 2))

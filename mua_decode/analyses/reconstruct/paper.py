@@ -1,25 +1,25 @@
-"""Tables of decoded videos: shape, colour, motion, baselines, generalisation, noise."""
+"""Tables of the paper: shape, colour and motion of decoded videos; and the films beside them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mua_decode.metrics import circular_mean_deg, circular_sd_deg
-from mua_decode.report.results import (
+from mua_decode.report import Films
+from mua_decode.report.paper import (
     PaperTable,
     Results,
     beside,
-    headline_rows,
+    frames_first,
     or_not,
     spread,
 )
 from mua_decode.statistics import correct, permutation_null, v_test
-from mua_decode.types import HypothesisTable, whole
-
-_HEADLINE = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")
+from mua_decode.types import HypothesisTable, StimulusSet
 
 
 def cue_shape(results: Results) -> PaperTable:
@@ -155,83 +155,38 @@ def _permuted_directions(
     return HypothesisTable.from_rows([row])
 
 
-def compare(results: Results) -> PaperTable:
-    """S13: baselines, floors and ceiling."""
+def films(results: Results, stimuli: Mapping[str, StimulusSet]) -> list[Films]:
+    """True and decoded videos of every protocol, in step.
 
-    def make(table: pd.DataFrame) -> pd.DataFrame | None:
-        return headline_rows(table)[["run", "trial", "metric", "value", "unit", "n"]]
-
-    title = (
-        "Baselines trained under identical settings, floors and ceiling; undefined directions "
-        "count as 90 degrees off"
-    )
-    frame = results.both("compare/results.csv", make)
-    return or_not("S13_baselines", title, frame, results.reason("compare", "not done"))
-
-
-def folds(results: Results) -> PaperTable:
-    """S14: mean and s.d. over folds."""
-
-    def make(summary: pd.DataFrame) -> pd.DataFrame | None:
-        return whole(summary).drop(columns=["segment"]).reset_index(drop=True)
-
-    title = "Cross-validation: mean and s.d. over folds"
-    frame = results.both("crossval/summary.csv", make)
-    return or_not("S14_folds", title, frame, results.reason("crossval", "not done"))
-
-
-def seeds(results: Results) -> PaperTable:
-    """S22: intervals over seeds and conditions."""
-
-    def make(summary: pd.DataFrame) -> pd.DataFrame | None:
-        rows = whole(summary)
-        rows = rows[rows["metric"].isin(_HEADLINE)]
-        return rows.drop(columns=["segment"]).fillna({"minus": ""}).reset_index(drop=True)
-
-    title = (
-        "Other seeds: mean, s.d. over seeds, 95 % bootstrap over seeds and conditions (low, high) "
-        "and t interval over seeds (low_seeds, high_seeds)"
-    )
-    frame = results.both("repeat/intervals.csv", make)
-    return or_not("S22_seeds", title, frame, results.reason("repeat", "not done"))
-
-
-def held_out(results: Results) -> PaperTable:
-    """S17: conditions never trained on."""
-
-    def make(table: pd.DataFrame) -> pd.DataFrame | None:
-        rows = headline_rows(table)
-        rows = rows[rows["split"].str.contains("held out")]
-        return rows[["split", "run", "trial", "metric", "value", "unit", "n"]]
-
-    title = "Conditions never trained on; undefined directions count as 90 degrees off"
-    frame = results.both("generalise/results.csv", make)
-    why = "only the rigorous protocol asks this"
-    return or_not("S17_held_out", title, frame, results.reason("generalise", why))
-
-
-def curves(results: Results) -> PaperTable:
-    """S18: learning curves."""
-
-    def make(curves: pd.DataFrame) -> pd.DataFrame | None:
-        return curves[curves["metric"].isin(_HEADLINE)].reset_index(drop=True)
-
-    title = (
-        "Learning curves over sites, training trials and sessions; undefined directions count as "
-        "90 degrees off"
-    )
-    frame = results.both("generalise/curves.csv", make)
-    why = "only the rigorous protocol asks this"
-    return or_not("S18_learning_curves", title, frame, results.reason("generalise", why))
-
-
-def noise(results: Results) -> PaperTable:
-    """S20: what is found in noise."""
-    rows = []
+    Parameters
+    ----------
+    stimuli
+        What was shown, one frame per bin, by protocol.
+    """
+    rows: dict[str, np.ndarray] = {}
+    shown: StimulusSet | None = None
+    conditions: np.ndarray | None = None
     for protocol in results.protocols:
-        found = results.canary(protocol)
-        if found is not None:
-            rows.append({"protocol": protocol, **found})
-    title = "Noise control: identification on Poisson noise of the recording's own rates"
-    frame = pd.DataFrame(rows) if rows else None
-    return or_not("S20_noise", title, frame, results.reason("noise", "not done"))
+        path = results.out / protocol / "decoder" / "films.npz"
+        if not path.is_file() or not results.has(protocol, "decoder"):
+            continue
+        with np.load(path, allow_pickle=False) as file:
+            found = {k: file[k] for k in file.files}
+        if conditions is not None and not np.array_equal(conditions, found["condition"]):
+            continue
+        if shown is None:
+            shown, conditions = stimuli[protocol], found["condition"]
+            rows["true, one video"] = frames_first(found["shown"])
+            rows["true, average"] = frames_first(found["true"])
+        rows[f"{protocol}, single trial"] = frames_first(found["single"])
+        rows[f"{protocol}, average"] = frames_first(found["average"])
+    if shown is None or conditions is None:
+        return []
+    names = [shown.names[k] for k in conditions]
+    caption = (
+        "Decoded from test trials. The dots of a trial start at random places, which spikes say "
+        "nothing of: a single decoded video is compared with the average, not with its own dots."
+        if len(shown.videos) > shown.n_conditions
+        else "Decoded from test trials."
+    )
+    return [Films(rows, names, shown.segments, shown.frame_s, caption=caption)]

@@ -1,0 +1,73 @@
+"""Table and pictures of the paper: maps of the activity and of the bottleneck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mua_decode.analyses.latents.figure import embedding
+from mua_decode.report import Picture
+from mua_decode.report.paper import (
+    TITLES,
+    PaperTable,
+    Results,
+    or_not,
+)
+
+_METHODS = {"pca": "PCA", "tsne": "t-SNE"}
+
+
+def separation(results: Results) -> PaperTable:
+    """S19: silhouettes and their tests."""
+    title = "Latents: silhouettes of labels beside their label-permutation chance"
+    frame = results.both("latents/tests.csv", lambda tests: tests)
+    return or_not("S19_separation", title, frame, results.reason("latents", "not done"))
+
+
+def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
+    """PCA and t-SNE of one space."""
+    found: list[Picture] = []
+    scores = results.read(protocol, "latents/results.csv")
+    for method in _METHODS:
+        points = results.read(protocol, f"latents/points_{name}_{method}.csv")
+        if points is None:
+            continue
+        space = str(points["space"].iloc[0])
+        explained = pd.Series(points["explained"]).iloc[0]
+        labels = points.drop(columns=["x", "y", "space", "explained"]).astype(str)
+        silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])
+        figure = embedding(
+            points[["x", "y"]].to_numpy(),
+            labels,
+            method=method,
+            explained=_pair(str(explained)),
+            silhouettes=silhouettes,
+            chance=chance,
+            title=f"{space}, {protocol}",
+        )
+        found.append(Picture(figure, f"{_METHODS[method]} of {space}, {TITLES[protocol]}."))
+    return found
+
+
+def _silhouettes(
+    scores: pd.DataFrame | None, space: str, method: str, labels: Sequence[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    if scores is None:
+        return {}, {}
+    here = scores[(scores["run"] == space) & (scores["segment"] == method)]
+    value = here.set_index("metric")["value"].to_dict()
+    silhouettes = {n: float(value[f"silhouette_{n}"]) for n in labels if f"silhouette_{n}" in value}
+    chance = {
+        n: float(value[f"silhouette_{n}_chance"])
+        for n in labels
+        if f"silhouette_{n}_chance" in value
+    }
+    return silhouettes, chance
+
+
+def _pair(text: str) -> tuple[float, float] | None:
+    if not text.startswith("["):
+        return None
+    first, second = (float(v) for v in text.strip("[]").split(","))
+    return first, second

@@ -1,0 +1,34 @@
+"""Table and picture of the paper: correlations of trials."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mua_decode.report import Picture
+from mua_decode.report.paper import (
+    TITLES,
+    PaperTable,
+    Results,
+    or_not,
+)
+from mua_decode.types import ResultTable
+
+
+def similarity(results: Results) -> PaperTable:
+    """S12: correlations of trials."""
+
+    def make(table: pd.DataFrame) -> pd.DataFrame | None:
+        rows = table[table["condition"] == "all"]
+        rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
+        return rows[["region", "trial", "metric", "value", "n"]].reset_index(drop=True)
+
+    title = "Similarity: Pearson correlation of trials within and between conditions and parts"
+    frame = results.both("similarity/results.csv", make)
+    return or_not("S12_similarity", title, frame, results.reason("similarity", "not done"))
+
+
+def drawn_similarity(table: pd.DataFrame, protocol: str) -> Picture:
+    """Mean correlations of trials."""
+    figure = similarity(ResultTable(table), title=f"Similarity, {protocol}")
+    caption = "Mean Pearson r of pairs of trials; bars: lowest to highest condition."
+    return Picture(figure, f"{caption} {TITLES[protocol].capitalize()}.")
