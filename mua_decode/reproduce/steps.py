@@ -39,11 +39,8 @@ Work = Callable[[Protocol, Path], None]
 
 def steps_of(protocol: Protocol) -> list[Step]:
     """Steps of one protocol, in order; weights are seconds of the reduced size on two cores."""
-    main, small = protocol.source, protocol.beside
-    tested: dict[str, Any] = {
-        "groups": protocol.plan.groups,
-        "correction": protocol.plan.correction,
-    }
+    main, small, plan = protocol.source, protocol.beside, protocol.plan
+    tested: dict[str, Any] = {"groups": plan.groups, "correction": plan.correction}
     fill = tested | {"fill": protocol.fill}
     alone = tested | {"metrics": plan.isolate_metrics}
     reference = ("reference",) if plan.retrained else ("decoder",)
