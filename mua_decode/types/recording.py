@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import mua_decode
+from mua_decode.types.checksum import checksum
 from mua_decode.types.errors import InputError, nearest_name
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.stimuli import StimulusSet
@@ -252,6 +254,15 @@ class Recording:
     def sites(self) -> SiteTable:
         """All sites of all sessions, in session order."""
         return SiteTable.concat([s.sites for s in self.sessions])
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of what decoding depends on: sessions and stimuli, every value of them.
+
+        Name, provenance, truth and notes do not count: the same content read from another place
+        has the same checksum.
+        """
+        return checksum([self.sessions, self.stimuli])
 
     def select_sessions(self, names: Sequence[str]) -> Recording:
         """Return the recording restricted to the named sessions."""
