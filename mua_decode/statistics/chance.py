@@ -9,6 +9,7 @@ import numpy as np
 from mua_decode.statistics.permutation import rank_p
 from mua_decode.types import HypothesisTable, InputError, Question
 
+Better = Literal["higher", "lower"]  # which way a score is better: errors are better lower
 _ALL_THE_SAME = "every score is the same, so that nothing follows from it"
 
 
@@ -17,7 +18,7 @@ def gaussian_input_null(
     observed: float,
     *,
     n_unit: str = "reconstructions of Gaussian noise",
-    better: Literal["higher", "lower"] = "higher",
+    better: Better = "higher",
     note: str = "",
     **asked: Unpack[Question],
 ) -> HypothesisTable:
@@ -31,8 +32,6 @@ def gaussian_input_null(
     scores_of_noise
         float (n,), the score of each noise input, measured as ``observed`` was; NaN is dropped
         and counted in the note.
-    better
-        Which way a score is better: ``"lower"`` for errors.
 
     Returns
     -------
@@ -79,7 +78,7 @@ def label_permutation(
     table: np.ndarray,
     *,
     rng: np.random.Generator,
-    better: Literal["higher", "lower"] = "higher",
+    better: Better = "higher",
     n: int = 9999,
     note: str = "",
     **asked: Unpack[Question],
@@ -96,8 +95,6 @@ def label_permutation(
         float (K, K): entry (i, j) scores what was made of condition i against condition j. A
         condition whose column is NaN throughout has nothing to be compared with and is left out;
         other NaN entries are left out of the mean.
-    better
-        Which way a score is better: ``"lower"`` for errors.
 
     Returns
     -------
@@ -129,16 +126,23 @@ def label_permutation(
         "test": f"label permutation over conditions, one-sided ({better}, {n})",
         "effect_name": "difference to the mean of permuted conditions",
     }  # fmt: skip
-    if k < 2 or np.isnan(table.diagonal()).all():
-        notes.append("fewer than 2 conditions" if k < 2 else "no score on the diagonal")
-        return HypothesisTable.of_test(row, notes)
-    if np.nanmax(table) == np.nanmin(table):
-        return HypothesisTable.of_test(row, [*notes, _ALL_THE_SAME])
+    reason = _untestable(table)
+    if reason:
+        return HypothesisTable.of_test(row, [*notes, reason])
     each = np.arange(k)
     orders = rng.permuted(np.tile(each, (n, 1)), axis=1)
     observed = _mean(table[each, each][None])[0]
     row |= {"statistic": observed} | _against(_mean(table[each, orders]), observed, better)
     return HypothesisTable.of_test(row, notes)
+
+
+def _untestable(table: np.ndarray) -> str:
+    """Why a table (K, K) has no p-value; empty where it has one."""
+    if len(table) < 2:
+        return "fewer than 2 conditions"
+    if np.isnan(table.diagonal()).all():
+        return "no score on the diagonal"
+    return _ALL_THE_SAME if np.nanmax(table) == np.nanmin(table) else ""
 
 
 def _sign(better: str) -> int:
