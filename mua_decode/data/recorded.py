@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from mua_decode.data import DecodingData, Standardiser
+from mua_decode.data.datamodule import DecodingData
+from mua_decode.data.standardise import Standardiser
 
 
 @dataclass(frozen=True, eq=False)
