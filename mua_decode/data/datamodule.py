@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mua_decode.data.audit import LeakAudit, audit_leakage
+from mua_decode.data.audit import audit_leakage
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
 from mua_decode.data.pooling import (
     Candidates,
@@ -28,16 +28,7 @@ from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import draw_variants, one_frame_per_bin, share_variants
 from mua_decode.data.windows import Window, window_session
-from mua_decode.types import (
-    PARTS,
-    InputError,
-    PseudoTrials,
-    Recording,
-    Split,
-    StimulusSet,
-    Stream,
-    TrialPool,
-)
+from mua_decode.types import PARTS, InputError, PseudoTrials, Recording, Stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +110,12 @@ class DecodingData(pl.LightningDataModule):
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
-        self.split: Split = split_recording(recording, split, seed=seed)
+        self.split = split_recording(recording, split, seed=seed)
         if sessions is not None:
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
-        self.pool: TrialPool = build_pool([window_session(s, window) for s in recording.sessions])
-        self.stimuli: StimulusSet = one_frame_per_bin(recording.stimuli, self.pool)
+        self.pool = build_pool([window_session(s, window) for s in recording.sessions])
+        self.stimuli = one_frame_per_bin(recording.stimuli, self.pool)
         keep = choose_sites(
             self.pool.sites,
             regions=regions,
@@ -139,9 +130,8 @@ class DecodingData(pl.LightningDataModule):
         shares = None if self.leaking else split.shares
         self._videos = share_variants(self.stimuli, shares, seed=seed)
         self._datasets = self._build_datasets()
-        self.audit: LeakAudit = audit_leakage(
-            self._datasets["train"].pseudo, self._datasets["test"].pseudo, leaking=self.leaking
-        )
+        train, test = (self._datasets[part].pseudo for part in ("train", "test"))
+        self.audit = audit_leakage(train, test, leaking=self.leaking)
 
     @property
     def leaking(self) -> bool:

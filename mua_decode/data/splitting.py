@@ -193,13 +193,12 @@ def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarra
         if n < plan.n_folds:
             raise InputError(f"{where}: {n} trials are fewer than n_folds={plan.n_folds}")
         folds = np.array_split(items, plan.n_folds)
-        test = folds[plan.fold]
-        rest = np.concatenate([f for i, f in enumerate(folds) if i != plan.fold])
-        n_val = _count(plan.val / (plan.train + plan.val), len(rest))
+        test = folds.pop(plan.fold)
+        rest = np.concatenate(folds)
     else:
         n_test = 0 if plan.unit == "condition" else _count(plan.test, n)
         test, rest = items[:n_test], items[n_test:]
-        n_val = _count(plan.val / max(plan.train + plan.val, 1e-9), len(rest))
+    n_val = _count(plan.val / (plan.train + plan.val), len(rest))
     if len(rest) - n_val < 1:
         raise InputError(f"{where}: {n} trials are too few for train, val and test")
     train = rest[n_val:]

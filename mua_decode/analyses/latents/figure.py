@@ -41,13 +41,11 @@ def embedding(
         n rows, one panel per column. More than 35 classes are coloured in their order, without a
         legend.
     method
-        ``"pca"`` or ``"tsne"``, names the axes.
+        ``"pca"`` or ``"tsne"``; names the axes.
     explained
         Shares of the variance along the axes, in [0, 1].
     silhouettes, chance
         Silhouette of labels and its mean under permutation, printed over their panels.
-    title
-        Printed on top.
 
     Raises
     ------
