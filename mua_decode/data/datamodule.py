@@ -170,6 +170,11 @@ class DecodingData(pl.LightningDataModule):
         """Return the pseudo-trials of train, val or test."""
         return self._datasets[part]
 
+    def pseudo_trials(self, part: str) -> PseudoTrials:
+        """Return the pseudo-trials of a part; train as drawn for the first epoch."""
+        self._datasets[part].set_epoch(0)
+        return self._datasets[part].pseudo
+
     def batches(self, part: str) -> Iterator[Batch]:
         """Iterate over a part in order, once; train as drawn for the first epoch."""
         self._datasets[part].set_epoch(0)

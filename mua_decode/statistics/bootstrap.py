@@ -25,7 +25,7 @@ _ENDS = ((1 - 0.95) / 2, (1 + 0.95) / 2)
 def cluster_bootstrap(
     values: np.ndarray, clusters: np.ndarray, *, rng: np.random.Generator, n: int = 10000
 ) -> Interval:
-    """Percentile bootstrap interval of a mean that resamples whole clusters.
+    """Percentile bootstrap interval of a mean from n resamples of whole clusters.
 
     Values of one cluster (the trials of a session, the sessions of a seed) are not independent;
     drawing clusters instead of values keeps that dependence in the interval. With fewer than about
@@ -37,8 +37,6 @@ def cluster_bootstrap(
         float (M,); NaN is left out.
     clusters
         Labels (M,).
-    n
-        Number of resamples.
 
     Returns
     -------
@@ -85,8 +83,6 @@ def crossed_bootstrap(values: np.ndarray, *, rng: np.random.Generator, n: int = 
     ----------
     values
         float (A, B); NaN is left out.
-    n
-        Number of resamples.
 
     Returns
     -------

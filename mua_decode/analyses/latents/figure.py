@@ -105,8 +105,7 @@ def _panel(ax: Axes, points: np.ndarray, classes: np.ndarray, *, figure: Figure)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.margins(0.06)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _few(names: list[str]) -> bool:

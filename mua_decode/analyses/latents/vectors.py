@@ -9,13 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.latents.labels import (
-    Units,
-    Vectors,
-    as_text,
-    condition_labels,
-    units_of,
-)
+from mua_decode.analyses.latents.labels import Units, Vectors, as_text, condition_labels, units_of
 from mua_decode.data import DecodingData
 from mua_decode.data.recorded import SessionTrials, recorded_trials
 from mua_decode.types import Recording, Stream
@@ -100,9 +94,7 @@ def population_vectors(
     has no response; see :func:`session_vectors`. Pseudo-trials of one condition share recorded
     trials, so the condition is the unit of their labels.
     """
-    dataset = data.dataset(part)
-    dataset.set_epoch(0)
-    pseudo = dataset.pseudo
+    pseudo = data.pseudo_trials(part)
     rng = Stream.LATENT_POPULATION.rng(seed)
     rows = _balanced(pseudo.condition, max_points, rng)
     activity = data.standardise(pseudo.counts(rows))

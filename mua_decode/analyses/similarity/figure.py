@@ -74,8 +74,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, masks: list[str]) -> None:
     ax.axvline(0, color="0.5", linewidth=0.8, zorder=0)
     ax.grid(axis="x", alpha=0.3)
     ax.tick_params(axis="y", length=0)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:

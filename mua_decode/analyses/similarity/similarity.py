@@ -69,6 +69,7 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
     if max_pairs < 4:
         raise InputError(f"similarity: max_pairs must be at least 4, found {max_pairs}")
     rows: list[dict[str, object]] = []
+    n_conditions = data.stimuli.n_conditions
     for trial, groups in (
         ("recorded_trial", _recorded(data, max_pairs, seed)),
         ("pseudo_trial", _pseudo(data, max_pairs, seed)),
@@ -77,8 +78,7 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
         for train, test in groups:
             for mask, columns in _masks(data.pool.sites.region[train.columns]):
                 a, b = train.sites(columns), test.sites(columns)
-                k = data.stimuli.n_conditions
-                pair = (_compare(a, a, k), _compare(a, b, k))
+                pair = (_compare(a, a, n_conditions), _compare(a, b, n_conditions))
                 if mask in tallies:
                     pair = (tallies[mask][0] + pair[0], tallies[mask][1] + pair[1])
                 tallies[mask] = pair
@@ -102,9 +102,7 @@ def _pseudo(data: DecodingData, max_pairs: int, seed: int) -> Iterator[_Pair]:
     rng = Stream.SIMILARITY_PSEUDO.rng(seed)
     parts, first = [], 0
     for part in ("train", "test"):
-        dataset = data.dataset(part)
-        dataset.set_epoch(0)
-        pseudo = dataset.pseudo
+        pseudo = data.pseudo_trials(part)
         index = _draw(pseudo.condition, max_pairs, rng)
         trials = SessionTrials(
             values=data.standardise(pseudo.counts(index)),
