@@ -4,14 +4,6 @@ from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
 from mua_decode.data.datamodule import DecodingData, PseudoTrialPlan
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
 from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
-from mua_decode.data.pooling import (
-    Candidates,
-    build_pool,
-    choose_sites,
-    draw_pseudo_trials,
-    find_candidates,
-    select_sites,
-)
 from mua_decode.data.population import Population, read_population
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
@@ -20,7 +12,6 @@ from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, windo
 
 __all__ = [
     "Batch",
-    "Candidates",
     "DecodingData",
     "EpochSampler",
     "LeakAudit",
@@ -36,14 +27,9 @@ __all__ = [
     "Window",
     "WindowedSession",
     "audit_leakage",
-    "build_pool",
-    "choose_sites",
-    "draw_pseudo_trials",
-    "find_candidates",
     "frame_of_bin",
     "match_sites",
     "read_population",
-    "select_sites",
     "split_recording",
     "window_session",
 ]

@@ -45,11 +45,10 @@ def audit_leakage(train: PseudoTrials, test: PseudoTrials, *, leaking: bool) -> 
         If ``leaking`` is False and any recorded site-trial feeds both.
     """
     used_test = _used(test)
-    shared = int((_used(train) & used_test).sum())
-    audit = LeakAudit(shared, int(used_test.sum()), leaking)
-    if shared and not leaking:
+    audit = LeakAudit(int((_used(train) & used_test).sum()), int(used_test.sum()), leaking)
+    if audit.shared and not leaking:
         raise LeakError(
-            f"the split claims to be free of leaks, but {shared} of {audit.test} recorded "
+            f"the split claims to be free of leaks, but {audit.shared} of {audit.test} recorded "
             "site-trials feed both train and test"
         )
     return audit

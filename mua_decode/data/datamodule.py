@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mua_decode.data.audit import LeakAudit, audit_leakage
+from mua_decode.data.audit import audit_leakage
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
 from mua_decode.data.pooling import (
     Candidates,
@@ -26,17 +26,9 @@ from mua_decode.data.pooling import (
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
 from mua_decode.data.standardise import Standardiser
-from mua_decode.data.videos import one_frame_per_bin, share_variants
+from mua_decode.data.videos import draw_variants, one_frame_per_bin, share_variants
 from mua_decode.data.windows import Window, window_session
-from mua_decode.types import (
-    PARTS,
-    InputError,
-    PseudoTrials,
-    Recording,
-    Split,
-    StimulusSet,
-    TrialPool,
-)
+from mua_decode.types import PARTS, InputError, PseudoTrials, Recording, Stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +63,8 @@ class DecodingData(pl.LightningDataModule):
 
     Parameters
     ----------
-    recording
-        What a reader or the simulator returned.
     window
         Sliding counting window; ``None`` keeps recorded counts.
-    split, pseudo
-        The plans.
     regions, sites_per_region
         Which sites form the population; ``None`` takes all.
     sites_seed
@@ -86,8 +74,6 @@ class DecodingData(pl.LightningDataModule):
         as they are with all sessions.
     root
         Standardise the square roots of the counts; see :class:`Standardiser`.
-    batch_size
-        Pseudo-trials per batch.
     seed
         Reproduces split, population, pseudo-trials and order of batches.
     resident
@@ -124,12 +110,12 @@ class DecodingData(pl.LightningDataModule):
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
-        self.split: Split = split_recording(recording, split, seed=seed)
+        self.split = split_recording(recording, split, seed=seed)
         if sessions is not None:
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
-        self.pool: TrialPool = build_pool([window_session(s, window) for s in recording.sessions])
-        self.stimuli: StimulusSet = one_frame_per_bin(recording.stimuli, self.pool)
+        self.pool = build_pool([window_session(s, window) for s in recording.sessions])
+        self.stimuli = one_frame_per_bin(recording.stimuli, self.pool)
         keep = choose_sites(
             self.pool.sites,
             regions=regions,
@@ -144,9 +130,8 @@ class DecodingData(pl.LightningDataModule):
         shares = None if self.leaking else split.shares
         self._videos = share_variants(self.stimuli, shares, seed=seed)
         self._datasets = self._build_datasets()
-        self.audit: LeakAudit = audit_leakage(
-            self._datasets["train"].pseudo, self._datasets["test"].pseudo, leaking=self.leaking
-        )
+        train, test = (self._datasets[part].pseudo for part in ("train", "test"))
+        self.audit = audit_leakage(train, test, leaking=self.leaking)
 
     @property
     def leaking(self) -> bool:
@@ -185,6 +170,11 @@ class DecodingData(pl.LightningDataModule):
         """Return the pseudo-trials of train, val or test."""
         return self._datasets[part]
 
+    def pseudo_trials(self, part: str) -> PseudoTrials:
+        """Return the pseudo-trials of a part; train as drawn for the first epoch."""
+        self._datasets[part].set_epoch(0)
+        return self._datasets[part].pseudo
+
     def batches(self, part: str) -> Iterator[Batch]:
         """Iterate over a part in order, once; train as drawn for the first epoch."""
         self._datasets[part].set_epoch(0)
@@ -209,10 +199,9 @@ class DecodingData(pl.LightningDataModule):
         resident = device.type != "cpu" if self.resident is None else self.resident
         if not resident:
             return self._loader(part, shuffle=shuffle, shared=True)
-        dataset = self._datasets[part]
-        batch_size, sampler = self._order(part, shuffle=shuffle, shared=True)
+        size, order = self._order(part, shuffle=shuffle, shared=True)
         return ResidentLoader(
-            dataset, batch_size=batch_size, sampler=sampler, drop_last=shuffle, device=device
+            self._datasets[part], batch_size=size, sampler=order, drop_last=shuffle, device=device
         )
 
     def _loader(self, part: str, *, shuffle: bool, shared: bool = False) -> DataLoader[Batch]:
@@ -249,8 +238,7 @@ class DecodingData(pl.LightningDataModule):
 
     def _find_candidates(self) -> dict[str, Candidates]:
         """Find drawable trials; sites without any for some condition leave the population."""
-        draw = self.pseudo_plan.draw
-        k = self.stimuli.n_conditions
+        k, draw = self.stimuli.n_conditions, self.pseudo_plan.draw
 
         def find() -> dict[str, Candidates]:
             return {
@@ -283,14 +271,9 @@ class DecodingData(pl.LightningDataModule):
         sources: dict[str, PseudoTrials | Callable[[int], PseudoTrials]] = {}
         if self.leaking:
             pooled = self._draw_part("train", self.pseudo_plan.per_condition, 0)
-            shuffled = np.random.default_rng([self.seed, 7]).permutation(len(pooled))
+            shuffled = Stream.POOLED_SPLIT.rng(self.seed).permutation(len(pooled))
             for part, chosen in deal_pooled(shuffled, self.plan).items():
-                sources[part] = PseudoTrials(
-                    pooled.pool,
-                    pooled.condition[chosen],
-                    pooled.source_trial[chosen],
-                    pooled.video[chosen],
-                )
+                sources[part] = pooled.select(chosen)
         else:
             for part in PARTS:
                 share = 1.0 if self.plan.unit == "condition" and part == "test" else shares[part]
@@ -304,22 +287,13 @@ class DecodingData(pl.LightningDataModule):
         }
 
     def _draw_part(self, part: str, per_condition: int, epoch: int) -> PseudoTrials:
-        rng = np.random.default_rng([self.seed, 11, PARTS.index(part), epoch])
+        rng = Stream.PSEUDO_TRIALS.rng(self.seed, PARTS.index(part), epoch)
         condition = np.repeat(self.conditions(part), per_condition)
-        videos = self._videos[part]
-        by_condition = [
-            videos[self.stimuli.condition[videos] == k] for k in range(self.stimuli.n_conditions)
-        ]
-        sizes = np.array([len(v) for v in by_condition])
-        table = np.zeros((len(by_condition), sizes.max()), np.int64)
-        for k, v in enumerate(by_condition):
-            table[k, : len(v)] = v
-        variant = rng.integers(0, sizes[condition]) if len(condition) else condition
         return draw_pseudo_trials(
             self.pool,
             self._candidates[part],
             condition=condition,
-            video=table[condition, variant],
+            video=draw_variants(self.stimuli, self._videos[part], condition, rng),
             draw=self.pseudo_plan.draw,
             rng=rng,
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from mua_decode.data.standardise import Standardiser
-from mua_decode.types import InputError, PseudoTrials, StimulusSet
+from mua_decode.types import InputError, PseudoTrials, StimulusSet, Stream
 
 
 class Batch(NamedTuple):
@@ -31,14 +31,8 @@ class Batch(NamedTuple):
 class PseudoTrialDataset(Dataset[Batch]):
     """Gathers counts and videos of a batch on demand; nothing is tiled per pseudo-trial.
 
-    Parameters
-    ----------
-    pseudo
-        The pseudo-trials, or a function of the epoch that draws them afresh.
-    stimuli
-        Videos, one frame per bin.
-    standardise
-        Fitted on the training part.
+    ``pseudo`` may be a function of the epoch that draws them afresh; ``stimuli`` have one frame
+    per bin.
     """
 
     def __init__(
@@ -49,8 +43,7 @@ class PseudoTrialDataset(Dataset[Batch]):
     ) -> None:
         self._draw = pseudo if callable(pseudo) else None
         self.pseudo = pseudo(0) if callable(pseudo) else pseudo
-        self.stimuli = stimuli
-        self.standardise = standardise
+        self.stimuli, self.standardise = stimuli, standardise
 
     def set_epoch(self, epoch: int) -> None:
         """Draw the pseudo-trials of an epoch, if they are drawn afresh."""
@@ -81,14 +74,8 @@ class PseudoTrialDataset(Dataset[Batch]):
 class Share:
     """What one of several processes takes of every batch of the common order.
 
-    Parameters
-    ----------
-    rank, world_size
-        Which process of how many.
-    batch_size
-        Pseudo-trials of a batch, all processes together.
-    drop_last
-        Whether an incomplete last batch is left out.
+    ``batch_size`` counts the pseudo-trials of a batch of all processes together; with ``drop_last``
+    an incomplete last batch is left out.
 
     Raises
     ------
@@ -130,18 +117,10 @@ class EpochSampler(Sampler[int]):
     """
 
     def __init__(
-        self,
-        dataset: PseudoTrialDataset,
-        *,
-        seed: int,
-        shuffle: bool,
-        share: Share | None = None,
+        self, dataset: PseudoTrialDataset, *, seed: int, shuffle: bool, share: Share | None = None
     ) -> None:
-        self._dataset = dataset
-        self._seed = seed
-        self._shuffle = shuffle
-        self._share = share
-        self._epoch = 0
+        self._dataset, self._share = dataset, share
+        self._seed, self._shuffle, self._epoch = seed, shuffle, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; fresh pseudo-trials are drawn here."""
@@ -156,5 +135,5 @@ class EpochSampler(Sampler[int]):
         n = len(self._dataset)
         order = np.arange(n)
         if self._shuffle:
-            order = np.random.default_rng([self._seed, 5, self._epoch]).permutation(n)
+            order = Stream.EPOCH_ORDER.rng(self._seed, self._epoch).permutation(n)
         return iter((order if self._share is None else self._share.rows(order)).tolist())

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from mua_decode.data import DecodingData
+from mua_decode.data.datamodule import DecodingData
+from mua_decode.data.splitting import linked_conditions
 from mua_decode.types import Recording
 
 UNIT = "conditions"
@@ -31,20 +30,8 @@ def condition_groups(trials: Recording | DecodingData) -> np.ndarray:
     -------
     int (K,): 0, 1, ... in order of the first condition; ``arange(K)`` where nothing is shared.
     """
-    k = trials.stimuli.n_conditions
     pairs = _of_recording(trials) if isinstance(trials, Recording) else _of_data(trials)
-    condition: list[np.ndarray] = []
-    node: list[np.ndarray] = []
-    first = k  # presentations are nodes behind the conditions, numbered through the sessions
-    for shown, presentation in pairs:
-        condition.append(shown)
-        node.append(first + presentation)
-        first += int(presentation.max(initial=-1)) + 1
-    ends = np.concatenate(condition), np.concatenate(node)
-    links = coo_array((np.ones(len(ends[0])), ends), shape=(first, first))
-    label = connected_components(links, directed=False)[1][:k]
-    _, at, group = np.unique(label, return_index=True, return_inverse=True)
-    return np.asarray(np.argsort(np.argsort(at))[group])
+    return linked_conditions(pairs, trials.stimuli.n_conditions)
 
 
 def group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:

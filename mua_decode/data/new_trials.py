@@ -69,8 +69,6 @@ class NewTrials:
 
     Parameters
     ----------
-    population
-        Of the run.
     recording
         New trials of its sites; sites are matched by id, the others are not used.
     trials
@@ -82,8 +80,6 @@ class NewTrials:
 
     Attributes
     ----------
-    match
-        Which sites were found.
     table
         One row per trial: ``session``, ``trial`` (row of the session's trials table; for
         assembled trials both list the sessions, separated by spaces), ``condition``, ``name``.
@@ -122,9 +118,8 @@ class NewTrials:
                 self._sessions.append(session)
                 self._columns.append((own, np.array([place[ids[n]] for n in own], int)))
         self._check_share(recording, trials, least_share)
-        names = recording.stimuli.names
         self._rows = self._assembled() if trials == "assembled" else self._recorded()
-        self.table = self._describe(names)
+        self.table = self._describe(recording.stimuli.names)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -168,10 +163,10 @@ class NewTrials:
         run, where = self.population, f"session '{session.name}'"
         if session.measure != run.measure:
             raise InputError(f"{where}: holds {session.measure}, the run was on {run.measure}")
-        same = session.spike_times is None and _equal(
-            (session.bin_s, session.window_s), (run.bin_s, run.window_s)
-        )
-        if same:
+        pairs = ((session.bin_s, run.bin_s), (session.window_s, run.window_s))
+        if session.spike_times is None and all(
+            found is not None and abs(found - expected) <= _TOLERANCE for found, expected in pairs
+        ):
             windowed = window_session(session, None)
         elif run.window_s < run.bin_s - _TOLERANCE:
             raise InputError(
@@ -241,12 +236,6 @@ class NewTrials:
                 }
             )
         return pd.DataFrame(lines).assign(sites=self.recorded_sites())
-
-
-def _equal(found: tuple[float | None, ...], expected: tuple[float, ...]) -> bool:
-    return all(
-        f is not None and abs(f - e) <= _TOLERANCE for f, e in zip(found, expected, strict=True)
-    )
 
 
 def _some(ids: tuple[str, ...]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mua_decode.data.windows import WindowedSession
-from mua_decode.types import InputError, PseudoTrials, SiteTable, TrialPool
+from mua_decode.types import InputError, PseudoTrials, SiteTable, Stream, TrialPool
 
 
 def build_pool(sessions: Sequence[WindowedSession]) -> TrialPool:
@@ -39,14 +39,13 @@ def build_pool(sessions: Sequence[WindowedSession]) -> TrialPool:
 
 def select_sites(pool: TrialPool, keep: np.ndarray) -> TrialPool:
     """Return the pool of the sites at the given indices."""
-    return TrialPool(
+    return replace(
+        pool,
         counts=np.ascontiguousarray(pool.counts[:, keep]),
         observed=pool.observed[:, keep],
         condition=pool.condition[:, keep],
         presentation=pool.presentation[:, keep],
         sites=pool.sites.select(keep),
-        bin_s=pool.bin_s,
-        window_s=pool.window_s,
     )
 
 
@@ -79,19 +78,14 @@ def choose_sites(
     keep = sites.in_regions(wanted)
     if isinstance(sites_per_region, Mapping):
         sites.in_regions(list(sites_per_region))
-    if not keep.any():
-        raise InputError("the population has no site; check regions and sites_per_region")
     if sites_per_region is None:
-        return np.flatnonzero(keep)
-    rng = np.random.default_rng([seed, 3])
+        return _some(np.flatnonzero(keep))
+    rng = Stream.SITES.rng(seed)
     order = {r: rng.permutation(np.flatnonzero(sites.region == r)) for r in sites.regions}
     chosen: list[np.ndarray] = []
     for region in dict.fromkeys(wanted):
-        available = order[region]
-        if isinstance(sites_per_region, Mapping):
-            number = int(sites_per_region.get(region, 0))
-        else:
-            number = int(sites_per_region)
+        available, number = order[region], sites_per_region
+        number = int(number.get(region, 0) if isinstance(number, Mapping) else number)
         if number < 0:
             raise InputError(f"sites_per_region: expected numbers >= 0, found {number}")
         if number > len(available):
@@ -99,10 +93,13 @@ def choose_sites(
                 f"region '{region}' has {len(available)} sites, fewer than the {number} asked for"
             )
         chosen.append(available[:number])
-    index = np.sort(np.concatenate(chosen))
-    if len(index) == 0:
+    return _some(np.sort(np.concatenate([np.empty(0, np.int64), *chosen])))
+
+
+def _some(sites: np.ndarray) -> np.ndarray:
+    if not len(sites):
         raise InputError("the population has no site; check regions and sites_per_region")
-    return index
+    return sites
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,12 +163,8 @@ def draw_pseudo_trials(
 ) -> PseudoTrials:
     """Assemble pseudo-trials by choosing, per site or per session, a trial of the condition.
 
-    Parameters
-    ----------
-    condition, video
-        int (P,): condition and paired video of every pseudo-trial.
-    draw
-        See :func:`find_candidates`.
+    ``condition`` and ``video``, paired with it, are int (P,); for ``draw`` see
+    :func:`find_candidates`.
 
     Raises
     ------

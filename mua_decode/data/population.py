@@ -6,15 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from mua_decode.data.datamodule import DecodingData
 from mua_decode.data.standardise import Standardiser
 from mua_decode.types import InputError, Segment, SiteTable
-
-if TYPE_CHECKING:
-    from mua_decode.data.datamodule import DecodingData
 
 _VERSION = 1
 
@@ -29,10 +27,6 @@ class Population:
     ----------
     sites
         Table of the N sites, in the order of the network's input.
-    standardise
-        Fitted on the training trials of the run.
-    n_bins
-        Bins per trial, T.
     bin_s, window_s
         Step and width of the counting window in seconds.
     measure
@@ -41,8 +35,6 @@ class Population:
         Names of the K conditions.
     frame_shape
         (C, H, W) of a decoded frame; there is one per bin.
-    segments
-        Named stretches of frames.
 
     Raises
     ------
@@ -136,10 +128,7 @@ class Population:
         """Return the population as plain values, which :meth:`from_json` reads back exactly."""
         return {
             "version": _VERSION,
-            "n_bins": self.n_bins,
-            "bin_s": self.bin_s,
-            "window_s": self.window_s,
-            "measure": self.measure,
+            **{name: getattr(self, name) for name in ("n_bins", "bin_s", "window_s", "measure")},
             "root": self.standardise.root,
             "frame_shape": list(self.frame_shape),
             "conditions": list(self.conditions),
@@ -161,15 +150,11 @@ class Population:
         try:
             if values["version"] != _VERSION:
                 raise InputError(f"population: version {values['version']} is not known here")
-            standardise = Standardiser(
-                mean=np.asarray(values["mean"], np.float32),
-                std=np.asarray(values["std"], np.float32),
-                root=bool(values["root"]),
-            )
+            mean, std = (np.asarray(values[name], np.float32) for name in ("mean", "std"))
             channels, height, width = (int(v) for v in values["frame_shape"])
             return cls(
                 sites=SiteTable(**values["sites"]),
-                standardise=standardise,
+                standardise=Standardiser(mean, std, root=bool(values["root"])),
                 n_bins=int(values["n_bins"]),
                 bin_s=float(values["bin_s"]),
                 window_s=float(values["window_s"]),
@@ -188,13 +173,7 @@ class Population:
 
 
 def read_population(path: Path) -> Population:
-    """Read ``population.json`` of a run.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
+    """Read ``population.json`` of a run; an :class:`InputError` says why it cannot be read."""
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:

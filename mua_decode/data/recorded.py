@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from mua_decode.data import DecodingData, Standardiser
+from mua_decode.data.datamodule import DecodingData
+from mua_decode.data.standardise import Standardiser
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,17 @@ class SessionTrials:
     condition: np.ndarray
     presentation: np.ndarray
     columns: np.ndarray
+
+    def rows(self, index: np.ndarray) -> SessionTrials:
+        """Return the trials picked by an index array."""
+        trials = ("values", "observed", "condition", "presentation")
+        return replace(self, **{name: getattr(self, name)[index] for name in trials})
+
+    def sites(self, index: np.ndarray) -> SessionTrials:
+        """Return the trials of the sites picked by an index array."""
+        columns = self.columns[index]
+        values, observed = self.values[:, :, index], self.observed[:, index]
+        return replace(self, values=values, observed=observed, columns=columns)
 
     def sums(self, label: np.ndarray, n_labels: int) -> tuple[np.ndarray, np.ndarray]:
         """Sum trials by label.

@@ -18,23 +18,8 @@ class ResidentLoader:
     the references of its pseudo-trials. Gathering, standardisation and scaling happen on the
     device, and nothing waits for the host within an epoch.
 
-    Parameters
-    ----------
-    dataset : PseudoTrialDataset
-        What to read; its epoch is set by the sampler.
-    batch_size : int
-        Pseudo-trials per batch.
-    sampler : EpochSampler
-        Gives the order, the same as for a ``DataLoader`` with this sampler; with several
-        processes, that of this process's share.
-    drop_last : bool
-        Whether an incomplete last batch is left out.
-    device : str or device
-        Where to lie.
-
-    Notes
-    -----
-    The batches equal those of the ``DataLoader`` path bit by bit.
+    The sampler sets the epoch of the dataset and gives the order; with several processes, that of
+    this process's share. The batches equal those of a ``DataLoader`` with it bit by bit.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,7 +146,8 @@ def _split_session(
 ) -> dict[str, np.ndarray]:
     condition = session.condition
     _, presentation = np.unique(session.trials["presentation"].to_numpy(), return_inverse=True)
-    stratum = _strata(condition, presentation)
+    # Conditions linked by shared presentations are dealt out together.
+    stratum = linked_conditions([(condition, presentation)], int(condition.max()) + 1)[condition]
     parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
     for s in np.unique(stratum):
         rows = np.flatnonzero(stratum == s)
@@ -162,13 +163,28 @@ def _split_session(
     return {part: np.sort(np.concatenate([empty, *rows])) for part, rows in parts.items()}
 
 
-def _strata(condition: np.ndarray, presentation: np.ndarray) -> np.ndarray:
-    """Label trials by their condition, merging conditions linked by shared presentations."""
-    k = condition.max() + 1
-    n = k + presentation.max() + 1
-    links = coo_array((np.ones(len(condition)), (condition, k + presentation)), shape=(n, n))
-    labels = connected_components(links, directed=False)[1]
-    return np.asarray(labels[condition])
+def linked_conditions(sessions: Iterable[tuple[np.ndarray, np.ndarray]], k: int) -> np.ndarray:
+    """Label k conditions, those linked by a shared presentation of some session alike.
+
+    Parameters
+    ----------
+    sessions
+        Condition and presentation of every trial, int (trials,) each, per session.
+
+    Returns
+    -------
+    int (k,): 0, 1, ... in order of the first condition.
+    """
+    condition: list[np.ndarray] = []
+    node: list[np.ndarray] = []
+    first = k  # presentations are nodes behind the conditions, numbered through the sessions
+    for shown, presentation in sessions:
+        condition.append(shown)
+        node.append(first + presentation)
+        first += int(presentation.max(initial=-1)) + 1
+    ends = np.concatenate(condition), np.concatenate(node)
+    links = coo_array((np.ones(len(ends[0])), ends), shape=(first, first))
+    return connected_components(links, directed=False)[1][:k].astype(np.int64)
 
 
 def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarray]:
@@ -177,13 +193,12 @@ def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarra
         if n < plan.n_folds:
             raise InputError(f"{where}: {n} trials are fewer than n_folds={plan.n_folds}")
         folds = np.array_split(items, plan.n_folds)
-        test = folds[plan.fold]
-        rest = np.concatenate([f for i, f in enumerate(folds) if i != plan.fold])
-        n_val = _count(plan.val / (plan.train + plan.val), len(rest))
+        test = folds.pop(plan.fold)
+        rest = np.concatenate(folds)
     else:
         n_test = 0 if plan.unit == "condition" else _count(plan.test, n)
         test, rest = items[:n_test], items[n_test:]
-        n_val = _count(plan.val / max(plan.train + plan.val, 1e-9), len(rest))
+    n_val = _count(plan.val / (plan.train + plan.val), len(rest))
     if len(rest) - n_val < 1:
         raise InputError(f"{where}: {n} trials are too few for train, val and test")
     train = rest[n_val:]

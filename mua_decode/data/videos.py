@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mua_decode.data.windows import frame_of_bin
-from mua_decode.types import PARTS, Segment, StimulusSet, TrialPool
+from mua_decode.types import PARTS, Segment, StimulusSet, Stream, TrialPool
 
 
 def one_frame_per_bin(stimuli: StimulusSet, pool: TrialPool) -> StimulusSet:
@@ -39,7 +39,7 @@ def share_variants(
     counts = np.bincount(stimuli.condition, minlength=stimuli.n_conditions)
     if counts.min() < 10 or shares is None:
         return {part: np.arange(len(stimuli.videos)) for part in PARTS}
-    rng = np.random.default_rng([seed, 13])
+    rng = Stream.VIDEO_VARIANTS.rng(seed)
     parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
     for k in range(stimuli.n_conditions):
         shuffled = rng.permutation(stimuli.variants(k))
@@ -49,3 +49,16 @@ def share_variants(
         parts["val"].append(shuffled[n_test : n_test + n_val])
         parts["train"].append(shuffled[n_test + n_val :])
     return {part: np.sort(np.concatenate(v)) for part, v in parts.items()}
+
+
+def draw_variants(
+    stimuli: StimulusSet, videos: np.ndarray, condition: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw one of the given videos for each condition (P,), with replacement; int (P,)."""
+    if not len(condition):
+        return condition
+    of = stimuli.condition[videos]
+    sizes = np.bincount(of, minlength=stimuli.n_conditions)
+    first = np.cumsum(sizes) - sizes
+    by_condition = videos[np.argsort(of, kind="stable")]
+    return np.asarray(by_condition[first[condition] + rng.integers(0, sizes[condition])])

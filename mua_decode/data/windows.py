@@ -88,7 +88,7 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
     assert session.counts is not None
     assert session.bin_s is not None
     assert session.window_s is not None
-    counts = session.counts
+    counts, bin_s, window_s = session.counts, session.bin_s, session.window_s
     missing = np.isnan(counts).any(axis=1) if counts.dtype.kind == "f" else None
     observed = np.ones(counts.shape[::2], bool) if missing is None else ~missing
     if missing is not None and missing.any():
@@ -99,24 +99,19 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
                 f"{where}: activity was standardised before it was stored and cannot be counted "
                 "again; set data.window=null"
             )
-        values = counts.astype(np.float32)
-        return WindowedSession(session, values, observed, session.bin_s, session.window_s)
+        return WindowedSession(session, counts.astype(np.float32), observed, bin_s, window_s)
     if window is None:
-        return WindowedSession(
-            session, _smallest(counts), observed, session.bin_s, session.window_s
-        )
-    if abs(session.window_s - session.bin_s) > _TOLERANCE:
+        return WindowedSession(session, _smallest(counts), observed, bin_s, window_s)
+    if abs(window_s - bin_s) > _TOLERANCE:
         raise InputError(
-            f"{where}: counts were recorded in {session.window_s:g} s windows every "
-            f"{session.bin_s:g} s and cannot be counted again; set data.window=null"
+            f"{where}: counts were recorded in {window_s:g} s windows every "
+            f"{bin_s:g} s and cannot be counted again; set data.window=null"
         )
-    width = _whole_bins(window.width_s, session.bin_s, where, "width_s")
-    step = _whole_bins(window.step_s, session.bin_s, where, "step_s")
-    n_bins = window.n_bins(counts.shape[1] * session.bin_s, where)
-    starts = np.arange(n_bins) * step
-    wide = np.zeros((counts.shape[0], counts.shape[1] + 1, counts.shape[2]), np.float64)
-    if counts.dtype.kind != "f":
-        wide = wide.astype(np.uint32)
+    width = _whole_bins(window.width_s, bin_s, where, "width_s")
+    step = _whole_bins(window.step_s, bin_s, where, "step_s")
+    starts = np.arange(window.n_bins(counts.shape[1] * bin_s, where)) * step
+    dtype = np.float64 if counts.dtype.kind == "f" else np.uint32
+    wide = np.zeros((counts.shape[0], counts.shape[1] + 1, counts.shape[2]), dtype)
     np.cumsum(counts, axis=1, out=wide[:, 1:])
     windowed = wide[:, starts + width] - wide[:, starts]
     return WindowedSession(session, _smallest(windowed), observed, window.step_s, window.width_s)

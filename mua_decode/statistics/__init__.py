@@ -1,7 +1,8 @@
 """Tests, intervals, null distributions and corrections; every p-value says what it is.
 
-A test returns a :class:`mua_decode.types.HypothesisTable` of one row; stack rows with its
-``concat`` and correct them together with :func:`correct`.
+A test returns a :class:`mua_decode.types.HypothesisTable` of one row, into which it copies the
+:class:`mua_decode.types.Question` asked; stack rows with ``concat`` and correct them together
+with :func:`correct`.
 """
 
 from mua_decode.statistics.bootstrap import (
@@ -11,11 +12,10 @@ from mua_decode.statistics.bootstrap import (
     median_interval,
     share,
 )
-from mua_decode.statistics.chance import gaussian_input_null
-from mua_decode.statistics.circular import folded_error, paired_circular, rayleigh, v_test
-from mua_decode.statistics.comparison import paired_t, unpaired_t, wilcoxon_paired
+from mua_decode.statistics.chance import gaussian_input_null, label_permutation
+from mua_decode.statistics.circular import folded_error, paired_circular, v_test
+from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
-from mua_decode.statistics.labels import label_permutation
 from mua_decode.statistics.permutation import PermutationNull, permutation_null, rank_p
 
 __all__ = [
@@ -34,9 +34,7 @@ __all__ = [
     "paired_t",
     "permutation_null",
     "rank_p",
-    "rayleigh",
     "share",
     "unpaired_t",
     "v_test",
-    "wilcoxon_paired",
 ]

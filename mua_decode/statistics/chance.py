@@ -1,25 +1,26 @@
-"""Published chance: what the decoder scores when its input is Gaussian noise."""
+"""Chance: what the decoder scores on Gaussian noise, and what permuted conditions score."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 
 from mua_decode.statistics.permutation import rank_p
-from mua_decode.types import HypothesisTable, InputError
+from mua_decode.types import HypothesisTable, InputError, Question
+
+Better = Literal["higher", "lower"]  # which way a score is better: errors are better lower
+_ALL_THE_SAME = "every score is the same, so that nothing follows from it"
 
 
 def gaussian_input_null(
     scores_of_noise: np.ndarray,
     observed: float,
     *,
-    question: str,
-    group: str,
-    metric: str,
     n_unit: str = "reconstructions of Gaussian noise",
-    better: Literal["higher", "lower"] = "higher",
+    better: Better = "higher",
     note: str = "",
+    **asked: Unpack[Question],
 ) -> HypothesisTable:
     """Compare a score with those of reconstructions of Gaussian noise inputs, one-sided.
 
@@ -31,12 +32,6 @@ def gaussian_input_null(
     scores_of_noise
         float (n,), the score of each noise input, measured as ``observed`` was; NaN is dropped
         and counted in the note.
-    observed
-        The score of the recorded activity.
-    question, group, metric, n_unit, note
-        Copied into the row.
-    better
-        Which way a score is better: ``"lower"`` for errors.
 
     Returns
     -------
@@ -60,26 +55,112 @@ def gaussian_input_null(
     notes = [note] if note else []
     notes += [f"{lost} noise scores with NaN left out"] if lost else []
     row: dict[str, object] = {
-        "question": question, "group": group, "metric": metric, "n_unit": n_unit,
+        **asked, "n_unit": n_unit, "n": len(scores),
         "test": f"rank among reconstructions of Gaussian noise inputs, one-sided ({better})",
-        "n": len(scores), "effect_name": "difference to the mean of the noise",
+        "effect_name": "difference to the mean of the noise",
     }  # fmt: skip
     if np.isnan(observed) or not len(scores):
         notes.append("no observed score" if np.isnan(observed) else "no noise score")
-        return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
+        return HypothesisTable.of_test(row, notes)
     if np.ptp(scores) == 0 and scores[0] == observed:
-        notes.append("every score is the same, so that nothing follows from it")
-        return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
-    sign = 1 if better == "higher" else -1
-    low, high = observed - np.quantile(scores, [0.975, 0.025])
-    row |= {
-        "p": float(rank_p(sign * scores, sign * observed)),
-        "effect": float(observed - scores.mean()), "low": float(low), "high": float(high),
-    }  # fmt: skip
+        return HypothesisTable.of_test(row, [*notes, _ALL_THE_SAME])
+    row |= _against(scores, observed, better)
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
     if sd > 8 * np.finfo(float).eps * float(np.abs(scores).max()):
-        row["statistic"] = sign * (observed - float(scores.mean())) / sd
+        row["statistic"] = _sign(better) * (observed - float(scores.mean())) / sd
         notes.append("statistic is z")
     else:
         notes.append("the noise scores do not vary, so there is no z")
-    return HypothesisTable.from_rows([row | {"note": "; ".join(notes)}])
+    return HypothesisTable.of_test(row, notes)
+
+
+def label_permutation(
+    table: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    better: Better = "higher",
+    n: int = 9999,
+    note: str = "",
+    **asked: Unpack[Question],
+) -> HypothesisTable:
+    """Test whether what belongs to a condition fits it better than the others, one-sided.
+
+    The statistic is the mean of the diagonal; each of ``n`` permutations pairs every row with
+    another column. What all conditions share (an onset, the mean video) raises every entry alike
+    and cannot make the diagonal stand out.
+
+    Parameters
+    ----------
+    table
+        float (K, K): entry (i, j) scores what was made of condition i against condition j. A
+        condition whose column is NaN throughout has nothing to be compared with and is left out;
+        other NaN entries are left out of the mean.
+
+    Returns
+    -------
+    One row, whose ``n`` is the number of conditions used. p is the rank of the statistic among the
+    permutations (:func:`rank_p`). ``effect`` is the statistic minus the mean of the permutations,
+    with the interval that their central 95 % give it. Fewer than two conditions, or scores that are
+    all the same, have no p-value.
+
+    Raises
+    ------
+    InputError
+        If the table is not square, ``better`` is neither, or n < 1.
+    """
+    table = np.asarray(table, float)
+    if table.ndim != 2 or len(table) != table.shape[1]:
+        raise InputError(f"label permutation: expected a table (K, K), found {table.shape}")
+    if better not in ("higher", "lower") or n < 1:
+        raise InputError(
+            f"label permutation: expected better=higher or lower and n >= 1, found {better}, {n}"
+        )
+    known = ~np.isnan(table).all(axis=0)
+    notes = [note] if note else []
+    if not known.all():
+        notes.append(f"{(~known).sum()} conditions without a score for what was shown left out")
+    table = table[np.ix_(known, known)]
+    k = len(table)
+    row: dict[str, object] = {
+        **asked, "n": k, "n_unit": "conditions",
+        "test": f"label permutation over conditions, one-sided ({better}, {n})",
+        "effect_name": "difference to the mean of permuted conditions",
+    }  # fmt: skip
+    reason = _untestable(table)
+    if reason:
+        return HypothesisTable.of_test(row, [*notes, reason])
+    each = np.arange(k)
+    orders = rng.permuted(np.tile(each, (n, 1)), axis=1)
+    observed = _mean(table[each, each][None])[0]
+    row |= {"statistic": observed} | _against(_mean(table[each, orders]), observed, better)
+    return HypothesisTable.of_test(row, notes)
+
+
+def _untestable(table: np.ndarray) -> str:
+    """Why a table (K, K) has no p-value; empty where it has one."""
+    if len(table) < 2:
+        return "fewer than 2 conditions"
+    if np.isnan(table.diagonal()).all():
+        return "no score on the diagonal"
+    return _ALL_THE_SAME if np.nanmax(table) == np.nanmin(table) else ""
+
+
+def _sign(better: str) -> int:
+    return 1 if better == "higher" else -1
+
+
+def _against(null: np.ndarray, observed: float, better: str) -> dict[str, object]:
+    """One-sided p, and the difference to the mean of a null (n,) with its interval."""
+    sign = _sign(better)
+    low, high = observed - np.nanquantile(null, [0.975, 0.025])
+    return {
+        "p": float(rank_p(sign * null, sign * observed)),
+        "effect": float(observed - np.nanmean(null)), "low": float(low), "high": float(high),
+    }  # fmt: skip
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean of every row of (n, K) over what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0).sum(axis=1) / known.sum(axis=1))

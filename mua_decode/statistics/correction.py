@@ -53,8 +53,6 @@ def correct(
     ----------
     table
         Its p-values are corrected afresh, whatever ``p_corrected`` says.
-    method
-        As in :func:`adjust`.
     within
         Columns whose equal values make a family: ``["metric"]`` corrects over the groups of every
         metric, ``[]`` over the whole table.

@@ -68,7 +68,7 @@ def permutation_null(
     n: int = 999,
     groups: np.ndarray | None = None,
 ) -> PermutationNull:
-    """Permute labels, within groups if any, and compute the statistic each time.
+    """Permute labels n times, within groups if any, and compute the statistic each time.
 
     Parameters
     ----------
@@ -77,8 +77,6 @@ def permutation_null(
         larger is further from chance.
     labels
         (M, ...); rows move together.
-    n
-        Number of permutations.
     groups
         (M,): labels only change places within a group (a session, say).
 

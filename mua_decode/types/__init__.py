@@ -6,7 +6,7 @@ counter-clockwise from rightward.
 """
 
 from mua_decode.types.errors import InputError, nearest_name
-from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable
+from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable, Question
 from mua_decode.types.masks import SiteMask
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import Recording, Session, SpikeTimes
@@ -23,6 +23,7 @@ __all__ = [
     "HypothesisTable",
     "InputError",
     "PseudoTrials",
+    "Question",
     "Recording",
     "ResultTable",
     "Segment",

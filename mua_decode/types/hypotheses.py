@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,14 @@ HYPOTHESIS_COLUMNS = (
     "high",
     "note",  # what was left out, a second effect size, why p is missing
 )
+
+
+class Question(TypedDict):
+    """What a test is asked: columns of the table that a test copies into its row."""
+
+    question: str
+    group: str
+    metric: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +101,11 @@ class HypothesisTable:
         untouched = (columns["correction"] == "none") & np.isnan(columns["p_corrected"])
         columns["p_corrected"] = np.where(untouched, columns["p"], columns["p_corrected"])
         return cls(pd.DataFrame(columns))
+
+    @classmethod
+    def of_test(cls, row: Mapping[str, object], notes: Sequence[str]) -> HypothesisTable:
+        """Build the table of one test, its notes joined to one."""
+        return cls.from_rows([{**row, "note": "; ".join(notes)}])
 
     @classmethod
     def concat(cls, tables: Sequence[HypothesisTable]) -> HypothesisTable:

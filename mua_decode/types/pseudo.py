@@ -106,6 +106,11 @@ class PseudoTrials:
     def __len__(self) -> int:
         return len(self.condition)
 
+    def select(self, rows: np.ndarray) -> PseudoTrials:
+        """Return the given pseudo-trials."""
+        fields = self.condition[rows], self.source_trial[rows], self.video[rows]
+        return PseudoTrials(self.pool, *fields)
+
     def counts(self, rows: np.ndarray) -> np.ndarray:
         """Counts (B, T, N) of the given pseudo-trials."""
         return self.pool.gather(self.source_trial[rows])

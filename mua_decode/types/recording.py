@@ -62,14 +62,10 @@ class SpikeTimes:
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """One simultaneous recording.
+    """One simultaneous recording of N sites; its name is unique among the sessions.
 
     Parameters
     ----------
-    name
-        Session name, unique in the recording.
-    sites
-        Table of the N sites recorded.
     trials
         One row per recorded trial. Column ``condition`` (int) is required. Column
         ``presentation`` (any label; default: the row number) names trials that share recorded
@@ -78,12 +74,12 @@ class Session:
         Spike counts, shape (trials, bins, N): an unsigned integer type, or float with NaN
         where a site was not recorded. Exactly one of ``counts`` and ``spike_times`` is given.
     spike_times
-        Spike times instead of counts.
+        Of all sites, instead of counts.
     bin_s
         Time from the start of one bin of ``counts`` to the next, in seconds.
     window_s
-        Width of the counting window in seconds; default ``bin_s``. It can be narrower than
-        ``bin_s`` (gaps between bins) or wider (overlapping windows).
+        Width of the counting window in seconds; default ``bin_s``. It can be narrower (gaps
+        between bins) or wider (overlapping windows).
     measure
         ``"counts"``: ``counts`` holds spike counts. ``"standardised"``: it holds real numbers of
         any sign that were standardised before they reached us; they are used as they are and
@@ -188,16 +184,10 @@ class Session:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A set of sessions recorded with one stimulus set.
+    """A set of sessions, at least one, recorded with one stimulus set.
 
     Parameters
     ----------
-    name
-        A short name.
-    sessions
-        At least one session.
-    stimuli
-        The videos shown and their conditions.
     provenance
         Source files with checksums, reader, licence text; free form, shown by ``inspect``.
     truth
@@ -230,24 +220,12 @@ class Recording:
 
     @classmethod
     def from_nwb(cls, path: str | Sequence[str], **options: Any) -> Recording:
-        """Read NWB files; the options are those of :func:`mua_decode.read_nwb`.
-
-        Raises
-        ------
-        InputError
-            In one line, if a file is damaged or an option does not fit it.
-        """
+        """Read NWB files; options and errors are those of :func:`mua_decode.read_nwb`."""
         return _read("read_nwb", path, options)
 
     @classmethod
     def from_path(cls, path: str, **options: Any) -> Recording:
-        """Read a file or folder of any kind; see :func:`mua_decode.read_recording`.
-
-        Raises
-        ------
-        InputError
-            In one line, if nothing there can be read.
-        """
+        """Read a file or folder of any kind as :func:`mua_decode.read_recording` does."""
         return _read("read_recording", path, options)
 
     @property

@@ -5,13 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mua_decode.data import (
-    build_pool,
-    choose_sites,
-    draw_pseudo_trials,
-    find_candidates,
-    window_session,
-)
+from mua_decode.data import window_session
+from mua_decode.data.pooling import build_pool, choose_sites, draw_pseudo_trials, find_candidates
 from mua_decode.types import InputError, Recording, TrialPool
 
 

@@ -24,33 +24,6 @@ def test_intervals_cover_the_truth_where_those_over_values_do_not() -> None:
     assert covered["values"] / 200 < 0.7
 
 
-def test_any_statistic_agrees_with_the_fast_mean() -> None:
-    values, labels = clustered(np.random.default_rng(1))
-    sizes = np.random.default_rng(2).random(len(values)) < 0.5  # clusters of unequal size
-    values, labels = values[sizes], labels[sizes]
-    two = np.stack([labels // 5, labels], axis=1)
-    for unit in (labels, two):
-        fast = cluster_bootstrap(values, unit, n=3000, rng=np.random.default_rng(3))
-        slow = cluster_bootstrap(
-            values, unit, n=3000, statistic=lambda v: float(v.mean()), rng=np.random.default_rng(4)
-        )
-        assert fast.estimate == slow.estimate == values.mean()
-        assert fast[1:] == pytest.approx(slow[1:], abs=0.05)
-
-
-def test_two_levels_are_wider_than_the_lower_one_and_narrow_without_top_variance() -> None:
-    rng = np.random.default_rng(5)
-    seeds, sessions = np.repeat(np.arange(8), 30), np.tile(np.repeat(np.arange(6), 5), 8)
-    noise = 0.1 * rng.normal(size=240)
-    values = rng.normal(size=8)[seeds] + noise
-    both = np.stack([seeds, sessions], axis=1)
-    lower = cluster_bootstrap(values, seeds * 6 + sessions, rng=rng, n=2000)
-    upper = cluster_bootstrap(values, both, rng=rng, n=2000)
-    flat = cluster_bootstrap(noise, both, rng=rng, n=2000)
-    assert upper.high - upper.low > 1.5 * (lower.high - lower.low)
-    assert flat.high - flat.low < 0.1 * (upper.high - upper.low)
-
-
 def test_nan_single_clusters_and_wrong_labels() -> None:
     rng = np.random.default_rng(0)
     values = np.array([1.0, np.nan, 3.0, 5.0])

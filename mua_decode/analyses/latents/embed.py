@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mua_decode.analyses.latents.labels import Vectors
 from mua_decode.statistics import correct, permutation_null
-from mua_decode.types import HypothesisTable, InputError, ResultTable
+from mua_decode.types import HypothesisTable, InputError, ResultTable, Stream
 
 Method = Literal["pca", "tsne"]
 _PERPLEXITY = 30.0  # default of van der Maaten and Hinton's implementation
@@ -24,24 +24,13 @@ _DIMENSIONS = 50  # principal components t-SNE sees
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """Points in the plane.
+    """Points (n, 2) in the plane, their labels, and the name of the space they are from.
 
-    Parameters
-    ----------
-    points
-        float (n, 2).
-    method
-        ``"pca"`` or ``"tsne"``.
-    space
-        What was embedded.
-    explained
-        PCA: share of the variance along each of the two axes, in [0, 1]; None for t-SNE.
-    labels
-        One row per point.
+    ``explained`` is the share of the variance along each axis of PCA, in [0, 1].
     """
 
     points: np.ndarray
-    method: str
+    method: Method
     space: str
     explained: tuple[float, float] | None
     labels: pd.DataFrame
@@ -103,22 +92,13 @@ def separation(
     seed: int,
     n_permutations: int = 199,
 ) -> Separation:
-    """Silhouette of every label, in the space itself and in its embeddings, beside chance.
+    """Silhouette of every label, in the space itself and in embeddings of it, beside chance.
 
     A silhouette (Rousseeuw 1987, doi 10.1016/0377-0427(87)90125-7; Euclidean, in [-1, 1]) is above
     0 where points lie nearer to their own class than to the next. Chance permutes the label
     over its units, points of a unit together: over conditions for cue, colour or direction, over
     the sites of a session for region, over the recorded trials of a condition for response, which
     the condition decides in correct trials. An embedding is not recomputed.
-
-    Parameters
-    ----------
-    vectors
-        The points.
-    embeddings
-        Of these points.
-    seed, n_permutations
-        Of the permutations.
 
     Returns
     -------
@@ -133,7 +113,7 @@ def separation(
     spaces = {"full": vectors.points} | {e.method: e.points for e in embeddings}
     rows: list[dict[str, object]] = []
     tests: list[dict[str, object]] = []
-    rng = np.random.default_rng([seed, 4])
+    rng = Stream.LATENT_SILHOUETTES.rng(seed)
     for name, values in spaces.items():
         if len(values) != len(vectors.points):
             raise InputError(f"separation: embedding '{name}' has other points than the space")
@@ -152,11 +132,11 @@ def separation(
 @dataclass(frozen=True)
 class _Silhouette:
     value: float
-    chance: float
-    low: float
-    high: float
-    p: float
     n_units: int
+    chance: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    p: float = float("nan")
     note: str = ""
 
 
@@ -183,13 +163,11 @@ def _silhouette(
     groups = None if units.within is None else units.within[first]
     stuck = _stuck(of_unit, groups, units.within_name)
     if stuck:
-        nothing = float("nan")
-        return _Silhouette(score(of_unit), nothing, nothing, nothing, nothing, len(first), stuck)
+        return _Silhouette(score(of_unit), len(first), note=stuck)
     null = permutation_null(score, of_unit, n=n_permutations, rng=rng, groups=groups)
     low, high = np.quantile(null.null, [0.025, 0.975])
-    return _Silhouette(
-        float(null.observed), float(null.mean), float(low), float(high), float(null.p), len(first)
-    )
+    chance, p = float(null.mean), float(null.p)
+    return _Silhouette(float(null.observed), len(first), chance, float(low), float(high), p)
 
 
 def _stuck(of_unit: np.ndarray, groups: np.ndarray | None, name: str) -> str:
@@ -218,16 +196,13 @@ def _test_row(
     vectors: Vectors, label: str, segment: str, found: _Silhouette, n_permutations: int
 ) -> dict[str, object]:
     units = vectors.units[label]
-    unit = units.name
     inside = f" within {units.within_name}" if units.within is not None else ""
     row: dict[str, object] = {
         "question": f"do points of one {label} lie together?",
         "group": f"{vectors.space}, {segment}", "metric": f"silhouette_{label}",
-        "test": f"label permutation over {unit}{inside}, one-sided ({n_permutations})",
-        "statistic": found.value, "n": found.n_units,
-        "n_unit": unit,
-        "effect_name": "silhouette minus the mean of chance",
-        "p": found.p,
+        "test": f"label permutation over {units.name}{inside}, one-sided ({n_permutations})",
+        "statistic": found.value, "n": found.n_units, "n_unit": units.name,
+        "effect_name": "silhouette minus the mean of chance", "p": found.p,
     }  # fmt: skip
     if np.isnan(found.p):
         return row | {"note": found.note}

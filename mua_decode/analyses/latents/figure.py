@@ -41,13 +41,11 @@ def embedding(
         n rows, one panel per column. More than 35 classes are coloured in their order, without a
         legend.
     method
-        ``"pca"`` or ``"tsne"``, names the axes.
+        ``"pca"`` or ``"tsne"``; names the axes.
     explained
         Shares of the variance along the axes, in [0, 1].
     silhouettes, chance
         Silhouette of labels and its mean under permutation, printed over their panels.
-    title
-        Printed on top.
 
     Raises
     ------
@@ -107,8 +105,7 @@ def _panel(ax: Axes, points: np.ndarray, classes: np.ndarray, *, figure: Figure)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.margins(0.06)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _few(names: list[str]) -> bool:

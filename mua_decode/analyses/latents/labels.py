@@ -37,20 +37,18 @@ class Units:
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Points of one space with what is known of each.
+    """Points of one space, float32 (n, D), with what is known of each.
 
     Parameters
     ----------
-    points
-        float32 (n, D).
     labels
         One row per point, one text column per label.
     units
-        What each label belongs to, one entry per label.
+        One entry per label.
     space
         What the points are, in words; goes into tables and titles.
     trial
-        ``"site"``, ``"recorded_trial"`` or ``"pseudo_trial"``.
+        ``"recorded_trial"`` or ``"pseudo_trial"``.
     part
         Part of the split they come from; says so where the split leaks.
 

@@ -9,35 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.latents.labels import (
-    Units,
-    Vectors,
-    as_text,
-    condition_labels,
-    units_of,
-)
+from mua_decode.analyses.latents.labels import Units, Vectors, as_text, condition_labels, units_of
 from mua_decode.data import DecodingData
 from mua_decode.data.recorded import SessionTrials, recorded_trials
-from mua_decode.types import Recording
+from mua_decode.types import Recording, Stream
 
 Encode = Callable[[Tensor], Tensor]
 _BATCH = 64
-
-
-def site_vectors(data: DecodingData, *, part: str = "train") -> Vectors:
-    """Mean standardised time course of every site over its recorded trials, (N, T), by region.
-
-    Standardised per site, so that points differ in the shape of the course, not the rate.
-    """
-    values = np.zeros((data.n_sites, data.n_bins), np.float32)
-    for s in recorded_trials(data, part):
-        number = s.observed.sum(axis=0)
-        total = s.values.sum(axis=0)  # noqa: PD011
-        values[s.columns] = (total / np.maximum(number, 1)).T
-    labels = pd.DataFrame({"region": data.pool.sites.region})
-    session = np.unique(data.pool.sites.session, return_inverse=True)[1]
-    units = {"region": Units("sites", np.arange(data.n_sites), session, "sessions")}
-    return Vectors(values, labels, units, "mean time course of a site", "site", _part(data, part))
 
 
 def site_trial_vectors(
@@ -64,14 +42,14 @@ def site_trial_vectors(
     """
     tables: list[pd.DataFrame] = []
     blocks: list[np.ndarray] = []
-    rng = np.random.default_rng([seed, 0])
+    rng = Stream.LATENT_SITES.rng(seed)
     sessions = _sessions(data, part)
     total = sum(int(s.observed.sum()) for _, s in sessions)
     for name, s in sessions:
         trial, site = np.nonzero(s.observed)
-        number = (
-            max(1, round(max_points * len(trial) / total)) if total > max_points else len(trial)
-        )
+        number = len(trial)
+        if total > max_points:
+            number = max(1, round(max_points * number / total))
         pick = rng.permutation(len(trial))[:number]
         trial, site = trial[pick], site[pick]
         blocks.append(s.values[trial, :, site])  # noqa: PD011
@@ -88,10 +66,8 @@ def site_trial_vectors(
     units = units_of(labels, table["_condition"].to_numpy(), trial_of, session)
     units["region"] = Units("sites", table["_site"].to_numpy(), session, "sessions")
     labels = labels[["region", *labels.columns.drop("region")]]
-    values = np.concatenate(blocks)
-    return Vectors(
-        values, labels, units, "one site in one trial", "recorded_trial", _part(data, part)
-    )
+    points, space = np.concatenate(blocks), "one site in one trial"
+    return Vectors(points, labels, units, space, "recorded_trial", _part(data, part))
 
 
 def population_vectors(
@@ -118,19 +94,16 @@ def population_vectors(
     has no response; see :func:`session_vectors`. Pseudo-trials of one condition share recorded
     trials, so the condition is the unit of their labels.
     """
-    dataset = data.dataset(part)
-    dataset.set_epoch(0)
-    pseudo = dataset.pseudo
-    rng = np.random.default_rng([seed, 1])
+    pseudo = data.pseudo_trials(part)
+    rng = Stream.LATENT_POPULATION.rng(seed)
     rows = _balanced(pseudo.condition, max_points, rng)
     activity = data.standardise(pseudo.counts(rows))
     condition = pseudo.condition[rows]
     labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
     units = dict.fromkeys(map(str, labels.columns), Units("conditions", condition))
     space = "pseudo-trials" if encode is None else "latents of pseudo-trials"
-    return Vectors(
-        _encoded(activity, encode), labels, units, space, "pseudo_trial", _part(data, part)
-    )
+    points = _encoded(activity, encode)
+    return Vectors(points, labels, units, space, "pseudo_trial", _part(data, part))
 
 
 def session_vectors(
@@ -160,7 +133,7 @@ def session_vectors(
     name, s = max(_sessions(data, part), key=lambda pair: len(pair[1].columns))
     whole = np.flatnonzero(s.observed.all(axis=1))
     usable = whole if len(whole) >= 2 else np.arange(len(s.values))
-    rng = np.random.default_rng([seed, 2])
+    rng = Stream.LATENT_SESSION.rng(seed)
     rows = usable[_balanced(s.condition[usable], max_points, rng)]
     activity = s.values[rows]  # noqa: PD011
     if encode is not None:
@@ -171,9 +144,8 @@ def session_vectors(
     labels = table.drop(columns="_condition")
     units = units_of(labels, table["_condition"].to_numpy(), rows)
     space = f"trials of {name}" if encode is None else f"latents of trials of {name}"
-    return Vectors(
-        _encoded(activity, encode), labels, units, space, "recorded_trial", _part(data, part)
-    )
+    points = _encoded(activity, encode)
+    return Vectors(points, labels, units, space, "recorded_trial", _part(data, part))
 
 
 def _part(data: DecodingData, part: str) -> str:

@@ -25,10 +25,8 @@ def similarity(table: ResultTable, *, title: str = "") -> Figure:
     Parameters
     ----------
     table
-        What ``similarity`` returns, mean over pairs in the rows
-        of condition "all"; bars reach from the lowest to the highest condition.
-    title
-        Printed on top.
+        What ``similarity`` returns; dots are its rows of condition "all", the mean over pairs, and
+        bars reach from the lowest to the highest condition.
 
     Raises
     ------
@@ -40,9 +38,8 @@ def similarity(table: ResultTable, *, title: str = "") -> Figure:
         raise InputError(f"similarity figure: found none of the metrics {', '.join(_METRICS)}")
     masks = list(dict.fromkeys(rows["mask"]))
     trials = list(dict.fromkeys(rows["trial"]))
-    figure = Figure(
-        figsize=(4.0 * len(trials) + 1.0, 0.55 * len(masks) + 1.9), layout="constrained"
-    )
+    size = (4.0 * len(trials) + 1.0, 0.55 * len(masks) + 1.9)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, len(trials), squeeze=False, sharey=True, sharex=True)[0]
     for ax, trial in zip(axes, trials, strict=True):
         _panel(ax, rows[rows["trial"] == trial], masks)
@@ -77,8 +74,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, masks: list[str]) -> None:
     ax.axvline(0, color="0.5", linewidth=0.8, zorder=0)
     ax.grid(axis="x", alpha=0.3)
     ax.tick_params(axis="y", length=0)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:

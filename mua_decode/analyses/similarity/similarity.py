@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mua_decode.data import DecodingData
-from mua_decode.data.recorded import recorded_trials
-from mua_decode.types import InputError, ResultTable
+from mua_decode.data.recorded import SessionTrials, recorded_trials
+from mua_decode.types import InputError, ResultTable, Stream
 
 METRICS = (
     "within_condition_correlation",
@@ -17,25 +17,8 @@ METRICS = (
     "train_test_correlation",
     "train_test_between_correlation",
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Trials:
-    """Activity float32 (R, T, n), observed bool (R, n), condition and source int (R,).
-
-    Trials of one source share recorded data and are never compared.
-    """
-
-    values: np.ndarray
-    observed: np.ndarray
-    condition: np.ndarray
-    source: np.ndarray
-
-    def rows(self, index: np.ndarray) -> _Trials:
-        return _Trials(*(getattr(self, n)[index] for n in self.__dataclass_fields__))
-
-    def sites(self, index: np.ndarray) -> _Trials:
-        return replace(self, values=self.values[:, :, index], observed=self.observed[:, index])
+# Training and test trials that may be compared with each other.
+_Pair = tuple[SessionTrials, SessionTrials]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +50,6 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
         Most ordered pairs of trials compared at once, per session or population; above it, as
         many trials of every condition are drawn as fit (at least two). It bounds the memory, at
         about 100 bytes per pair.
-    seed
-        Draws those trials.
 
     Returns
     -------
@@ -88,16 +69,16 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
     if max_pairs < 4:
         raise InputError(f"similarity: max_pairs must be at least 4, found {max_pairs}")
     rows: list[dict[str, object]] = []
+    n_conditions = data.stimuli.n_conditions
     for trial, groups in (
         ("recorded_trial", _recorded(data, max_pairs, seed)),
         ("pseudo_trial", _pseudo(data, max_pairs, seed)),
     ):
         tallies: dict[str, tuple[_Tally, _Tally]] = {}
-        for regions, train, test in groups:
-            for mask, columns in _masks(regions):
+        for train, test in groups:
+            for mask, columns in _masks(data.pool.sites.region[train.columns]):
                 a, b = train.sites(columns), test.sites(columns)
-                k = data.stimuli.n_conditions
-                pair = (_compare(a, a, k), _compare(a, b, k))
+                pair = (_compare(a, a, n_conditions), _compare(a, b, n_conditions))
                 if mask in tallies:
                     pair = (tallies[mask][0] + pair[0], tallies[mask][1] + pair[1])
                 tallies[mask] = pair
@@ -107,35 +88,32 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
     return ResultTable.from_rows(rows)
 
 
-def _recorded(
-    data: DecodingData, max_pairs: int, seed: int
-) -> Iterator[tuple[np.ndarray, _Trials, _Trials]]:
-    """Regions of the sites (n,), train and test trials of every session."""
-    rng = np.random.default_rng([seed, 0])
+def _recorded(data: DecodingData, max_pairs: int, seed: int) -> Iterator[_Pair]:
+    """Every session's trials."""
+    rng = Stream.SIMILARITY_RECORDED.rng(seed)
     both = zip(recorded_trials(data, "train"), recorded_trials(data, "test"), strict=True)
-    for train, test in both:
-        parts = [_Trials(s.values, s.observed, s.condition, s.presentation) for s in (train, test)]
-        chosen = [p.rows(_draw(p.condition, max_pairs, rng)) for p in parts]
-        yield data.pool.sites.region[train.columns], chosen[0], chosen[1]
+    for pair in both:
+        train, test = (trials.rows(_draw(trials.condition, max_pairs, rng)) for trials in pair)
+        yield train, test
 
 
-def _pseudo(
-    data: DecodingData, max_pairs: int, seed: int
-) -> Iterator[tuple[np.ndarray, _Trials, _Trials]]:
-    """The whole population's regions, train and test pseudo-trials; sources are all distinct."""
-    rng = np.random.default_rng([seed, 1])
+def _pseudo(data: DecodingData, max_pairs: int, seed: int) -> Iterator[_Pair]:
+    """The whole population's pseudo-trials, each of a presentation of its own."""
+    rng = Stream.SIMILARITY_PSEUDO.rng(seed)
     parts, first = [], 0
     for part in ("train", "test"):
-        dataset = data.dataset(part)
-        dataset.set_epoch(0)
-        pseudo = dataset.pseudo
+        pseudo = data.pseudo_trials(part)
         index = _draw(pseudo.condition, max_pairs, rng)
-        source = first + np.arange(len(index))
+        trials = SessionTrials(
+            values=data.standardise(pseudo.counts(index)),
+            observed=np.ones((len(index), data.n_sites), bool),
+            condition=pseudo.condition[index],
+            presentation=first + np.arange(len(index)),
+            columns=np.arange(data.n_sites),
+        )
         first += len(index)
-        observed = np.ones((len(index), data.n_sites), bool)
-        values = data.standardise(pseudo.counts(index))
-        parts.append(_Trials(values, observed, pseudo.condition[index], source))
-    yield data.pool.sites.region, parts[0], parts[1]
+        parts.append(trials)
+    yield parts[0], parts[1]
 
 
 def _masks(regions: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -154,10 +132,13 @@ def _draw(condition: np.ndarray, max_pairs: int, rng: np.random.Generator) -> np
     return np.sort(np.concatenate(chosen))
 
 
-def _compare(a: _Trials, b: _Trials, n_conditions: int) -> _Tally:
-    """Tally the correlations of every trial of ``a`` with every one of ``b``."""
+def _compare(a: SessionTrials, b: SessionTrials, n_conditions: int) -> _Tally:
+    """Tally the correlations of every trial of ``a`` with every one of ``b``.
+
+    Trials of one presentation share recorded data and are not compared.
+    """
     r = _correlations(a, b)
-    valid = np.isfinite(r) & (a.source[:, None] != b.source[None, :])
+    valid = np.isfinite(r) & (a.presentation[:, None] != b.presentation[None, :])
     left, right = (
         (x.condition[None, :] == np.arange(n_conditions)[:, None]).astype(np.float32)
         for x in (a, b)
@@ -166,7 +147,7 @@ def _compare(a: _Trials, b: _Trials, n_conditions: int) -> _Tally:
     return _Tally(total.astype(float), np.rint(left @ valid.astype(np.float32) @ right.T))
 
 
-def _correlations(a: _Trials, b: _Trials) -> np.ndarray:
+def _correlations(a: SessionTrials, b: SessionTrials) -> np.ndarray:
     """Pearson correlations (A, B) over the bins of the sites observed in both trials, float32.
 
     Unobserved values are 0, so that sums over common sites are products with the other trial's

@@ -12,7 +12,6 @@ from mua_decode.analyses.latents.vectors import (
     population_vectors,
     session_vectors,
     site_trial_vectors,
-    site_vectors,
 )
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.types import InputError, Recording, Session
@@ -146,16 +145,6 @@ def test_labels_of_conditions(build_recording: Build) -> None:
     labels = condition_labels(described(recording).stimuli)
     assert list(labels) == ["cue", "colour", "direction_deg", "stimulus"]
     assert labels["stimulus"].tolist() == ["red 90", "green -30"] * 2
-
-
-def test_site_vectors_are_mean_training_courses(build_recording: Build) -> None:
-    recording = build_recording(2)
-    data = make(recording)
-    found = site_vectors(data)
-    counts = recording.sessions[1].counts[data.split.trials["train"]["s1"], :, 2].astype(float)
-    course = (counts.mean(axis=0) - counts.mean()) / counts.std()
-    np.testing.assert_allclose(found.points[5], course, atol=1e-5)
-    assert found.labels["region"].tolist() == ["V4", "V4", "MT"] * 2
 
 
 def test_site_trial_vectors_carry_the_response_of_their_trial(build_recording: Build) -> None:
@@ -292,11 +281,8 @@ def test_a_label_that_groups_decide_has_nothing_to_permute() -> None:
 
 def test_regions_are_permuted_within_sessions(build_recording: Build) -> None:
     data = make(build_recording(2))
-    for found in (
-        site_vectors(data),
-        site_trial_vectors(data, described(build_recording(2)), max_points=40),
-    ):
-        unit = found.units["region"]
-        assert unit.within_name == "sessions"
-        assert unit.within is not None
-        assert len(np.unique(unit.within)) == 2
+    found = site_trial_vectors(data, described(build_recording(2)), max_points=40)
+    unit = found.units["region"]
+    assert unit.within_name == "sessions"
+    assert unit.within is not None
+    assert len(np.unique(unit.within)) == 2
