@@ -25,7 +25,7 @@ def ssim(
     padding: Padding = "valid",
     compiled: bool = True,
 ) -> Tensor:
-    """Mean structural similarity of each frame (doi 10.1109/TIP.2003.819861).
+    """Mean structural similarity of each frame (...), in [-1, 1] (doi 10.1109/TIP.2003.819861).
 
     All frames go through in one call; the Gaussian blur is two products with banded matrices, one
     along each axis. The sum of the two variances needs one blur, so there are four in all.
@@ -48,10 +48,6 @@ def ssim(
         its central 22×22 window centres. "reflect": everywhere, the frame mirrored at its edges.
     compiled
         Whether the compiled kernel may serve, where it can; the numbers are the same.
-
-    Returns
-    -------
-    (...), in [-1, 1], one value per frame.
 
     Raises
     ------
