@@ -49,11 +49,8 @@ def ssim(
     compiled
         Whether the compiled kernel may serve, where it can; the numbers are the same.
 
-    Raises
-    ------
-    ValueError
-        On unequal shapes, an even window, a window larger than the frame, or a range, sigma or
-        padding out of bounds.
+    Raises ValueError on unequal shapes, an even window, a window larger than the frame, or a
+    range, sigma or padding out of bounds.
     """
     if predicted.shape != true.shape or predicted.dim() < 2:
         raise ValueError(
