@@ -1,6 +1,6 @@
 """Feature spaces: what an image is described by before a site is asked for its axis."""
 
-from mua_decode.features.alexnet import PUBLISHED_SHA256, AlexNet
+from mua_decode.features.alexnet import AlexNet
 from mua_decode.features.arrays import ArrayFeatures
 from mua_decode.features.components import Components, fit_components
 from mua_decode.features.gabor_energy import GaborEnergy
@@ -10,7 +10,6 @@ from mua_decode.features.space import FeatureSpace, ImageFeatures
 from mua_decode.features.weights import load_weight_file
 
 __all__ = [
-    "PUBLISHED_SHA256",
     "AlexNet",
     "ArrayFeatures",
     "Components",

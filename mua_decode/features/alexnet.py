@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-# First digits of the SHA-256 of the published files alexnet-owt-7be5be79.pth and -4df8aa71.pth.
-PUBLISHED_SHA256 = ("7be5be79", "4df8aa71")
-
 
 class AlexNet(nn.Module):
     """AlexNet of Krizhevsky 2014, "One weird trick", arXiv 1404.5997.
 
-    Parameters
-    ----------
-    n_classes
-        Outputs of the last layer.
-
-    Notes
-    -----
     61,100,840 parameters with 1000 classes. Input (B, 3, 224, 224) normalised by the mean and
     standard deviation of ImageNet. ``classifier.1`` and ``classifier.4`` are fc6 and fc7 before
     their ReLU.

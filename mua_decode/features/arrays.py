@@ -11,14 +11,9 @@ from mua_decode.types import InputError, StimulusSet
 
 
 class ArrayFeatures(FeatureSpace):
-    """Read a ``.npy`` array (K, D), or (K, T, D) with one vector per frame.
+    """Read a ``.npy`` array (K, D), or (K, T, D) with one vector per frame, row k of condition k.
 
-    Parameters
-    ----------
-    path
-        The file; row k belongs to condition k.
-    name
-        Name in tables and figures, such as ``semantic``.
+    ``name``, such as ``semantic``, is that in tables and figures.
     """
 
     def __init__(self, *, path: str | None, name: str = "arrays") -> None:

@@ -13,24 +13,12 @@ from mua_decode.types import InputError
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """An affine map from D features to P principal components.
+    """An affine map from D features to P principal components; arrays are float64."""
 
-    Parameters
-    ----------
-    mean
-        float64 (D,): mean of the training rows.
-    axes
-        float64 (D, P): orthonormal columns, by falling variance.
-    variance
-        float64 (P,): variance of the training rows along each.
-    explained
-        Share of the training variance that the P components carry.
-    """
-
-    mean: np.ndarray
-    axes: np.ndarray
-    variance: np.ndarray
-    explained: float
+    mean: np.ndarray  # (D,), of the training rows
+    axes: np.ndarray  # (D, P): orthonormal columns, by falling variance
+    variance: np.ndarray  # (P,): of the training rows along each
+    explained: float  # share of the training variance that the P components carry
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Project (..., D) features, float64 (..., P)."""
@@ -45,12 +33,8 @@ class Components:
 def fit_components(features: np.ndarray, n_components: int) -> Components:
     """Fit ``n_components`` principal components to the rows of ``features`` (M, D).
 
-    The small side of the problem is decomposed: (M, M) or (D, D).
-
-    Raises
-    ------
-    InputError
-        If there are fewer rows, or fewer independent features, than components.
+    The small side of the problem is decomposed: (M, M) or (D, D). Raises InputError if there are
+    fewer rows, or fewer independent features, than components.
     """
     m, d = features.shape
     if n_components < 1:

@@ -14,26 +14,21 @@ from mua_decode.types import InputError, nearest_name
 
 
 class NetworkFeatures(ImageFeatures):
-    """Output of a named layer, flattened.
+    """Output of a named layer, such as ``classifier.4``, flattened.
 
     Parameters
     ----------
     network
         Any module that takes images (B, 3, H, W).
-    layer
-        Name of a submodule, such as ``classifier.4``.
-    weights
-        State-dict file, loaded with ``weights_only``; nothing is downloaded.
-    sha256
-        Expected checksum(s) or their first digits; ``None`` accepts a file that fits.
+    weights, sha256
+        State-dict file and its checksum, see :func:`mua_decode.features.load_weight_file`;
+        nothing is downloaded.
     untrained
         ``True`` uses the network as it is, with random weights: a control, never by accident.
     size
         Height and width the network expects, in pixels (bilinear resampling).
     mean, std
         Per channel, subtracted from and divided into images in [0, 1].
-    name
-        Name in tables and figures.
     """
 
     def __init__(

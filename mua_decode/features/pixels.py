@@ -10,13 +10,7 @@ from mua_decode.types import InputError
 
 
 class PixelFeatures(ImageFeatures):
-    """Pixel values in [0, 1] after area averaging.
-
-    Parameters
-    ----------
-    size
-        Height and width of the averaged image in pixels; ``None`` takes every pixel.
-    """
+    """Pixel values in [0, 1] after area averaging to ``size`` x ``size``; ``None``: every pixel."""
 
     name = "pixels"
 

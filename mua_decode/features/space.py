@@ -20,23 +20,9 @@ class FeatureSpace(ABC):
 
     @abstractmethod
     def of_stimuli(self, stimuli: StimulusSet, frames: np.ndarray) -> np.ndarray:
-        """Features of the named frames of every condition, averaged over its variants.
+        """Features of ``frames``, int (F,), of every condition, averaged over its variants.
 
-        Parameters
-        ----------
-        stimuli
-            The videos and their conditions.
-        frames
-            int (F,): frames to describe.
-
-        Returns
-        -------
-        float32 (K, F, D).
-
-        Raises
-        ------
-        InputError
-            If the space cannot describe these stimuli.
+        float32 (K, F, D); raises InputError if the space cannot describe these stimuli.
         """
 
 

@@ -15,22 +15,11 @@ from mua_decode.types import InputError
 def load_weight_file(
     network: nn.Module, path: str | Path | None, *, sha256: str | Sequence[str] | None
 ) -> None:
-    """Load a state dict into ``network``; nothing in the file can run code.
+    """Load a file of ``torch.save(state_dict)`` into ``network``; nothing in it can run code.
 
-    Parameters
-    ----------
-    network
-        Changed in place.
-    path
-        A file written by ``torch.save(state_dict)``.
-    sha256
-        Expected checksum, or the first digits of one, or several of which one must fit;
-        ``None`` accepts any file that fits the network.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, of another network, or has another checksum.
+    ``sha256`` is the expected checksum, or its first digits, or several of which one must fit;
+    ``None`` accepts any file that fits the network. Raises InputError if the file is missing,
+    damaged, of another network, or has another checksum.
     """
     if not path:
         raise InputError("features: weights is not set; give the path of the network's weight file")

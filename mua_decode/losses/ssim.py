@@ -25,40 +25,32 @@ def ssim(
     padding: Padding = "valid",
     compiled: bool = True,
 ) -> Tensor:
-    """Mean structural similarity of each frame (doi 10.1109/TIP.2003.819861).
+    """Mean structural similarity of each frame (...), in [-1, 1] (doi 10.1109/TIP.2003.819861).
 
     All frames go through in one call; the Gaussian blur is two products with banded matrices, one
     along each axis. The sum of the two variances needs one blur, so there are four in all.
 
     Parameters
     ----------
-    predicted, true : Tensor
+    predicted, true
         (..., H, W), any number of leading axes, the same shape.
-    data_range : float
+    data_range
         Distance between the least and the greatest possible pixel value (1 for [0, 1]).
-    window_size : int
+    window_size
         Odd side of the Gaussian window, at most H and W.
-    sigma : float
+    sigma
         Standard deviation of the window in pixels.
-    padding : {"valid", "reflect"}
+    padding
         Where similarity is averaged. "valid": only where the window lies inside the frame, a
         border of (window_size - 1) / 2 pixels is left out. That is what scikit-image's
         ``structural_similarity(gaussian_weights=True, use_sample_covariance=False)`` returns
         (sigma 1.5 gives window 11) and what pytorch-msssim does; a 32×32 frame is then judged by
         its central 22×22 window centres. "reflect": everywhere, the frame mirrored at its edges.
-    compiled : bool
+    compiled
         Whether the compiled kernel may serve, where it can; the numbers are the same.
 
-    Returns
-    -------
-    Tensor
-        (...), in [-1, 1], one value per frame.
-
-    Raises
-    ------
-    ValueError
-        On unequal shapes, an even window, a window larger than the frame, or a range, sigma or
-        padding out of bounds.
+    Raises ValueError on unequal shapes, an even window, a window larger than the frame, or a
+    range, sigma or padding out of bounds.
     """
     if predicted.shape != true.shape or predicted.dim() < 2:
         raise ValueError(
@@ -68,31 +60,29 @@ def ssim(
     if not data_range > 0:
         raise ValueError(f"data_range: expected a positive number, found {data_range}")
     frame = (int(true.shape[-2]), int(true.shape[-1]))
-    check_window(frame, window_size=window_size, sigma=sigma, padding=padding)
+    _check_window(frame, window_size=window_size, sigma=sigma, padding=padding)
     if predicted.dtype in (torch.float16, torch.bfloat16):
         predicted = predicted.float()
     true = true.to(predicted.dtype)
+    constants = ((_K1 * data_range) ** 2, (_K2 * data_range) ** 2)
     with torch.autocast(predicted.device.type, enabled=False):
         if compiled and compiled_applies(predicted, true):
             taps = _gaussian(window_size, sigma)
             margin = window_size // 2 if padding == "reflect" else 0
-            constants = ((_K1 * data_range) ** 2, (_K2 * data_range) ** 2)
             return compiled_similarity(predicted, true, taps, margin=margin, constants=constants)
-        return _mean_similarity(predicted, true, data_range, window_size, sigma, padding)
+        blurs = (torch.from_numpy(_blur_array(n, window_size, sigma, padding)) for n in frame)
+        rows, columns = (blur.to(true) for blur in blurs)
+        return _mean_similarity(predicted, true, rows, columns.T, constants)
 
 
 def _mean_similarity(
     predicted: Tensor,
     true: Tensor,
-    data_range: float,
-    window_size: int,
-    sigma: float,
-    padding: Padding,
+    rows: Tensor,
+    columns: Tensor,
+    constants: tuple[float, float],
 ) -> Tensor:
-    """Compute :func:`ssim` once its arguments are checked."""
-    height, width = int(true.shape[-2]), int(true.shape[-1])
-    rows = _blur_matrix(height, window_size, sigma, padding).to(true)
-    columns = _blur_matrix(width, window_size, sigma, padding).to(true).T
+    """Compute :func:`ssim` from the matrices that blur from the left and from the right."""
 
     def blur(x: Tensor) -> Tensor:
         return rows @ (x @ columns)
@@ -101,19 +91,13 @@ def _mean_similarity(
     product, squares = mean_p * mean_t, mean_p.square() + mean_t.square()
     covariance = blur(predicted * true) - product
     variances = blur(predicted.square() + true.square()) - squares
-    c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
+    c1, c2 = constants
     similarity = ((2 * product + c1) * (2 * covariance + c2)) / ((squares + c1) * (variances + c2))
     return similarity.mean(dim=(-2, -1))
 
 
-def check_window(frame: tuple[int, int], *, window_size: int, sigma: float, padding: str) -> None:
-    """Check that a Gaussian window can be laid on a frame (H, W).
-
-    Raises
-    ------
-    ValueError
-        On an even or too large window, a sigma that is not positive or an unknown padding.
-    """
+def _check_window(frame: tuple[int, int], *, window_size: int, sigma: float, padding: str) -> None:
+    """Raise ValueError unless a Gaussian window can be laid on a frame (H, W)."""
     if window_size < 1 or window_size % 2 == 0:
         raise ValueError(f"window_size: expected an odd number, found {window_size}")
     if not sigma > 0:
@@ -153,7 +137,3 @@ def _blur_array(length: int, window_size: int, sigma: float, padding: str) -> np
                 cell = 2 * length - 1 - cell
             matrix[row, cell] += tap
     return matrix
-
-
-def _blur_matrix(length: int, window_size: int, sigma: float, padding: str) -> Tensor:
-    return torch.from_numpy(_blur_array(length, window_size, sigma, padding))

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mua_decode.nn.fast.kernels import load_lanes
+from mua_decode.nn.fast.kernels import load_lanes, run_kernel
+from mua_decode.nn.fast.routes import is_eager
 
 
 class _SimilarityStruct(ctypes.Structure):
-    """The struct Similarity of nn/kernels/lanes.cpp."""
+    """The struct Similarity of nn/fast/kernels/lanes.cpp."""
 
     _fields_ = [  # ctypes wants a plain list
         *((n, ctypes.c_int64) for n in ("frames", "h", "w", "window", "margin", "threads")),
@@ -25,16 +26,10 @@ class _SimilarityStruct(ctypes.Structure):
 
 def compiled_applies(predicted: Tensor, true: Tensor) -> bool:
     """Whether the kernel serves: single precision on a CPU, and no gradient to `true`."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return False
     single = all(
         x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() for x in (predicted, true)
     )
-    if not single or true.requires_grad:
-        return False
-    if torch._C._functorch.peek_interpreter_stack() is not None:
-        return False
-    return load_lanes() is not None
+    return bool(is_eager() and single and not true.requires_grad and load_lanes() is not None)
 
 
 def compiled_similarity(
@@ -45,18 +40,10 @@ def compiled_similarity(
     margin: int,
     constants: tuple[float, float],
 ) -> Tensor:
-    """Mean similarity of each frame, (...), for frames (..., H, W).
+    """Mean similarity of each frame, (...), for frames (..., H, W), float32 on the CPU.
 
-    Parameters
-    ----------
-    predicted, true : Tensor
-        (..., H, W), float32 on the CPU.
-    taps : ndarray
-        Window along one axis, odd length, summing to one.
-    margin : int
-        Pixels by which the frame is mirrored at its edges before the window is laid on it.
-    constants : (float, float)
-        C1 and C2 of the formula.
+    `taps` is the window along one axis, odd and summing to one; at its edges the frame is mirrored
+    by `margin` pixels before the window is laid on it; the constants are C1 and C2 of the formula.
     """
     out: Tensor = _Similarity.apply(predicted, true, taps, margin, constants)
     return out
@@ -80,25 +67,9 @@ class _Similarity(torch.autograd.Function):
         wanted = bool(ctx.needs_input_grad[0])
         gradient = torch.empty_like(predicted) if wanted else None
         weights = torch.from_numpy(taps.astype(np.float32))
-        given = _SimilarityStruct(
-            values.numel(),
-            height,
-            width,
-            len(taps),
-            margin,
-            torch.get_num_threads(),
-            *constants,
-        )
-        library = load_lanes()
-        assert library is not None
-        library.lanes_similarity(
-            ctypes.byref(given),
-            predicted.data_ptr(),
-            true.data_ptr(),
-            weights.data_ptr(),
-            values.data_ptr(),
-            None if gradient is None else gradient.data_ptr(),
-        )
+        sizes = (values.numel(), height, width, len(taps), margin, torch.get_num_threads())
+        given = _SimilarityStruct(*sizes, *constants)
+        run_kernel("lanes_similarity", given, predicted, true, weights, values, gradient)
         if gradient is not None:
             ctx.save_for_backward(gradient)
         return values

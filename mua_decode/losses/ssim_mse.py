@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -16,13 +17,7 @@ Normalisation = Literal["sum", "mean"]
 
 @dataclass(frozen=True)
 class LossTerms:
-    """A loss and what it is made of, each a scalar tensor.
-
-    Attributes
-    ----------
-    total, dissimilarity, error : Tensor
-        ``total = dissimilarity + mse_weight * error``.
-    """
+    """A loss and what it is made of: ``total = dissimilarity + mse_weight * error``, scalars."""
 
     total: Tensor
     dissimilarity: Tensor
@@ -32,32 +27,23 @@ class LossTerms:
 class SSIMMSELoss(nn.Module):
     """Σ_i η_i (1 − SSIM(frame_i)) + squared error (doi 10.1038/s42003-025-09486-7).
 
+    Videos are (B, C, T, H, W); the similarity of a frame is averaged over its channels. The loss
+    of a batch is the mean of its samples' losses, so it does not depend on the batch size. The
+    other options are those of :func:`mua_decode.losses.ssim`.
+
     Parameters
     ----------
-    frame_weights : sequence of float or Tensor
+    frame_weights
         η, one weight per frame, (T,), none negative and not all zero.
-    data_range : float
-        Distance between the least and the greatest possible pixel value (1 for [0, 1]).
-    normalisation : {"sum", "mean"}
+    normalisation
         "sum" is the published formula: the weighted sum over the frames and the sum of squared
         errors over a video. "mean" is the form of the authors' code: the weighted sum divided by
         Σ η and the mean squared error. Both are averaged over the batch.
-    window_size, sigma, padding
-        Of the Gaussian window, see :func:`mua_decode.losses.ssim`.
-    mse_weight : float
-        Factor of the squared error.
-    compiled : bool
-        Whether the compiled kernel may serve, where it can; the numbers are the same.
 
     Raises
     ------
     ValueError
         On weights that are negative, all zero or not one-dimensional, and on unknown names.
-
-    Notes
-    -----
-    Videos are (B, C, T, H, W); the similarity of a frame is averaged over its channels. The loss
-    of a batch is the mean of its samples' losses, so it does not depend on the batch size.
     """
 
     frame_weights: Tensor
@@ -85,20 +71,20 @@ class SSIMMSELoss(nn.Module):
             raise ValueError(f"normalisation: expected sum or mean, found {normalisation!r}")
         self.register_buffer("frame_weights", weights, persistent=False)
         self.normalisation = normalisation
-        self.data_range = data_range
-        self.window_size = window_size
-        self.sigma = sigma
-        self.padding = padding
         self.mse_weight = mse_weight
-        self.compiled = compiled
+        self._ssim = partial(
+            ssim,
+            data_range=data_range,
+            window_size=window_size,
+            sigma=sigma,
+            padding=padding,
+            compiled=compiled,
+        )
 
     def terms(self, predicted: Tensor, true: Tensor) -> LossTerms:
         """Return the loss with its two terms for videos (B, C, T, H, W).
 
-        Raises
-        ------
-        ValueError
-            If the shapes differ, or the frames are not as many as the weights.
+        Raises ValueError if the shapes differ, or the frames are not as many as the weights.
         """
         frames = int(self.frame_weights.shape[0])
         if predicted.shape != true.shape or predicted.dim() != 5 or predicted.shape[2] != frames:
@@ -106,15 +92,7 @@ class SSIMMSELoss(nn.Module):
                 f"loss: expected two videos (B, C, T, H, W) with T = {frames}, found "
                 f"{tuple(predicted.shape)} and {tuple(true.shape)}"
             )
-        similarity = ssim(
-            predicted,
-            true,
-            data_range=self.data_range,
-            window_size=self.window_size,
-            sigma=self.sigma,
-            padding=self.padding,
-            compiled=self.compiled,
-        )
+        similarity = self._ssim(predicted, true)
         weights = self.frame_weights.to(similarity)
         dissimilarity = ((1 - similarity.mean(dim=1)) @ weights).mean()
         squared = (predicted - true).to(similarity.dtype).square()

@@ -20,22 +20,14 @@ def to_grey(video: Tensor) -> Tensor:
     return torch.einsum("bcthw,c->bthw", video.float(), video.new_tensor(_LUMA).float())
 
 
-def eccentricity(height: int, width: int) -> Tensor:
-    """Distance of every pixel's centre from the middle of the frame in pixels, float (H, W)."""
-    y = torch.arange(height) - (height - 1) / 2
-    x = torch.arange(width) - (width - 1) / 2
-    return torch.hypot(y[:, None], x[None])
-
-
 def ring(height: int, width: int, *, inner_px: float, outer_px: float) -> Tensor:
     """Pixels whose centre lies ``inner_px < r <= outer_px`` from the middle, bool (H, W).
 
-    Raises
-    ------
-    ValueError
-        If no pixel does.
+    Raises ValueError if no pixel does.
     """
-    r = eccentricity(height, width)
+    y = torch.arange(height) - (height - 1) / 2
+    x = torch.arange(width) - (width - 1) / 2
+    r = torch.hypot(y[:, None], x[None])
     inside = (r > inner_px) & (r <= outer_px)
     if not inside.any():
         raise ValueError(
@@ -46,32 +38,15 @@ def ring(height: int, width: int, *, inner_px: float, outer_px: float) -> Tensor
 
 
 def disc(height: int, width: int, *, radius: float) -> Tensor:
-    """Pixels of the aperture, bool (H, W).
-
-    Parameters
-    ----------
-    radius
-        As a share of the frame's width.
-
-    Raises
-    ------
-    ValueError
-        If no pixel lies in it.
-    """
+    """Pixels of the aperture, bool (H, W); ``radius`` is a share of the frame's width."""
     return ring(height, width, inner_px=-1.0, outer_px=radius * width)
 
 
 def quartile_points(height: int, width: int, *, radius: float) -> Tensor:
     """Rows and columns of the four points at 2/4 and 3/4 along the aperture's bounding box.
 
-    Returns
-    -------
-    Long tensor (4, 2) of (row, column), row slowest: the first lies on the fixation point.
-
-    Raises
-    ------
-    ValueError
-        If the bounding box leaves the frame.
+    Long (4, 2) of (row, column), row slowest: the first lies on the fixation point. ``radius`` is
+    a share of the frame's width; raises ValueError if the box leaves the frame.
     """
     reach = radius * width
     if not 0 < reach <= min(height, width) / 2:

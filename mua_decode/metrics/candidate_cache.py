@@ -13,13 +13,7 @@ _KEPT = 8  # slices kept: a handful of segments
 
 
 class CandidateCache(Generic[Made]):
-    """Remembers what was made of the last few tensors of candidates.
-
-    Parameters
-    ----------
-    make
-        Turns candidates (K, C, T, H, W) into what is to be remembered.
-    """
+    """Remembers what ``make`` made of the last few tensors of candidates (K, C, T, H, W)."""
 
     def __init__(self, make: Callable[[Tensor], Made]) -> None:
         self._make = make
@@ -30,14 +24,8 @@ class CandidateCache(Generic[Made]):
         """Return what ``make`` returns for ``candidates``; a change in place is noticed."""
         if candidates.is_inference():  # counts no versions: a change in place would go unseen
             return self._make(candidates)
-        key = (
-            candidates.device,
-            candidates.dtype,
-            candidates.data_ptr(),
-            tuple(candidates.shape),
-            candidates.stride(),
-            candidates._version,
-        )
+        layout = (candidates.device, candidates.dtype, tuple(candidates.shape), candidates.stride())
+        key = (*layout, candidates.data_ptr(), candidates._version)
         if key not in self._made:
             self._made[key] = (candidates, self._make(candidates))
         self._made.move_to_end(key)

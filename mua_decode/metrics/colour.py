@@ -28,9 +28,9 @@ class Colour:
         lies on the fixation point, which is grey. ``"aperture"``: one colour, the mean over the
         aperture without the fixation point and without the pixel along its border.
     aperture_radius
-        Radius of the aperture as a share of the frame's width.
+        As a share of the frame's width.
     segment
-        Name of the segment that shows the coloured stimulus.
+        The one that shows the coloured stimulus.
 
     Raises
     ------
@@ -56,9 +56,7 @@ class Colour:
                 f"colour: aperture_radius must be a share of the width in (0, 0.5], "
                 f"found {aperture_radius}"
             )
-        self.points = points
-        self.aperture_radius = aperture_radius
-        self.segment = segment
+        self.points, self.aperture_radius, self.segment = points, aperture_radius, segment
 
     def not_applicable(self, shape: Sequence[int]) -> str | None:
         """Return why videos of ``shape`` (C, T, H, W) have no such colours, or None."""
@@ -71,21 +69,10 @@ class Colour:
         return None
 
     def sample(self, video: Tensor) -> Tensor:
-        """Read the colours of every video.
+        """Read the colours of every video (B, 3, T, H, W) in [0, 1].
 
-        Parameters
-        ----------
-        video
-            Float tensor (B, 3, T, H, W) in [0, 1].
-
-        Returns
-        -------
-        Float tensor (B, P, 3), RGB 0..255: P = 4 points, or 1 for the mean of the aperture.
-
-        Raises
-        ------
-        ValueError
-            If the video is not RGB, or the aperture does not fit the frame.
+        Float tensor (B, P, 3), RGB 0..255: P = 4 points, or 1 for the mean of the aperture. Raises
+        ValueError if the video is not RGB, or the aperture does not fit the frame.
         """
         if video.ndim != 5 or video.shape[1] != 3:
             raise ValueError(f"colour: video must be (B, 3, T, H, W), found {tuple(video.shape)}")
@@ -94,12 +81,8 @@ class Colour:
         if self.points == "quartiles":
             rows, columns = quartile_points(height, width, radius=self.aperture_radius).unbind(1)
             return frame[:, :, rows, columns].transpose(1, 2)
-        inside = ring(
-            height,
-            width,
-            inner_px=FIXATION_RADIUS * width,
-            outer_px=self.aperture_radius * width - 1,
-        )
+        outer = self.aperture_radius * width - 1
+        inside = ring(height, width, inner_px=FIXATION_RADIUS * width, outer_px=outer)
         return frame[:, :, inside].mean(2)[:, None]
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
@@ -123,22 +106,11 @@ def _flat_pair(predicted_rgb: Tensor, true_rgb: Tensor) -> tuple[Tensor, Tensor]
 
 
 def colour_correlation(predicted_rgb: Tensor, true_rgb: Tensor) -> Tensor:
-    """Pearson correlation over the P * 3 values of the sampled colours.
+    """Pearson correlation over the P * 3 values of colours (..., P, 3) of :meth:`Colour.sample`.
 
-    Parameters
-    ----------
-    predicted_rgb, true_rgb
-        Tensors (..., P, 3), as :meth:`Colour.sample` returns them.
-
-    Returns
-    -------
-    Float64 tensor (...) in [-1, 1]; NaN where either holds one grey level only. The published
-    figure is the mean over conditions, each averaged over its trials before sampling.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ or the last axis is not RGB.
+    Float64 (...) in [-1, 1]; NaN where either holds one grey level only. The published figure is
+    the mean over conditions, each averaged over its trials before sampling. Raises ValueError if
+    shapes differ or the last axis is not RGB.
     """
     x, y = _flat_pair(predicted_rgb, true_rgb)
     return pearson(x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1])).reshape(x.shape[:-1])

@@ -8,37 +8,25 @@ import torch
 from torch import Tensor
 
 from mua_decode.metrics.aperture import FIXATION_RADIUS, ring, to_grey
-from mua_decode.metrics.pixel_correlation import pearson
+from mua_decode.metrics.pixel_correlation import PixelCorrelation
 from mua_decode.metrics.protocol import Shown, check_pair
 
 _OUTLINE_RADIUS = 13 / 32  # of the frame's width: holds any outline, leaves out the saccade targets
 
 
-class CueShape:
-    """Pearson correlation between the decoded and the shown cue frames.
+class CueShape(PixelCorrelation):
+    """Pearson correlation between the decoded and the shown cue frames, those of ``segment``.
 
     All C*T*H*W pixels of the cue segment enter one correlation, as
     :class:`~mua_decode.metrics.PixelCorrelation` has it for any segment: frames are not averaged
     first, so flicker in a decoded cue counts against it. Zhang et al. 2026
     (doi:10.1038/s42003-025-09486-7) average it over the 16 stimuli of each cue.
-
-    Parameters
-    ----------
-    segment
-        Name of the segment that shows the cue.
     """
 
     name = "cue_shape"
-    unit = "1"
-    higher_is_better = True
 
     def __init__(self, *, segment: str = "cue") -> None:
         self.segment = segment
-
-    def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
-        """Return the correlation of every trial, (B,); NaN if either video is constant."""
-        check_pair(predicted, shown)
-        return pearson(predicted.float().flatten(1), shown.video.float().flatten(1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +68,7 @@ class CuePixels:
     Parameters
     ----------
     segment
-        Name of the segment that shows the cue.
+        The one that shows the cue.
     min_contrast
         Smallest difference of outline and background, in intensities of [0, 1], that is an
         outline.
@@ -116,19 +104,12 @@ class CuePixels:
     def threshold(self, video: Tensor) -> Tensor:
         """Grey level that parts outline from background, (B,) in [0, 1]; NaN without an outline.
 
-        Parameters
-        ----------
-        video
-            Float tensor (B, C, T, H, W) in [0, 1], the frames of the cue.
+        ``video`` (B, C, T, H, W) in [0, 1] holds the frames of the cue.
         """
         frame = to_grey(video).mean(1)
         height, width = frame.shape[-2:]
-        around = ring(
-            height,
-            width,
-            inner_px=FIXATION_RADIUS * width,
-            outer_px=_OUTLINE_RADIUS * width,
-        )
+        inner, outer = FIXATION_RADIUS * width, _OUTLINE_RADIUS * width
+        around = ring(height, width, inner_px=inner, outer_px=outer)
         levels = _levels(frame[:, around.to(frame.device)])
         contrast = levels.outline - levels.background
         seen = contrast >= self.min_contrast

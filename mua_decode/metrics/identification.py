@@ -98,19 +98,10 @@ class Identification:
         return credit.masked_fill(broken, float("nan"))
 
     def predicted_condition(self, predicted: Tensor, candidates: Tensor) -> Tensor:
-        """Return the most similar candidate of every trial, for a confusion matrix.
+        """Return the most similar candidate (K, C, T, H, W) of every trial (B, C, T, H, W).
 
-        Parameters
-        ----------
-        predicted
-            Float tensor (B, C, T, H, W).
-        candidates
-            Float tensor (K, C, T, H, W).
-
-        Returns
-        -------
-        Long tensor (B,): the first of equal winners, -1 where no candidate is nearest (a
-        constant prediction under correlation, or NaN).
+        For a confusion matrix; long (B,): the first of equal winners, -1 where no candidate is
+        nearest (a constant prediction under correlation, or NaN).
         """
         if predicted.shape[1:] != candidates.shape[1:]:
             raise ValueError(

@@ -123,11 +123,8 @@ class Motion:
                 f"found {min_coherence} and {min_ratio}"
             )
         self.farneback = flow or FarnebackParameters()
-        self.gap = gap
-        self.aperture_radius = aperture_radius
-        self.segment = segment
-        self.min_speed_px = min_speed_px
-        self.min_coherence = min_coherence
+        self.gap, self.aperture_radius, self.segment = gap, aperture_radius, segment
+        self.min_speed_px, self.min_coherence = min_speed_px, min_coherence
         self.min_ratio = min_ratio
         self._shown = CandidateCache(self.direction)
 
@@ -139,30 +136,11 @@ class Motion:
             return f"needs frames of {_MIN_SIDE_PX} pixels or more, found {shape[2]} x {shape[3]}"
         return None
 
-    def flow(self, video: Tensor) -> Tensor:
-        """Mean flow of every video, defined or not.
-
-        Parameters
-        ----------
-        video
-            Float tensor (B, C, T, H, W) in [0, 1].
-
-        Returns
-        -------
-        Float tensor (B, 2): pixels per frame, x right, y up; NaN if a pixel is not finite.
-
-        Raises
-        ------
-        ValueError
-            If the video is too short or too small for a flow.
-        """
-        return self._tensor([at_gap.vector for at_gap, _ in self._measure(video)], video)
-
     def direction(self, video: Tensor) -> Tensor:
         """Direction of every video (B, C, T, H, W), float (B,).
 
         Degrees counter-clockwise from rightward in (-180, 180], NaN where :meth:`status` is not
-        ``"ok"``. Raises as :meth:`flow` does.
+        ``"ok"``. Raises ValueError if the video is too short or too small for a flow.
         """
         angles = [
             at_gap.angle_deg if self._judge(at_gap, at_one) == "ok" else float("nan")
@@ -174,7 +152,7 @@ class Motion:
         """Whether the direction of every video (B, C, T, H, W) is defined, and if not, why.
 
         ``"ok"``, ``"no motion"``, ``"incoherent"``, ``"aliased"`` or ``"not finite"``. Raises as
-        :meth:`flow` does.
+        :meth:`direction` does.
         """
         return [self._judge(at_gap, at_one) for at_gap, at_one in self._measure(video)]
 

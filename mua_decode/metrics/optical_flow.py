@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import cv2
@@ -58,31 +58,14 @@ class FarnebackParameters:
             raise ValueError(f"flow: there is no initial flow to use, found flags {self.flags}")
 
     def between(self, frames: np.ndarray, *, gap: int) -> np.ndarray:
-        """Flow from every frame to the one ``gap`` later.
+        """Flow from every frame, float32 (T, H, W) of grey levels 0..255, to the one ``gap`` later.
 
-        Parameters
-        ----------
-        frames
-            float32 (T, H, W), grey levels 0..255.
-
-        Returns
-        -------
         float32 (T - gap, H, W, 2): pixels per ``gap`` frames, x right, y **down**.
         """
+        options = astuple(self)  # in the order of OpenCV's arguments
         nowhere: Any = None  # to start from; OpenCV's stub asks for an array
         flows = [
-            cv2.calcOpticalFlowFarneback(
-                before,
-                after,
-                nowhere,
-                self.pyr_scale,
-                self.levels,
-                self.winsize,
-                self.iterations,
-                self.poly_n,
-                self.poly_sigma,
-                self.flags,
-            )
+            cv2.calcOpticalFlowFarneback(before, after, nowhere, *options)
             for before, after in zip(frames[:-gap], frames[gap:], strict=True)
         ]
         return np.stack(flows)
@@ -101,18 +84,11 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class MeanFlow:
-    """Flow averaged over pixels and frames.
+    """Flow averaged over pixels and frames."""
 
-    Parameters
-    ----------
-    vector
-        Float (2,): pixels per frame, x right, y **up**.
-    coherence
-        Length of the mean vector over the mean length of the vectors, 0..1: 1 if all pixels of
-        all frames flow one way; 0 for no flow at all.
-    """
-
-    vector: np.ndarray
+    vector: np.ndarray  # float (2,): pixels per frame, x right, y **up**
+    # Length of the mean vector over the mean length of the vectors, 0..1: 1 if all pixels of all
+    # frames flow one way; 0 for no flow at all.
     coherence: float
 
     @classmethod

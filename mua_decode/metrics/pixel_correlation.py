@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,16 +16,9 @@ def is_constant(rows: Tensor) -> Tensor:
 
 
 def pearson(x: Tensor, y: Tensor) -> Tensor:
-    """Pearson correlation of matching rows.
+    """Pearson correlation of matching rows of float tensors (B, D), (B,) in [-1, 1].
 
-    Parameters
-    ----------
-    x, y
-        Float tensors (B, D).
-
-    Returns
-    -------
-    Tensor (B,) in [-1, 1]; NaN where a row is constant or holds NaN.
+    NaN where a row is constant or holds NaN.
     """
     dx = x - x.mean(1, keepdim=True)
     dy = y - y.mean(1, keepdim=True)
@@ -32,6 +26,12 @@ def pearson(x: Tensor, y: Tensor) -> Tensor:
     r = torch.linalg.vecdot(dx, dy, dim=1) / norm
     undefined = is_constant(x) | is_constant(y)
     return r.clamp(-1, 1).masked_fill(undefined, float("nan"))
+
+
+def correlate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson correlation along the first axis of (D, ...) arrays, float64 (...), as `pearson`."""
+    flat = [torch.from_numpy(np.array(a, float).reshape(len(a), -1).T) for a in (x, y)]
+    return np.asarray(pearson(*flat).numpy().reshape(x.shape[1:]))
 
 
 class PixelCorrelation:
@@ -44,7 +44,7 @@ class PixelCorrelation:
     name = "pixel_correlation"
     unit = "1"
     higher_is_better = True
-    segment = None
+    segment: str | None = None
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Return the correlation of every trial, (B,); NaN if either video is constant."""

@@ -56,19 +56,13 @@ class Shown:
     def frames(self, start: int, stop: int) -> Shown:
         """Return the slice ``start <= frame < stop`` in time (views, nothing is copied).
 
-        Raises
-        ------
-        ValueError
-            If the slice is empty or leaves the video.
+        Raises ValueError if the slice is empty or leaves the video.
         """
         n_frames = self.video.shape[2]
         if not 0 <= start < stop <= n_frames:
             raise ValueError(f"shown: frames {start}..{stop} are not within 0..{n_frames}")
-        return Shown(
-            video=self.video[:, :, start:stop],
-            condition=self.condition,
-            candidates=self.candidates[:, :, start:stop],
-        )
+        video, candidates = (x[:, :, start:stop] for x in (self.video, self.candidates))
+        return Shown(video=video, condition=self.condition, candidates=candidates)
 
 
 class VideoMetric(Protocol):
@@ -91,18 +85,9 @@ class VideoMetric(Protocol):
         """Name of the only segment it scores; None: any, and the whole video."""
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
-        """Score every trial.
+        """Score every trial of float (B, C, T, H, W) in [0, 1]: (B,), NaN where undefined.
 
-        Parameters
-        ----------
-        predicted
-            Float tensor (B, C, T, H, W) in [0, 1].
-        shown
-            What was shown, of the same trials and frames.
-
-        Returns
-        -------
-        Tensor (B,), NaN where the metric is undefined.
+        ``shown`` is of the same trials and frames.
         """
 
 
@@ -111,13 +96,7 @@ class Selective(Protocol):
     """What a metric offers that makes sense of some videos only, colour of RGB ones say."""
 
     def not_applicable(self, shape: Sequence[int]) -> str | None:
-        """Return why the metric cannot score videos of a shape, or None if it can.
-
-        Parameters
-        ----------
-        shape
-            Channels, frames, height and width (C, T, H, W) of the slice it would be given.
-        """
+        """Return why slices of ``shape`` (C, T, H, W) cannot be scored, or None if they can."""
 
 
 def check_pair(predicted: Tensor, shown: Shown) -> None:

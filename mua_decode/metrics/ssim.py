@@ -12,10 +12,7 @@ from mua_decode.metrics.protocol import Shown, check_pair
 def fitting_window(height: int, width: int, *, largest: int = 11) -> int:
     """Return the largest odd window <= ``largest`` that fits a frame of ``height`` x ``width``.
 
-    Raises
-    ------
-    ValueError
-        If the frame is smaller than 3 pixels: no local variance can be measured in it.
+    Raises ValueError if the frame is smaller than 3 pixels: it has no local variance to measure.
     """
     side = min(height, width, largest)
     if side < 3:
@@ -78,11 +75,6 @@ class SSIM:
             torch.backends.cudnn.flags(allow_tf32=False),
             torch.autocast(predicted.device.type, enabled=False),
         ):
-            return ssim(
-                x,
-                y,
-                data_range=self.data_range,
-                size_average=False,
-                win_size=fitting_window(height, width, largest=self.win_size),
-                win_sigma=self.win_sigma,
-            )
+            window = fitting_window(height, width, largest=self.win_size)
+            options = {"data_range": self.data_range, "win_sigma": self.win_sigma}
+            return ssim(x, y, size_average=False, win_size=window, **options)

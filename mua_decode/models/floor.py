@@ -22,18 +22,9 @@ class Floor(Protocol):
     def fit(self, train: Batches, val: Batches, videos: Tensor) -> None:
         """Fit on streamed pseudo-trials; only sums are kept, never the trials.
 
-        Parameters
-        ----------
-        train, val
-            Start a pass over the training and the validation trials.
-        videos
-            Float tensor (K, C, T, H, W) in [0, 1]: the mean training video of every condition.
-            Rows of conditions without training trials are not used for fitting.
-
-        Raises
-        ------
-        ValueError
-            If there is no training trial, or a shape or condition does not fit.
+        `videos` is (K, C, T, H, W) in [0, 1], the mean training video of every condition; rows of
+        conditions without training trials are not used for fitting. Raises ValueError if there is
+        no training trial, or a shape or condition does not fit.
         """
 
     def predict(self, spikes: Tensor) -> Tensor:
@@ -41,16 +32,9 @@ class Floor(Protocol):
 
 
 def stream(batches: Batches, videos: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Run one pass, checked and on the device of ``videos``.
+    """Run one pass on the device of ``videos``: spikes (B, T, N) as they come, condition (B,) long.
 
-    Yields
-    ------
-    spikes (B, T, N) as they come and condition (B,) long.
-
-    Raises
-    ------
-    ValueError
-        If ``videos`` or a batch has the wrong shape, or a condition has no video.
+    Raises ValueError if ``videos`` or a batch has the wrong shape, or a condition has no video.
     """
     if videos.ndim != 5:
         raise ValueError(f"floor: videos must be (K, C, T, H, W), found {tuple(videos.shape)}")

@@ -11,26 +11,9 @@ from mua_decode.nn import Route, VideoAutoencoder, as_skip, check_input, check_s
 class InvertedVideoUNet(nn.Module):
     """The video decoder turned round: 3-D encoder and mirror, then one frame at a time to spikes.
 
-    Parameters
-    ----------
-    n_sites, n_bins : int
-        Recording sites N and time bins T.
-    frame_shape : (int, int, int)
-        (C, H, W) of a frame.
-    width, kernel_sizes, time_pools, space_pools, skip_connections, kernels
-        As in :class:`mua_decode.models.VideoUNet`.
-    spike_hidden : int
-        Hidden units between a frame and the activity.
-
-    Raises
-    ------
-    ValueError
-        On sizes below 1, even kernels, a wrong number of kernels or pools, or an unknown name.
-
-    Notes
-    -----
-    3,551,983 parameters at 140 sites, 45 bins, (3, 32, 32) and the default options
-    (doi 10.1038/s42003-025-09486-7).
+    Options and errors as in :class:`mua_decode.models.VideoUNet`, but for `spike_hidden`, the
+    hidden units between a frame and the activity. 3,551,983 parameters at 140 sites, 45 bins,
+    (3, 32, 32) and the default options (doi 10.1038/s42003-025-09486-7).
     """
 
     def __init__(

@@ -49,13 +49,6 @@ class RidgeDecoder:
     alphas
         Penalties to choose from, relative to the mean eigenvalue, all > 0.
 
-    Attributes
-    ----------
-    alpha
-        The chosen penalty.
-    val_mse
-        Validation error per pixel of every penalty, in the order of ``alphas``.
-
     Raises
     ------
     ValueError
@@ -71,8 +64,8 @@ class RidgeDecoder:
             raise ValueError(f"ridge: alphas must be positive, found {list(alphas)}")
         self.context = context
         self.alphas = tuple(float(a) for a in alphas)
-        self.alpha: float | None = None
-        self.val_mse: tuple[float, ...] = ()
+        self.alpha: float | None = None  # the chosen one
+        self.val_mse: tuple[float, ...] = ()  # per pixel, of every penalty
         self._weight: Tensor | None = None  # (F, R)
         self._intercept: Tensor | None = None  # (R,)
         self._basis: Tensor | None = None  # (R, M); None: the pixels themselves

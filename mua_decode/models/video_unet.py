@@ -19,41 +19,36 @@ from mua_decode.nn import (
 class VideoUNet(nn.Module):
     """Spike encoder, 3-D convolutional encoder and its mirror (doi 10.1038/s42003-025-09486-7).
 
+    Frames (C, H, W) of any size are served. 3,554,915 parameters at 140 sites, 45 bins,
+    (3, 32, 32) and the default options.
+
     Parameters
     ----------
-    n_sites, n_bins : int
-        Recording sites N and time bins T.
-    frame_shape : (int, int, int)
-        (C, H, W) of a frame; any size.
-    width : int
+    width
         Channels of the first block; the four blocks have (1, 2, 4, 4) times as many.
-    kernel_sizes : sequence of int
+    kernel_sizes
         Odd kernel of each encoder block; the decoder mirrors them.
-    time_pools : sequence of int or None
+    time_pools
         Pooling along time per block; None derives them from `n_bins` so that one bin is left.
-    space_pools : sequence of int or (int, int)
-        Pooling along height and width per block.
-    spike_hidden : int
+    space_pools
+        Pooling along height and width per block; a pair gives them apart.
+    spike_hidden
         Hidden units of the spike encoder.
-    spike_dropout : float
+    spike_dropout
         Chance, in [0, 1), that a count is silenced (set to the site's mean, 0) in training.
-    skip_connections : bool or {"none", "add", "concatenate"}
+    skip_connections
         Joins the encoder blocks to the decoder blocks of their size; True means "concatenate".
         False, as published, leaves everything to the latent.
-    output_skip : bool
+    output_skip
         Adds the spike encoder's video (before its sigmoid) to the output before it is squashed,
         so that the convolutions learn what to change in it.
-    kernels : {"auto", "plain", "fused"}
+    kernels
         Route of the convolutions; all give the same numbers.
 
     Raises
     ------
     ValueError
         On sizes below 1, even kernels, a wrong number of kernels or pools, or an unknown name.
-
-    Notes
-    -----
-    3,554,915 parameters at 140 sites, 45 bins, (3, 32, 32) and the default options.
     """
 
     def __init__(

@@ -9,33 +9,20 @@ from mua_decode.nn.fast.lane_blocks import PLAIN, Lanes, lane_block
 from mua_decode.nn.fast.lane_plan import LanePlan, plan_block
 from mua_decode.nn.fast.norm_pool import norm_pool, norm_pool_serves
 from mua_decode.nn.fast.routes import Route
+from mua_decode.nn.fast.same_conv import SameConv3d, as_triple
 from mua_decode.nn.fast.stem_conv import StemConv3d
 from mua_decode.nn.fast.upsample_conv import UpsampleConv3d
 from mua_decode.nn.stages import Size
 
 
 class EncoderBlock(nn.Module):
-    """Conv3d ("same") → BatchNorm → ReLU → MaxPool.
+    """Conv3d ("same", odd kernel) → BatchNorm → ReLU → MaxPool.
 
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels before and after.
-    kernel_size : int
-        Odd kernel, the same along all axes.
-    size : (int, int, int)
-        Size (T, H, W) of the input.
-    window : (int, int, int)
-        Pooling window; one that hangs over the end of an axis pools what is there.
-    stem : bool
-        Whether this is the first block, whose input has few channels.
-    route : {"auto", "plain", "fused"}
-        See :class:`mua_decode.nn.UpsampleConv3d`.
-
-    Notes
-    -----
-    Input (B, C_in, T, H, W), output (B, C_out, ⌈T/pt⌉, ⌈H/ph⌉, ⌈W/pw⌉). The pooling runs before
-    the ReLU: the two commute exactly, and the ReLU then has fewer values to pass over.
+    Input (B, C_in, T, H, W) of `size` (T, H, W), output (B, C_out, ⌈T/pt⌉, ⌈H/ph⌉, ⌈W/pw⌉): a
+    pooling window that hangs over the end of an axis pools what is there. The pooling runs before
+    the ReLU: the two commute exactly, and the ReLU then has fewer values to pass over. `stem` says
+    that this is the first block, whose input has few channels; for `route` see
+    :class:`mua_decode.nn.UpsampleConv3d`.
     """
 
     def __init__(
@@ -50,11 +37,8 @@ class EncoderBlock(nn.Module):
         route: Route = "auto",
     ) -> None:
         super().__init__()
-        self.conv: nn.Conv3d
-        if stem:
-            self.conv = StemConv3d(in_channels, out_channels, kernel_size, route=route)
-        else:
-            self.conv = UpsampleConv3d(in_channels, out_channels, kernel_size, route=route)
+        layer = StemConv3d if stem else UpsampleConv3d
+        self.conv: SameConv3d = layer(in_channels, out_channels, kernel_size, route=route)
         self.norm: nn.Module = nn.BatchNorm3d(out_channels)
         self.route = route
         self.size = size
@@ -66,7 +50,7 @@ class EncoderBlock(nn.Module):
         """What the compiled kernel needs to know."""
         t, h, w = (-(-n // p) for n, p in zip(self.size, self.window, strict=True))
         return plan_block(
-            _triple(self.conv.kernel_size),
+            as_triple(self.conv.kernel_size, "kernel_size"),
             (1, 1, 1),
             self.size,
             out_size=(t, h, w),
@@ -81,7 +65,7 @@ class EncoderBlock(nn.Module):
         conv, norm = self.conv, self.norm
         if (
             self.route != "plain"
-            and isinstance(conv, StemConv3d | UpsampleConv3d)
+            and isinstance(conv, SameConv3d)  # it may have been replaced
             and isinstance(norm, nn.BatchNorm3d)
             and norm_pool_serves(conv, norm, x)
         ):
@@ -94,23 +78,10 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Nearest upsampling → Conv3d ("same") → BatchNorm → ReLU.
+    """Nearest upsampling → Conv3d ("same", odd kernel) → BatchNorm → ReLU, if `activation`.
 
-    Parameters
-    ----------
-    in_channels, out_channels : int
-        Channels before and after.
-    kernel_size : int
-        Odd kernel, the same along all axes.
-    scale : (int, int, int)
-        Upsampling factors.
-    size : (int, int, int)
-        Size (T, H, W) of the output: what hangs over (the encoder's last window was partial
-        there) is cut off.
-    activation : bool
-        Whether a ReLU ends the block.
-    route : {"auto", "plain", "fused"}
-        See :class:`mua_decode.nn.UpsampleConv3d`.
+    `size` is (T, H, W) of the output: what hangs over (the encoder's last window was partial
+    there) is cut off. For `route` see :class:`mua_decode.nn.UpsampleConv3d`.
     """
 
     def __init__(
@@ -135,7 +106,7 @@ class DecoderBlock(nn.Module):
         """What the compiled kernel needs to know."""
         t, h, w = (-(-n // s) for n, s in zip(self.size, self.conv.scale, strict=True))
         return plan_block(
-            _triple(self.conv.kernel_size),
+            as_triple(self.conv.kernel_size, "kernel_size"),
             self.conv.scale,
             (t, h, w),
             out_size=self.size,
@@ -153,8 +124,3 @@ class DecoderBlock(nn.Module):
             x = x[:, :, :t, :h, :w]
         x = self.norm(x)
         return F.relu(x) if self.activation else x
-
-
-def _triple(values: tuple[int, ...]) -> Size:
-    t, h, w = values
-    return t, h, w

@@ -6,13 +6,7 @@ from torch import Tensor
 
 
 def check_sizes(n_sites: int, n_bins: int, frame_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return `frame_shape` as (C, H, W) after checking all sizes.
-
-    Raises
-    ------
-    ValueError
-        If a size is below 1 or `frame_shape` has not three entries.
-    """
+    """Return `frame_shape` as (C, H, W); ValueError if not three entries, or a size is below 1."""
     for name, value in (("n_sites", n_sites), ("n_bins", n_bins)):
         if value < 1:
             raise ValueError(f"{name}: expected at least 1, found {value}")
@@ -22,13 +16,7 @@ def check_sizes(n_sites: int, n_bins: int, frame_shape: tuple[int, ...]) -> tupl
 
 
 def check_input(x: Tensor, expected: tuple[int, ...], *, name: str, axes: str) -> None:
-    """Check the shape of a batch, the leading axis aside.
-
-    Raises
-    ------
-    ValueError
-        If `x` has not the shape (any, \\*expected).
-    """
+    """Raise ValueError if `x` has not the shape (any, \\*expected)."""
     if x.dim() != len(expected) + 1 or tuple(x.shape[1:]) != expected:
         wanted = ", ".join(("batch", *map(str, expected)))
         raise ValueError(f"{name}: expected {axes} = ({wanted}), found {tuple(x.shape)}")

@@ -10,19 +10,8 @@ from torch import Tensor, nn
 class SpikeEncoder(nn.Module):
     """Linear → BatchNorm over the time bins → ReLU → Linear → sigmoid, reshaped to a video.
 
-    Parameters
-    ----------
-    n_sites, n_bins : int
-        Recording sites N and time bins T.
-    frame_shape : (int, int, int)
-        (C, H, W) of a frame.
-    hidden : int
-        Units of the hidden layer.
-
-    Notes
-    -----
-    Input (B, T, N), output (B, C, T, H, W) in [0, 1]. The last layer's features are ordered
-    (H, W, C), so the video comes out in channels-last layout without a copy.
+    Input (B, T, N), frames (C, H, W), output (B, C, T, H, W) in [0, 1]. The last layer's features
+    are ordered (H, W, C), so the video comes out in channels-last layout without a copy.
     """
 
     def __init__(

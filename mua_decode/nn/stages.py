@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from math import prod
@@ -20,22 +21,7 @@ def derive_time_pools(n_bins: int, n_stages: int = N_STAGES) -> tuple[int, ...]:
     of at most five (larger ones only for very long trials), so 45 bins give (3, 3, 5, 1) and a
     prime such as 47 is pooled as if it were 48, the last window being partial.
 
-    Parameters
-    ----------
-    n_bins : int
-        Time bins of a trial, at least 1.
-    n_stages : int
-        Number of pooling stages.
-
-    Returns
-    -------
-    tuple of int
-        `n_stages` factors.
-
-    Raises
-    ------
-    ValueError
-        If `n_bins` is below 1.
+    Raises ValueError if `n_bins` is below 1.
     """
     if n_bins < 1:
         raise ValueError(f"n_bins: expected at least 1, found {n_bins}")
@@ -53,26 +39,15 @@ def derive_time_pools(n_bins: int, n_stages: int = N_STAGES) -> tuple[int, ...]:
 
 
 def as_pools(
-    time_pools: tuple[int, ...] | list[int] | None,
-    space_pools: tuple[int | tuple[int, int], ...] | list[int | tuple[int, int]],
+    time_pools: Sequence[int] | None,
+    space_pools: Sequence[int | tuple[int, int]],
     *,
     n_bins: int,
 ) -> tuple[Size, ...]:
     """Return the pooling window (time, height, width) of each stage.
 
-    Parameters
-    ----------
-    time_pools : sequence of int or None
-        One factor per stage; None derives them from `n_bins`.
-    space_pools : sequence of int or (int, int)
-        One factor per stage, a pair giving height and width apart.
-    n_bins : int
-        Time bins of a trial.
-
-    Raises
-    ------
-    ValueError
-        If there are not four factors, or one is below 1.
+    Time pools of None are derived from `n_bins`; a pair among the space pools gives height and
+    width apart. Raises ValueError if there are not four factors, or one is below 1.
     """
     times = derive_time_pools(n_bins) if time_pools is None else tuple(time_pools)
     pairs = [(p, p) if isinstance(p, int) else (int(p[0]), int(p[1])) for p in space_pools]
@@ -86,24 +61,11 @@ def as_pools(
 
 
 def stage_sizes(size: Size, pools: tuple[Size, ...]) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
-    """Follow a video through the pooling stages.
+    """Follow a video of `size` (T, H, W) through the pooling stages, whose windows are `pools`.
 
     A window that hangs over the end is kept (the length is divided and rounded up), and a window
-    longer than what is left shrinks to it, so no size is refused.
-
-    Parameters
-    ----------
-    size : (int, int, int)
-        Bins, height and width of the video.
-    pools : tuple of (int, int, int)
-        Wanted window of each stage.
-
-    Returns
-    -------
-    sizes : tuple of (int, int, int)
-        Size before the first stage and after each (one more than there are stages).
-    windows : tuple of (int, int, int)
-        The windows used, no longer than the size they are applied to.
+    longer than what is left shrinks to it, so no size is refused. Returned are the sizes before
+    the first stage and after each (one more than there are stages), and the windows used.
     """
     sizes, windows = [size], []
     for pool in pools:

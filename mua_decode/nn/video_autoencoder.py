@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -20,31 +21,17 @@ _WIDTHS = (1, 2, 4, 4)
 class VideoAutoencoder(nn.Module):
     """Four convolution blocks down to a latent and their mirror up to a video.
 
+    Options as in :class:`mua_decode.models.VideoUNet`, whose defaults are the widths, kernels and
+    pools of doi 10.1038/s42003-025-09486-7.
+
     Parameters
     ----------
-    n_bins : int
-        Time bins T.
-    frame_shape : (int, int, int)
-        (C, H, W) of a frame.
-    width : int
-        Channels of the first block; the blocks have (1, 2, 4, 4) times as many.
-    kernel_sizes : sequence of int
-        Odd kernel of each encoder block; the decoder mirrors them.
-    time_pools : sequence of int or None
-        Pooling along time per block; None derives them from `n_bins`.
-    space_pools : sequence of int or (int, int)
-        Pooling along height and width per block.
-    skip : {"none", "add", "concatenate"}
+    skip
         How the output of an encoder block joins the input of the decoder block at its size.
         "add" has the parameters of "none".
-    kernels : {"auto", "plain", "fused", "compiled"}
+    kernels
         Route of the convolutions. "auto" takes the compiled one where it applies
         (:func:`mua_decode.nn.fast.lane_routes.choose_lanes`) and else chooses layer by layer.
-
-    Notes
-    -----
-    The widths, kernels and pools of doi 10.1038/s42003-025-09486-7 are the defaults of
-    :class:`mua_decode.models.VideoUNet`.
     """
 
     def __init__(
@@ -53,9 +40,9 @@ class VideoAutoencoder(nn.Module):
         frame_shape: tuple[int, int, int],
         *,
         width: int,
-        kernel_sizes: tuple[int, ...] | list[int],
-        time_pools: tuple[int, ...] | list[int] | None,
-        space_pools: tuple[int | tuple[int, int], ...] | list[int | tuple[int, int]],
+        kernel_sizes: Sequence[int],
+        time_pools: Sequence[int] | None,
+        space_pools: Sequence[int | tuple[int, int]],
         skip: Skip = "none",
         kernels: Route = "auto",
     ) -> None:
@@ -146,10 +133,7 @@ def squash(v: Tensor) -> Tensor:
 def as_skip(skip_connections: bool | str) -> Skip:
     """Return the way of joining that `skip_connections` names; True means "concatenate".
 
-    Raises
-    ------
-    ValueError
-        On another name than "none", "add", "concatenate".
+    Raises ValueError on another name than "none", "add", "concatenate".
     """
     if skip_connections is True or skip_connections == "concatenate":
         return "concatenate"

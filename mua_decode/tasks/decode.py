@@ -61,14 +61,8 @@ class DecodeVideo(pl.LightningModule):
     def training_step(self, batch: DecodingBatch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of one batch."""
         loss = self._loss_of(batch)
-        self.log(
-            "train/loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(batch.spikes),
-            sync_dist=True,
-        )
+        size = len(batch.spikes)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
     def validation_step(self, batch: DecodingBatch, batch_idx: int) -> None:  # noqa: ARG002

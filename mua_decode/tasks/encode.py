@@ -11,14 +11,7 @@ from mua_decode.tasks.decode import DecodeVideo, DecodingBatch
 class EncodeVideo(DecodeVideo):
     """The same training with input and output exchanged: predict activity from the video.
 
-    Parameters
-    ----------
-    model
-        Maps video (B, C, T, H, W) in [0, 1] to standardised activity (B, T, N).
-    loss
-        Maps (predicted, recorded) activity to a scalar.
-    optimizer, scheduler, scheduler_interval
-        As in :class:`DecodeVideo`.
+    The loss maps (predicted, recorded) activity to a scalar.
     """
 
     def forward(self, video: Tensor) -> Tensor:

@@ -13,12 +13,7 @@ def warmup_cosine(
 ) -> LambdaLR:
     """Linear warm-up followed by a half cosine down to ``floor`` times the base rate.
 
-    Parameters
-    ----------
-    total_steps
-        Optimiser steps of the whole run.
-    warmup
-        Share of the steps spent warming up, 0 to 1.
+    ``total_steps`` are the optimiser steps of the whole run, of which ``warmup`` is a share, 0..1.
     """
     n_warm = max(1, round(warmup * total_steps))
 

@@ -4,6 +4,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from mua_decode.metrics import PixelCorrelation, Shown
+from mua_decode.metrics.pixel_correlation import correlate
 
 
 def test_correlation_equals_numpy_and_ignores_brightness_and_contrast():
@@ -26,3 +27,12 @@ def test_a_constant_image_has_no_correlation():
     y[1] = 0.7
     value = PixelCorrelation()(x, Shown(y, torch.zeros(3, dtype=torch.long), y[:1]))
     assert value.isnan().tolist() == [True, True, False]
+
+
+def test_arrays_are_correlated_along_their_first_axis() -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 30, 4, 2))
+    y[:, 1, 1] = 3.0
+    found = correlate(x, y)
+    assert found.shape == (4, 2)
+    assert np.isnan(found[1, 1])
+    np.testing.assert_allclose(found[2, 0], np.corrcoef(x[:, 2, 0], y[:, 2, 0])[0, 1], rtol=1e-12)

@@ -6,33 +6,27 @@ and the lanes past the last trial hold zeros.
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from mua_decode.nn.fast.kernels import load_lanes
+from mua_decode.nn.fast.kernels import load_lanes, run_kernel
 from mua_decode.nn.fast.lane_plan import LanePlan, LayerStruct
 
 
 class Lanes(NamedTuple):
     """What fills the vector lanes of a tensor.
 
-    Attributes
-    ----------
-    kind : {"none", "trials", "positions"}
-        "none": the tensor is a plain one and PyTorch computes. "trials": a lane tensor.
-        "positions": a plain tensor whose neighbouring pixels fill the lanes, for few trials and
-        no gradient.
-    batch : int
-        Trials.
+    "none": the tensor is a plain one and PyTorch computes. "trials": a lane tensor. "positions":
+    a plain tensor whose neighbouring pixels fill the lanes, for few trials and no gradient.
     """
 
     kind: Literal["none", "trials", "positions"] = "none"
-    batch: int = 0
+    batch: int = 0  # trials
 
 
 PLAIN = Lanes()
@@ -40,7 +34,9 @@ PLAIN = Lanes()
 
 def to_lanes(video: Tensor) -> Tensor:
     """(B, C, T, H, W) -> (groups, C, T, H, W, lanes), contiguous, padded with zeros."""
-    lanes = int(_library().lanes_width())
+    library = load_lanes()
+    assert library is not None
+    lanes = int(library.lanes_width())
     missing = -len(video) % lanes
     if missing:
         video = torch.cat((video, video.new_zeros(missing, *video.shape[1:])))
@@ -57,42 +53,20 @@ def from_lanes(x: Tensor, batch: int) -> Tensor:
 def lane_block(x: Tensor, conv: nn.Conv3d, norm: nn.Module, plan: LanePlan, lanes: Lanes) -> Tensor:
     """Convolution, batch normalisation, and the pooling or shuffle of `plan`, in training or not.
 
-    Parameters
-    ----------
-    x : Tensor
-        Lane tensor (groups, C_in, T, H, W, lanes), or (B, C_in, T, H, W) where `lanes` says that
-        positions fill the lanes; float32.
-    conv, norm
-        Where the parameters and running statistics lie; the statistics are updated in training.
-        `norm` is a ``BatchNorm3d``, or an identity where it is folded into `conv`.
-    plan : LanePlan
-        See :func:`mua_decode.nn.fast.lane_plan.plan_block`.
-    lanes : Lanes
-        What fills the lanes, and how many trials there are.
-
-    Returns
-    -------
-    Tensor
-        As `x`, (..., C_out, T', H', W', ...).
-
-    Notes
-    -----
-    In training a bias ahead of a batch normalisation is subtracted again: it enters the running
-    mean alone, and its gradient is exactly zero.
+    `x` is a lane tensor (groups, C_in, T, H, W, lanes), or (B, C_in, T, H, W) where `lanes` says
+    that positions fill the lanes; float32. What comes out is laid out alike. `norm` is a
+    ``BatchNorm3d``, whose statistics are updated in training, or an identity where it is folded
+    into `conv`. In training a bias ahead of a batch normalisation is subtracted again: it enters
+    the running mean alone, and its gradient is exactly zero.
     """
     if isinstance(norm, nn.BatchNorm3d) and norm.training:
-        z, mean, variance, number = _LaneBlock.apply(
-            x.contiguous(),
-            plan.collapse(conv.weight),
-            conv.bias,
-            norm.weight,
-            norm.bias,
-            plan,
-            lanes.batch,
-            norm.eps,
-        )
-        _update_statistics(norm, mean, variance, conv.bias, int(number))
-        out: Tensor = z
+        weight, batch = plan.collapse(conv.weight), lanes.batch
+        given = (x.contiguous(), weight, conv.bias, norm.weight, norm.bias, plan, batch, norm.eps)
+        out: Tensor
+        out, mean, variance, number = _LaneBlock.apply(*given)
+        with torch.no_grad():
+            mean = mean if conv.bias is None else mean + conv.bias
+            update_statistics(norm, mean, variance * (number / max(1, number - 1)))
         return out
     with torch.no_grad():
         scale, shift = affine_map(conv, norm)
@@ -102,10 +76,7 @@ def lane_block(x: Tensor, conv: nn.Conv3d, norm: nn.Module, plan: LanePlan, lane
             return _finish(y, scale, shift, layer)
         out = x.new_empty(lanes.batch, conv.out_channels, *plan.out_size)
         tensors = (x.contiguous(), _packed(conv.weight, plan, layer), plan.spectrum.forward)
-        _library().lanes_flat(
-            ctypes.byref(layer),
-            *_pointers(*tensors, plan.spectrum.backward, scale, shift, out),
-        )
+        run_kernel("lanes_flat", layer, *tensors, plan.spectrum.backward, scale, shift, out)
         return out
 
 
@@ -133,21 +104,19 @@ def _packed(weight: Tensor, plan: LanePlan, layer: LayerStruct) -> Tensor:
         return found
     factors = _factors(plan.collapse(weight), plan)
     packed = torch.empty_like(factors)
-    _library().lanes_pack(ctypes.byref(layer), *_pointers(factors, packed))
+    run_kernel("lanes_pack", layer, factors, packed)
     _packs[weight] = (version, packed)
     return packed
 
 
 def _factors(weight: Tensor, plan: LanePlan) -> Tensor:
     """Collapsed weight -> factors of the products per frequency, (sets, shifts, O', I, kh, kw)."""
-    sets = plan.spectrum.sets
-    return torch.einsum("sj,poijhw->spoihw", sets, weight.detach()).contiguous()
+    return torch.einsum("sj,poijhw->spoihw", plan.spectrum.sets, weight.detach()).contiguous()
 
 
 @torch.no_grad()
-def _update_statistics(
-    norm: nn.BatchNorm3d, mean: Tensor, variance: Tensor, bias: Tensor | None, number: int
-) -> None:
+def update_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None:
+    """Count a batch of this mean and unbiased variance, (C,), in the running statistics."""
     if norm.running_mean is None or norm.running_var is None:
         return
     momentum = norm.momentum
@@ -156,8 +125,8 @@ def _update_statistics(
         if momentum is None:
             momentum = 1.0 / float(norm.num_batches_tracked)
     momentum = 0.0 if momentum is None else momentum
-    norm.running_mean.lerp_(mean if bias is None else mean + bias, momentum)
-    norm.running_var.lerp_(variance * (number / max(1, number - 1)), momentum)
+    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), momentum)
+    norm.running_var.lerp_(variance.to(norm.running_var.dtype), momentum)
 
 
 class _LaneBlock(torch.autograd.Function):
@@ -199,9 +168,7 @@ class _LaneBlock(torch.autograd.Function):
         gz = gz.contiguous()
         sums = torch.empty(len(gamma), 2, dtype=torch.float64)
         centre = mean.float()
-        _library().lanes_gradient_sums(
-            ctypes.byref(layer), *_pointers(y, gz, scale, shift, centre, sums)
-        )
+        run_kernel("lanes_gradient_sums", layer, y, gz, scale, shift, centre, sums)
         total, weighted = sums.unbind(1)
         inverse_std = torch.rsqrt(variance + ctx.eps)
         a = gamma.double() * inverse_std
@@ -237,10 +204,7 @@ def _convolve(
     outputs = int(weight.shape[0] * weight.shape[1])
     y = x.new_empty(x.shape[0], outputs, *x.shape[2:])
     sums = torch.empty(outputs, 3, dtype=torch.float64)
-    _library().lanes_forward(
-        ctypes.byref(layer),
-        *_pointers(x, factors, spectrum.forward, spectrum.backward, y, sums),
-    )
+    run_kernel("lanes_forward", layer, x, factors, spectrum.forward, spectrum.backward, y, sums)
     return y, sums
 
 
@@ -248,7 +212,7 @@ def _finish(y: Tensor, scale: Tensor, shift: Tensor, layer: LayerStruct) -> Tens
     shape = (int(layer.channels), int(layer.out_t), int(layer.out_h), int(layer.out_w))
     z = y.new_empty(y.shape[0], *shape, y.shape[-1])
     scale, shift = scale.contiguous(), shift.contiguous()
-    _library().lanes_finish(ctypes.byref(layer), *_pointers(y, scale, shift, z))
+    run_kernel("lanes_finish", layer, y, scale, shift, z)
     return z
 
 
@@ -271,18 +235,6 @@ def _convolve_backward(
     gx = torch.empty_like(x) if needs_x else None
     gw = x.new_zeros(spectrum.planes, shifts, outputs, channels, kh, kw)
     adjoint, inverse = spectrum.backward.T.contiguous(), spectrum.forward.T.contiguous()
-    _library().lanes_backward(
-        ctypes.byref(layer),
-        *_pointers(x, y, gz, coefficients, factors, spectrum.forward, adjoint, inverse, gx, gw),
-    )
+    transforms = (spectrum.forward, adjoint, inverse)
+    run_kernel("lanes_backward", layer, x, y, gz, coefficients, factors, *transforms, gx, gw)
     return gx, torch.einsum("fj,fpoihw->poijhw", spectrum.taps, gw)
-
-
-def _pointers(*tensors: Tensor | None) -> list[int | None]:
-    return [None if t is None else t.data_ptr() for t in tensors]
-
-
-def _library() -> ctypes.CDLL:
-    library = load_lanes()
-    assert library is not None
-    return library

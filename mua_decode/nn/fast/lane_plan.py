@@ -16,7 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mua_decode.nn.fast.upsample_plan import AxisPlan, plan_collapsed_axis
+from mua_decode.nn.fast.upsample_plan import AxisPlan, plan_collapsed_axis, sum_taps
 from mua_decode.nn.stages import Size
 
 _MOST_PHASES, _MOST_SHIFTS, _LARGEST_WINDOW = 8, 16, 512
@@ -39,30 +39,15 @@ class LayerStruct(ctypes.Structure):
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Matrices of a convolution along time as a product of spectra, all float32.
-
-    Attributes
-    ----------
-    planes, real_planes : int
-        Real planes first, then (real, imaginary) pairs.
-    forward : Tensor
-        (planes, T): bins to spectrum.
-    backward : Tensor
-        (T, planes): spectrum to bins.
-    taps : Tensor
-        (planes, kt): taps to the weights' spectrum.
-    sets, conjugate_sets : Tensor
-        (sets, kt): taps to the factors of the three products, of the weights and of their
-        conjugates.
-    """
+    """Matrices of a convolution along time as a product of spectra, all float32."""
 
     planes: int
-    real_planes: int
-    forward: Tensor
-    backward: Tensor
-    taps: Tensor
-    sets: Tensor
-    conjugate_sets: Tensor
+    real_planes: int  # they come first, then (real, imaginary) pairs
+    forward: Tensor  # (planes, T): bins to spectrum
+    backward: Tensor  # (T, planes): spectrum to bins
+    taps: Tensor  # (planes, kt): taps to the weights' spectrum
+    sets: Tensor  # (sets, kt): taps to the factors of the three products
+    conjugate_sets: Tensor  # the same of the conjugate weights
 
 
 @lru_cache(maxsize=256)
@@ -77,11 +62,8 @@ def plan_spectrum(bins: int, taps: int) -> Spectrum:
     j = torch.arange(-reach, reach + 1, dtype=torch.float64)
     real = [0, n // 2] if n % 2 == 0 else [0]
     pairs = range(1, (n + 1) // 2)
-    forward: list[Tensor] = []
-    backward: list[Tensor] = []
-    weights: list[Tensor] = []
-    sets: list[Tensor] = []
-    conjugate: list[Tensor] = []
+    columns: list[list[Tensor]] = [[] for _ in range(5)]
+    forward, backward, weights, sets, conjugate = columns
     for f in real:
         turn = 2 * math.pi * f / n
         forward.append(torch.cos(turn * t))
@@ -96,31 +78,19 @@ def plan_spectrum(bins: int, taps: int) -> Spectrum:
         weights += [c, d]
         sets += [c, d - c, -(c + d)]
         conjugate += [c, -d - c, d - c]
-    stacked = [torch.stack(m).float() for m in (forward, backward, weights, sets, conjugate)]
+    stacked = [torch.stack(m).float() for m in columns]
     return Spectrum(n, len(real), stacked[0], stacked[1].T.contiguous(), *stacked[2:])
 
 
 @dataclass(frozen=True, eq=False)
 class LanePlan:
-    """One block: axes of the convolution, its spectrum, and the shapes in and out.
+    """One block: axes of the convolution, its spectrum, and the shapes in and out."""
 
-    Attributes
-    ----------
-    axes : tuple of AxisPlan
-        Time, height, width.
-    size, out_size : (int, int, int)
-        (T, H, W) of the convolution's input and of the block's output.
-    window : (int, int, int)
-        Pooling window, ones for a decoder block.
-    relu : bool
-        Whether a ReLU ends the block.
-    """
-
-    axes: tuple[AxisPlan, AxisPlan, AxisPlan]
-    size: Size
-    out_size: Size
-    window: Size
-    relu: bool
+    axes: tuple[AxisPlan, AxisPlan, AxisPlan]  # time, height, width
+    size: Size  # (T, H, W) of the convolution's input
+    out_size: Size  # (T, H, W) of the block's output
+    window: Size  # for pooling, ones for a decoder block
+    relu: bool  # whether one ends the block
     spectrum: Spectrum
 
     @property
@@ -165,10 +135,7 @@ class LanePlan:
             for dim, n in enumerate(taps):
                 weight = weight.narrow(2 + dim, (weight.shape[2 + dim] - n) // 2, n)
             return weight.unsqueeze(0)
-        matrices = [axis.matrix(weight) for axis in self.axes]
-        w = torch.einsum("oithw,rjw->oithrj", weight, matrices[2])
-        w = torch.einsum("oithrj,pgh->oitpgrj", w, matrices[1])
-        w = torch.einsum("oitpgrj,qft->proqifgj", w, matrices[0])
+        w = sum_taps(weight, [axis.matrix(weight) for axis in self.axes], "proqifgj")
         return w.reshape(self.shifts, o * self.axes[0].phases, i, *taps)
 
     def multiply_adds(self, in_channels: int, channels: int) -> int:
@@ -209,19 +176,7 @@ class LanePlan:
 def plan_block(
     kernel: Size, scale: Size, size: Size, *, out_size: Size, window: Size, relu: bool
 ) -> LanePlan:
-    """Plan a block of the video network for the compiled kernel.
-
-    Parameters
-    ----------
-    kernel, scale : (int, int, int)
-        Odd kernel and upsampling along (time, height, width).
-    size, out_size : (int, int, int)
-        (T, H, W) of the block's input and output.
-    window : (int, int, int)
-        Pooling window.
-    relu : bool
-        Whether a ReLU ends the block.
-    """
+    """Plan a block of the video network; all sizes along (time, height, width), `kernel` odd."""
     time = plan_collapsed_axis(kernel[0], scale[0], size[0], "shared")
     height = plan_collapsed_axis(kernel[1], scale[1], size[1], "shifted")
     width = plan_collapsed_axis(kernel[2], scale[2], size[2], "shifted")

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.nn.fast.lane_blocks import PLAIN, Lanes
-from mua_decode.nn.fast.routes import is_eager
-
-if TYPE_CHECKING:
-    from mua_decode.nn.video_autoencoder import VideoAutoencoder
+from mua_decode.nn.fast.routes import Route, has_hooks, is_eager
 
 # Below this share of filled lanes trials are no good filling.
 _LEAST_FILLED = 0.5
 
 
-def choose_lanes(network: VideoAutoencoder, video: Tensor) -> Lanes:
+class RoutedNetwork(Protocol):
+    """What the choice reads of a network."""
+
+    route: Route
+    training: bool
+    encoder: nn.ModuleList
+    decoder: nn.ModuleList
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Every parameter, once."""
+
+
+def choose_lanes(network: RoutedNetwork, video: Tensor) -> Lanes:
     """How the compiled kernel serves `network` on `video` (B, C, T, H, W), if it does.
 
     It does on a CPU in single precision where a compiler was found: with the trials in the vector
@@ -50,7 +60,7 @@ def choose_lanes(network: VideoAutoencoder, video: Tensor) -> Lanes:
     return PLAIN if network.training else Lanes("positions", batch)
 
 
-def _is_single(network: nn.Module, video: Tensor) -> bool:
+def _is_single(network: RoutedNetwork, video: Tensor) -> bool:
     return video.dtype == torch.float32 and all(
         p.dtype == torch.float32 for p in network.parameters()
     )
@@ -64,11 +74,4 @@ def _is_stock(block: nn.Module) -> bool:
     else:
         stock = type(norm) is nn.Identity and not block.training
     plan: Any = block.lane_plan
-    return bool(
-        stock
-        and plan.supported
-        and not any(
-            m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
-            for m in block.modules()
-        )
-    )
+    return bool(stock and plan.supported and not has_hooks(*block.modules()))

@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mua_decode.nn.fast.routes import is_eager
-
-Size = tuple[int, int, int]
+from mua_decode.nn.fast.routes import has_hooks, is_eager
+from mua_decode.nn.stages import Size
 
 
 def norm_pool_serves(conv: nn.Module, norm: nn.Module, x: Tensor) -> bool:
@@ -32,10 +31,7 @@ def norm_pool_serves(conv: nn.Module, norm: nn.Module, x: Tensor) -> bool:
         return False
     if norm.running_mean is None or norm.momentum is None or norm.weight.dtype != x.dtype:
         return False
-    return not any(
-        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
-        for m in (conv, norm)
-    )
+    return not has_hooks(conv, norm)
 
 
 def norm_pool(
@@ -43,24 +39,10 @@ def norm_pool(
 ) -> Tensor:
     """Add `bias`, normalise by batch statistics, pool and cut off below zero.
 
-    Parameters
-    ----------
-    x : Tensor
-        (B, C, T, H, W), quickest in channels-last layout; a convolution's output without its bias.
-    bias : Tensor or None
-        (C,). It is subtracted again by the normalisation: it enters the running mean alone, and
-        its gradient is exactly zero.
-    norm : BatchNorm3d
-        In training; its running statistics are updated.
-    window : (int, int, int)
-        Pooling window.
-    partial : bool
-        Whether windows that hang over the end of an axis pool what is there.
-
-    Returns
-    -------
-    Tensor
-        (B, C, T', H', W').
+    `x` (B, C, T, H, W), quickest in channels-last layout, is a convolution's output without its
+    `bias` (C,), which the normalisation subtracts again: it enters the running mean alone, and its
+    gradient is exactly zero. The running statistics of `norm` are updated. `partial` says whether
+    windows that hang over the end of an axis pool what is there.
     """
     assert norm.running_mean is not None
     assert norm.momentum is not None

@@ -1,23 +1,18 @@
-"""The name of the route a layer computes by; every route gives the same numbers."""
+"""The name of the route a layer computes by, and what bars the quick ones; all give one result."""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
 import torch
+from torch import nn
 
 Route = Literal["auto", "plain", "fused", "compiled"]
 ROUTES: tuple[str, ...] = get_args(Route)
 
 
 def check_route(route: str) -> Route:
-    """Return `route` if it is one of "auto", "plain", "fused", "compiled".
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-    """
+    """Return `route` if it is one of "auto", "plain", "fused", "compiled", else ValueError."""
     for known in get_args(Route):
         if route == known:
             return known
@@ -31,15 +26,9 @@ def is_eager() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is None
 
 
-def as_triple(value: int | tuple[int, ...] | list[int], name: str) -> tuple[int, int, int]:
-    """Return `value` as (time, height, width); one number stands for all three.
-
-    Raises
-    ------
-    ValueError
-        If there are not three positive integers.
-    """
-    values = (value,) * 3 if isinstance(value, int) else tuple(int(v) for v in value)
-    if len(values) != 3 or any(v < 1 for v in values):
-        raise ValueError(f"{name}: expected three positive integers (T, H, W), found {value!r}")
-    return values[0], values[1], values[2]
+def has_hooks(*layers: nn.Module) -> bool:
+    """Whether somebody listens to one of `layers`."""
+    return any(
+        m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
+        for m in layers
+    )

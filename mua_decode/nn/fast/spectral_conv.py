@@ -20,11 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mua_decode.nn.fast.routes import is_eager
+from mua_decode.nn.fast.same_conv import FEW_CHANNELS, convolution_gradients
+from mua_decode.nn.stages import Size
 
-Size = tuple[int, int, int]
-
-# Below this many input channels the native gradient leaves most vector lanes idle.
-_FEW_CHANNELS = 8
 _LANES = 16
 # A transformed value costs about this many multiply-adds of a convolution, being bound by memory;
 # a call of a two-dimensional convolution about this many.
@@ -35,21 +33,11 @@ _SCRATCH = 2**25
 
 
 class Products(NamedTuple):
-    """Matrices of a convolution along time as products of spectra.
+    """Matrices of a convolution along time as products of spectra."""
 
-    Attributes
-    ----------
-    forward : Tensor
-        (planes, T): bins to spectrum.
-    taps : Tensor
-        (planes, kt): taps to spectrum.
-    backward : Tensor
-        (T', planes): products to bins.
-    """
-
-    forward: Tensor
-    taps: Tensor
-    backward: Tensor
+    forward: Tensor  # (planes, T): bins to spectrum
+    taps: Tensor  # (planes, kt): taps to spectrum
+    backward: Tensor  # (T', planes): products to bins
 
 
 @lru_cache(maxsize=64)
@@ -57,8 +45,6 @@ class Products(NamedTuple):
 def plan_products(bins: int, taps: int, padding: int, dtype: torch.dtype) -> Products:
     """Plan a convolution of `bins` bins with `taps` taps, `padding` (below `taps`) zeros per end.
 
-    Notes
-    -----
     Planes of a frequency are c·(a + b), (d − c)·a and (c + d)·b for the product of a + ib and
     c + id (Karatsuba); its real part is the first less the third, its imaginary part the first
     and the second.
@@ -67,9 +53,8 @@ def plan_products(bins: int, taps: int, padding: int, dtype: torch.dtype) -> Pro
     t = torch.arange(bins, dtype=torch.float64)
     j = torch.arange(taps, dtype=torch.float64) - padding
     out = torch.arange(bins + 2 * padding - taps + 1, dtype=torch.float64)
-    forward: list[Tensor] = []
-    weights: list[Tensor] = []
-    backward: list[Tensor] = []
+    rows: list[list[Tensor]] = [[], [], []]
+    forward, weights, backward = rows
     for frequency in range(length // 2 + 1):
         turn = 2 * math.pi * frequency / length
         if frequency in (0, length / 2):
@@ -83,8 +68,8 @@ def plan_products(bins: int, taps: int, padding: int, dtype: torch.dtype) -> Pro
         forward += [a + b, a, b]
         weights += [c, d - c, c + d]
         backward += [real - imaginary, -imaginary, -real]
-    stacked = [torch.stack(m).to(dtype) for m in (forward, weights, backward)]
-    return Products(stacked[0], stacked[1], stacked[2].T.contiguous())
+    bins_in, taps_in, bins_out = (torch.stack(m).to(dtype) for m in rows)
+    return Products(bins_in, taps_in, bins_out.T.contiguous())
 
 
 def spectral_pays(x: Tensor, weight: Tensor, padding: Size) -> bool:
@@ -114,23 +99,10 @@ def spectral_pays(x: Tensor, weight: Tensor, padding: Size) -> bool:
 
 
 def spectral_conv3d(x: Tensor, weight: Tensor, bias: Tensor | None, padding: Size) -> Tensor:
-    """Convolve; equal to ``F.conv3d(x, weight, bias, padding=padding)`` up to rounding.
+    """Return ``F.conv3d(x, weight, bias, padding=padding)`` up to rounding, channels-last.
 
-    Parameters
-    ----------
-    x : Tensor
-        (B, C_in, T, H, W), quickest in channels-last layout.
-    weight : Tensor
-        (C_out, C_in, kt, kh, kw).
-    bias : Tensor or None
-        (C_out,).
-    padding : (int, int, int)
-        Zeros at both ends of (time, height, width); fewer than kt along time.
-
-    Returns
-    -------
-    Tensor
-        (B, C_out, T', H', W'), channels-last.
+    `x` is (B, C_in, T, H, W), quickest in channels-last layout; `padding`, the zeros at both ends
+    of (time, height, width), is fewer than kt along time.
     """
     out: Tensor = _SpectralConvolution.apply(x, weight, bias, padding)
     return out
@@ -202,20 +174,8 @@ class _SpectralConvolution(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
         if torch.is_grad_enabled():  # a graph of the gradient is asked for
-            out = torch.ops.aten.convolution_backward(
-                grad,
-                x,
-                weight,
-                [weight.shape[0]],
-                [1, 1, 1],
-                ctx.padding,
-                [1, 1, 1],
-                False,
-                [0, 0, 0],
-                1,
-                [needs_x, needs_weight, needs_bias and ctx.has_bias],
-            )
-            return (*out, None)
+            wanted = [needs_x, needs_weight, needs_bias and ctx.has_bias]
+            return (*convolution_gradients(grad, x, weight, ctx.padding, wanted), None)
         frames = _frames(grad)
         grad_bias = frames.sum((0, 1, 2, 3)) if needs_bias and ctx.has_bias else None
         return *_gradients(frames, x, weight, ctx.padding, needs_x=needs_x), grad_bias, None
@@ -228,7 +188,7 @@ def _gradients(
     matrices = plan_products(int(x.shape[2]), int(weight.shape[2]), padding[0], x.dtype)
     video, kernels = _frames(x), _kernels(weight, matrices.taps)
     adjoint, inverse = matrices.backward.T.contiguous(), matrices.forward.T.contiguous()
-    few = needs_x and video.shape[-1] < _FEW_CHANNELS
+    few = needs_x and video.shape[-1] < FEW_CHANNELS
     planes, batch = len(kernels), len(video)
     step = _group(batch, planes, grad[0, 0].numel(), x.element_size())
     spectrum = x.new_empty(planes, step, *video.shape[2:])
@@ -242,25 +202,17 @@ def _gradients(
         _transform(matrices.forward, video[chosen], spectrum[:, :number])
         _transform(adjoint, grad[chosen], above[:, :number])
         for p in range(planes):
-            images = above[p, :number].permute(0, 3, 1, 2)
-            to_image, to_kernel, _ = torch.ops.aten.convolution_backward(
-                images,
-                spectrum[p, :number].permute(0, 3, 1, 2),
-                kernels[p],
-                None,
-                [1, 1],
-                padding[1:],
-                [1, 1],
-                False,
-                [0, 0],
-                1,
-                [needs_x and not few, True, False],
+            images, given = (s[p, :number].permute(0, 3, 1, 2) for s in (above, spectrum))
+            to_image, to_kernel, _ = convolution_gradients(
+                images, given, kernels[p], padding[1:], [needs_x and not few, True, False]
             )
+            assert to_kernel is not None
             grad_kernels[p] += to_kernel
-            if few:
-                assert below is not None
+            if below is None:
+                continue
+            if to_image is None:
                 _few_channel_gradient(images, kernels[p], padding[1:], below[p, :number])
-            elif below is not None:
+            else:
                 below[p, :number].copy_(to_image.permute(0, 2, 3, 1))
         if below is not None and grad_x is not None:
             _transform_back(inverse, below[:, :number], grad_x[chosen])

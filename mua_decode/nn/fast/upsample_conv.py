@@ -4,75 +4,54 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from mua_decode.nn.fast.routes import Route, as_triple, check_route, is_eager
+from mua_decode.nn.fast.routes import Route, is_eager
+from mua_decode.nn.fast.same_conv import SameConv3d, as_triple
 from mua_decode.nn.fast.spectral_conv import spectral_conv3d, spectral_pays
-from mua_decode.nn.fast.upsample_plan import AxisPlan, plan_axes
+from mua_decode.nn.fast.upsample_plan import AxisPlan, plan_axes, sum_taps
+from mua_decode.nn.stages import Size
 
 _USUAL_BATCH = 32
 
 
-class UpsampleConv3d(nn.Conv3d):
+class UpsampleConv3d(SameConv3d):
     """``Upsample(scale_factor=scale, mode="nearest")`` and ``Conv3d(padding="same")`` in one.
 
-    The parameters are those of the plain convolution: ``weight`` (C_out, C_in, kt, kh, kw) and
+    The parameters are those of the plain convolution, ``weight`` (C_out, C_in, kt, kh, kw) and
     ``bias`` (C_out,), with the same initialisation, so checkpoints interchange between routes.
 
     Parameters
     ----------
-    in_channels, out_channels : int
-        Channels before and after.
-    kernel_size : int or (int, int, int)
-        Odd kernel along (time, height, width).
-    scale : int or (int, int, int)
-        Integer upsampling along (time, height, width).
-    bias : bool
-        Whether to add a bias.
+    scale
+        Integer upsampling along (time, height, width), or one for all; ValueError below 1.
     route : {"auto", "plain", "fused"}
         "plain" upsamples, then convolves. "fused" collapses the taps of every upsampled axis
         (see ``upsample_plan``). "auto" collapses only the axes in which that is
         less work for the shape at hand. Both take a product of spectra along time
         (``spectral_conv``) where that is less work again.
-
-    Raises
-    ------
-    ValueError
-        On an even kernel, a scale below 1 or an unknown route.
-
-    Notes
-    -----
-    Input (B, C_in, T, H, W), output (B, C_out, T·st, H·sh, W·sw).
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, int, int],
+        kernel_size: int | Size,
         *,
-        scale: int | tuple[int, int, int] = 1,
+        scale: int | Size = 1,
         bias: bool = True,
         route: Route = "auto",
     ) -> None:
-        kernel = as_triple(kernel_size, "kernel_size")
-        if any(k % 2 == 0 for k in kernel):
-            raise ValueError(f"kernel_size: expected odd numbers, found {kernel}")
-        half = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
-        super().__init__(in_channels, out_channels, kernel, padding=half, bias=bias)
+        super().__init__(in_channels, out_channels, kernel_size, bias=bias, route=route)
         self.scale = as_triple(scale, "scale")
-        self.route = check_route(route)
 
     def extra_repr(self) -> str:
         """Describe the layer in its printed form."""
-        return f"{super().extra_repr()}, scale={self.scale}, route={self.route}"
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Upsample and convolve `x` (B, C_in, T, H, W)."""
-        return self.convolve(x, self.bias)
+        before, route = super().extra_repr().rsplit(", ", 1)
+        return f"{before}, scale={self.scale}, {route}"
 
     def convolve(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        """Upsample and convolve with another bias than the layer's own, or none."""
+        """Upsample and convolve `x` (B, C_in, T, H, W) to (B, C_out, T·st, H·sh, W·sw)."""
         # Exported programs and those compiled for a CPU take the stock operations.
         stock = torch.compiler.is_exporting() or (x.device.type == "cpu" and not is_eager())
         if self.route == "plain" or stock:
@@ -84,32 +63,12 @@ class UpsampleConv3d(nn.Conv3d):
 
 
 def upsample_conv3d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    *,
-    scale: tuple[int, int, int],
-    force: bool = False,
+    x: Tensor, weight: Tensor, bias: Tensor | None, *, scale: Size, force: bool
 ) -> Tensor:
     """Nearest upsampling by `scale` and a "same" convolution, as one small convolution.
 
-    Parameters
-    ----------
-    x : Tensor
-        (B, C_in, T, H, W).
-    weight : Tensor
-        (C_out, C_in, kt, kh, kw), odd kernel.
-    bias : Tensor or None
-        (C_out,).
-    scale : tuple of int
-        Integer factor along (time, height, width).
-    force : bool
-        Collapse the taps of every upsampled axis instead of choosing by cost.
-
-    Returns
-    -------
-    Tensor
-        (B, C_out, T·st, H·sh, W·sw), equal to the two plain steps up to rounding.
+    Equal to the two plain steps up to rounding; `force` collapses the taps of every upsampled
+    axis instead of choosing by cost.
     """
     # A traced program serves batches of any size: it is planned for a usual one.
     batch = _USUAL_BATCH if torch.compiler.is_compiling() else int(x.shape[0])
@@ -151,9 +110,7 @@ def _collapse_weight(weight: Tensor, axes: tuple[AxisPlan, AxisPlan, AxisPlan]) 
         if not axis.collapsed:
             eye = torch.eye(axis.taps, dtype=weight.dtype, device=weight.device)
             folded.insert(dim, eye.unsqueeze(0))
-    w = torch.einsum("oithw,rjw->oithrj", weight, folded[2])
-    w = torch.einsum("oithrj,pgh->oitpgrj", w, folded[1])
-    w = torch.einsum("oitpgrj,qft->oqprifgj", w, folded[0])
+    w = sum_taps(weight, folded, "oqprifgj")
     phases = axes[0].phases * axes[1].phases * axes[2].phases
     return w.reshape(o * phases, i, axes[0].taps, axes[1].taps, axes[2].taps)
 

@@ -10,6 +10,7 @@ outside the low-resolution axis too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -30,33 +31,16 @@ _COPY_COST = 40.0
 
 @dataclass(frozen=True)
 class AxisPlan:
-    """What happens along one axis.
+    """What happens along one axis."""
 
-    Attributes
-    ----------
-    length : int
-        Cells of the axis before upsampling.
-    scale : int
-        Upsampling factor of the axis.
-    collapsed : bool
-        Whether the taps are collapsed; otherwise the axis is upsampled first.
-    taps : int
-        Kernel length of the convolution that is run along this axis.
-    padding : int
-        Zero padding on both ends of that convolution.
-    starts : tuple of int
-        For every phase, where its cells begin in the convolution's output (collapsed axes).
-    assignment : tuple of tuple of int
-        ``assignment[r][j]`` is the collapsed tap that the original tap ``j`` is added to in phase
-        ``r``, or -1 where tap ``j`` only ever reads padding.
-    """
-
-    length: int
+    length: int  # cells before upsampling
     scale: int
-    collapsed: bool
-    taps: int
-    padding: int
-    starts: tuple[int, ...]
+    collapsed: bool  # whether the taps are collapsed; otherwise the axis is upsampled first
+    taps: int  # kernel length of the convolution that is run
+    padding: int  # zeros on both ends of that convolution
+    starts: tuple[int, ...]  # of every phase's cells in its output (collapsed axes)
+    # assignment[r][j] is the collapsed tap that the original tap j is added to in phase r,
+    # or -1 where tap j only ever reads padding.
     assignment: tuple[tuple[int, ...], ...]
 
     @property
@@ -84,16 +68,9 @@ class AxisPlan:
 
 @lru_cache(maxsize=4096)
 def plan_plain_axis(kernel: int, scale: int, length: int) -> AxisPlan:
-    """Plan an axis that is upsampled first; taps that only read padding are dropped.
+    """Plan an axis of `length` cells that is upsampled first; `kernel` is odd.
 
-    Parameters
-    ----------
-    kernel : int
-        Odd kernel length.
-    scale : int
-        Upsampling factor.
-    length : int
-        Cells before upsampling.
+    Taps that only read padding are dropped.
     """
     half = (kernel - 1) // 2
     reach = min(half, length * scale - 1)
@@ -107,14 +84,9 @@ def plan_collapsed_axis(
 ) -> AxisPlan:
     """Plan an axis whose taps collapse onto low-resolution offsets.
 
-    Parameters
-    ----------
-    kernel, scale, length : int
-        As in :func:`plan_plain_axis`.
-    layout : {"cheaper", "shared", "shifted"}
-        How the offsets are laid out: "shared" puts all phases on one grid, "shifted" starts each
-        phase where its own offsets begin (fewer taps, a slightly longer output), "cheaper" takes
-        the one with less arithmetic.
+    Layout "shared" puts the offsets of all phases on one grid, "shifted" starts each phase where
+    its own begin (fewer taps, a slightly longer output), "cheaper" takes the one with less
+    arithmetic.
     """
     half = (kernel - 1) // 2
     offsets = [[(r + j - half) // scale for j in range(kernel)] for r in range(scale)]
@@ -135,6 +107,16 @@ def plan_collapsed_axis(
     )
     begins = tuple(start + reach for start in starts)
     return AxisPlan(length, scale, True, taps, reach, begins, assignment)
+
+
+def sum_taps(weight: Tensor, matrices: Sequence[Tensor], order: str) -> Tensor:
+    """Sum the taps of (O, I, kt, kh, kw) by the matrices of :meth:`AxisPlan.matrix`.
+
+    `order` names the axes that come out: o, i, phases q p r and taps f g j of time, height, width.
+    """
+    w = torch.einsum("oithw,rjw->oithrj", weight, matrices[2])
+    w = torch.einsum("oithrj,pgh->oitpgrj", w, matrices[1])
+    return torch.einsum(f"oitpgrj,qft->{order}", w, matrices[0])
 
 
 def _cost(axes: tuple[AxisPlan, ...], batch: int, c_in: int, c_out: int) -> float:
@@ -166,22 +148,9 @@ def plan_axes(
 ) -> tuple[AxisPlan, AxisPlan, AxisPlan]:
     """Choose, axis by axis, whether to collapse taps or to upsample first.
 
-    Parameters
-    ----------
-    kernel, scale, size : tuple of int
-        Odd kernel, upsampling factor and low-resolution length of (time, height, width).
-    channels : (int, int)
-        Input and output channels.
-    batch : int
-        Samples.
-    force : bool
-        Collapse every axis that is upsampled, even where that is more work.
-
-    Returns
-    -------
-    tuple of AxisPlan
-        With `force` false, the cheapest of the eight combinations by estimated arithmetic and
-        memory traffic.
+    The cheapest of the eight combinations by estimated arithmetic and memory traffic is taken;
+    with `force` every axis that is upsampled is collapsed, even where that is more work. Sizes
+    are those of (time, height, width) before upsampling, channels those in and out.
     """
     candidates = []
     for choice in [(True, True, True)] if force else product((False, True), repeat=3):

@@ -149,7 +149,7 @@ def test_cached_weights_follow_the_weights():
 
 
 def test_without_a_compiler_the_pytorch_route_serves(monkeypatch):
-    from mua_decode.nn import kernels
+    from mua_decode.nn.fast import kernels
 
     monkeypatch.setenv("MUA_DECODE_KERNELS", "0")
     kernels.load_lanes.cache_clear()
@@ -163,7 +163,7 @@ def test_without_a_compiler_the_pytorch_route_serves(monkeypatch):
 
 
 def test_a_failed_build_warns_and_falls_back(monkeypatch, tmp_path):
-    from mua_decode.nn import kernels
+    from mua_decode.nn.fast import kernels
 
     monkeypatch.setenv("MUA_DECODE_CACHE", str(tmp_path))
     monkeypatch.setattr(kernels, "_FLAGS", ("--no-such-option",))

@@ -20,20 +20,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 _SOURCE = Path(__file__).with_name("lanes.cpp")
 # No -ffast-math: linked into a library it would switch denormal numbers off for the whole process.
 _FLAGS = (
-    "-std=c++17",
-    "-O3",
-    "-march=native",
-    "-fopenmp",
-    "-fPIC",
-    "-shared",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fno-signed-zeros",
-    "-fassociative-math",
+    *("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
 )
 _POINTERS = {
     "lanes_forward": 7,
@@ -43,7 +36,6 @@ _POINTERS = {
     "lanes_pack": 3,
     "lanes_flat": 8,
     "lanes_similarity": 6,
-    "lanes_release": 0,
 }
 
 
@@ -90,6 +82,14 @@ def load_lanes() -> ctypes.CDLL | None:
         function.restype = None
     library.lanes_width.restype = library.lanes_layer_bytes.restype = ctypes.c_int64
     return library
+
+
+def run_kernel(name: str, sizes: ctypes.Structure, *tensors: Tensor | None) -> None:
+    """Call the function `name` of the library with a struct and the addresses of `tensors`."""
+    library = load_lanes()
+    assert library is not None
+    addresses = [None if t is None else t.data_ptr() for t in tensors]
+    getattr(library, name)(ctypes.byref(sizes), *addresses)
 
 
 def _build(compiler: str) -> Path:

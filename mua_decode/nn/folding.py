@@ -19,13 +19,9 @@ def fold_batchnorm(model: Network) -> Network:
     """Return a frozen copy for inference whose convolutions hold their batch normalisation.
 
     The copy gives the same numbers up to rounding, can be exported, and refuses nothing the
-    original took; it cannot be trained. `model` stays as it is.
-
-    Parameters
-    ----------
-    model : Module
-        Any network built from :class:`EncoderBlock` and :class:`DecoderBlock`; its running
-        statistics are used, whether it is in training or in evaluation mode.
+    original took; it cannot be trained. `model` stays as it is: any network built from
+    :class:`EncoderBlock` and :class:`DecoderBlock`, whose running statistics are used, whether it
+    is in training or in evaluation mode.
     """
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     for block in folded.modules():

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from mua_decode.nn.blocks import DecoderBlock, EncoderBlock
+from mua_decode.nn.fast.lane_blocks import update_statistics
 
 
 class SynchronisedBatchNorm(_BatchNorm):
@@ -37,25 +38,11 @@ class SynchronisedBatchNorm(_BatchNorm):
             centred = values - mean.view(wide)
             # A second pass, not a difference of squares, which would lose the small variances.
             variance = _Sum.apply(centred.square().sum(axes)) / count
-            self._update(mean.detach(), variance.detach() * (count / (count - 1)))
+            update_statistics(self, mean.detach(), variance.detach() * (count / (count - 1)))
             out = centred * torch.rsqrt(variance + self.eps).view(wide)
             if self.weight is not None:
                 out = out * self.weight.view(wide) + self.bias.view(wide)
         return out.to(x.dtype)
-
-    @torch.no_grad()
-    def _update(self, mean: Tensor, variance: Tensor) -> None:
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-        if self.running_mean is None or self.running_var is None:
-            return
-        if self.momentum is None:
-            assert self.num_batches_tracked is not None
-            share = 1.0 / float(self.num_batches_tracked)
-        else:
-            share = self.momentum
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -64,22 +51,12 @@ class SynchronisedBatchNorm(_BatchNorm):
 
 @dataclass(frozen=True, eq=False)
 class Swapped:
-    """A layer that was put in the place of another.
-
-    Parameters
-    ----------
-    parent, name
-        Where.
-    plain
-        What was there; it shares parameters and buffers with what is there now.
-    bias
-        Keeps the gradient of the bias ahead of it at zero, if there is one.
-    """
+    """A layer that was put in the place of another."""
 
     parent: nn.Module
     name: str
-    plain: nn.Module
-    bias: RemovableHandle | None
+    plain: nn.Module  # what was there; shares parameters and buffers with what is there now
+    bias: RemovableHandle | None  # keeps the gradient of the bias ahead of it at zero
 
 
 def synchronise(module: nn.Module) -> list[Swapped]:
