@@ -23,7 +23,8 @@ from mua_decode.recordings import (
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
-from mua_decode.runs.train import train_and_score
+from mua_decode.runs.run import Run
+from mua_decode.runs.train import Training, train_and_score
 from mua_decode.types import Recording
 from tests.recordings.layouts import CODES, MATCH, write_arrays, write_lab, write_tensors
 from tests.tiny import TINY
@@ -143,8 +144,8 @@ def trained(recording: Recording, folder: Path) -> dict[str, object]:
     cfg = compose(
         "train", [*options, "data.split.train=0.5", "data.split.val=0.25", "data.split.test=0.25"]
     )
-    flat, _ = train_and_score(cfg, recording, RunFolder.create(str(folder), "r"), draw=False)
-    return flat
+    run = Run(RunFolder.create(str(folder), "r"), cfg, recording=recording)
+    return train_and_score(run, Training(draw=False)).metrics
 
 
 @pytest.mark.slow

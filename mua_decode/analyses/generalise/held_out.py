@@ -102,9 +102,8 @@ def label_held_out(
         both = pd.concat([table.frame, known[table.frame.columns]], ignore_index=True)
         parts.append(both.assign(split=both["split"] + f", held out {chosen.name}"))
         shown = headlines(ResultTable(parts[-1]))
-        order = ["decoder", TRAINED_WITH, *dict.fromkeys(shown["run"])]
-        rank = {name: i for i, name in reversed(list(enumerate(order)))}
-        shown = shown.sort_values("run", key=lambda s, rank=rank: s.map(rank), kind="stable")
+        order = dict.fromkeys(["decoder", TRAINED_WITH, *shown["run"]])
+        shown = pd.concat([shown[shown["run"] == run] for run in order])
         drawn.append(shown.assign(row=chosen.name, series=shown["run"], low=np.nan, high=np.nan))
     return (
         ResultTable(pd.concat(parts, ignore_index=True)),

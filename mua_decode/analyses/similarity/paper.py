@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mua_decode.analyses.similarity.figure import similarity as draw
 from mua_decode.report import Picture
 from mua_decode.report.paper import (
     TITLES,
@@ -29,6 +30,6 @@ def similarity(results: Results) -> PaperTable:
 
 def drawn_similarity(table: pd.DataFrame, protocol: str) -> Picture:
     """Mean correlations of trials."""
-    figure = similarity(ResultTable(table), title=f"Similarity, {protocol}")
+    figure = draw(ResultTable(table), title=f"Similarity, {protocol}")
     caption = "Mean Pearson r of pairs of trials; bars: lowest to highest condition."
     return Picture(figure, f"{caption} {TITLES[protocol].capitalize()}.")

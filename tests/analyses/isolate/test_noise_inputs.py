@@ -5,7 +5,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.isolate.noise_inputs import compare_with_noise, score_noise_inputs
+from mua_decode.analyses.isolate.noise_inputs import (
+    ShownTrials,
+    compare_with_noise,
+    score_noise_inputs,
+)
 from mua_decode.metrics import MSE, Identification, Shown
 from mua_decode.statistics import correct
 from mua_decode.types import HypothesisTable, ResultTable
@@ -21,11 +25,12 @@ HIGHER = {"mse": False, "ssim": True, "identification": True}
 
 
 def score(decode, number: int = 200) -> dict[tuple[str, str], np.ndarray]:
-    return score_noise_inputs(
-        decode, (6, 5), trial_condition=TRIAL_CONDITION, trial_video=TRIAL_VIDEO, candidates=TRUE,
-        metrics=[MSE(), Identification(similarity="correlation")], stimuli=STIMULI,
-        number=number, seed=0,
+    trials = ShownTrials(
+        input_shape=(6, 5), condition=TRIAL_CONDITION, video=TRIAL_VIDEO, candidates=TRUE,
+        stimuli=STIMULI,
     )  # fmt: skip
+    metrics = [MSE(), Identification(similarity="correlation")]
+    return score_noise_inputs(decode, trials, metrics=metrics, number=number, seed=0)
 
 
 def rank(scores, **observed: float):
