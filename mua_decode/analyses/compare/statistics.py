@@ -67,11 +67,15 @@ def paired_over_conditions(
                     n_unit=unit_of(of),
                 )
             )
-    stacked = HypothesisTable.concat(tests)
-    guessed = stacked.frame["metric"].str.split("/").str[1].map(GUESSES)
-    said = "undefined trials count as " + guessed.map("{:g}".format)
-    note = stacked.frame["note"].where(
-        guessed.isna(), (stacked.frame["note"] + "; " + said).str.removeprefix("; ")
+    return correct(
+        _say_guesses(HypothesisTable.concat(tests)), method=correction, within=("metric",)
     )
-    stacked = HypothesisTable(stacked.frame.assign(note=note))
-    return correct(stacked, method=correction, within=("metric",))
+
+
+def _say_guesses(tests: HypothesisTable) -> HypothesisTable:
+    """Note where undefined trials were counted as guesses."""
+    note = tests.frame["note"]
+    guessed = tests.frame["metric"].str.split("/").str[1].map(GUESSES)
+    said = "undefined trials count as " + guessed.map("{:g}".format)
+    note = note.where(guessed.isna(), (note + "; " + said).str.removeprefix("; "))
+    return HypothesisTable(tests.frame.assign(note=note))

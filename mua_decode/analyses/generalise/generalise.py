@@ -74,11 +74,8 @@ def generalise(source: Run, plan: GeneralisePlan, folder: Path) -> Findings:
         left_out, shown = label_held_out(known, own, stimuli.names)
         tables.append(left_out)
         metrics |= held_out_metrics(known, shown)
-        drawn["held_out"] = figures.comparison(
-            shown[shown["metric"].isin(_DRAWN)],
-            title="Conditions never trained on: single trials",
-        )
-        title = "conditions never trained on, single trials"
+        title, few = "Conditions never trained on, single trials", shown["metric"].isin(_DRAWN)
+        drawn["held_out"] = figures.comparison(shown[few], title=title)
         screen = [score_table(shown, title=title, names=["row", "run"], metrics=_HELD_OUT)]
     if scored:
         curves = written["curves"] = curve_table(scored, own, data)

@@ -132,12 +132,6 @@ def compare_with_noise(
         Of :func:`score_noise_inputs`.
     table
         Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``.
-    mask
-        Label of the network.
-    higher_is_better
-        Which way each metric points.
-    seed, pairings
-        Of the pairings.
 
     Returns
     -------

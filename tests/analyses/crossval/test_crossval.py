@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 from mua_decode.commands.main import main
 from mua_decode.runs.run import Run
 from tests.analyses.trained import FAST, data_of, results, trained
+
+CHANGES = ["data.split.unit=condition", "data.split.held_out=['cross*']"]
+HELD_OUT = ["overrides=" + json.dumps(CHANGES)]
 
 
 def test_crossval_tests_every_trial_once(run: Path) -> None:
@@ -55,10 +59,7 @@ def test_directions_that_no_video_has_count_as_guesses(run: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            ["overrides=['data.split.unit=condition','data.split.held_out=[\"cross*\"]']"],
-            "use generalise",
-        ),
+        (HELD_OUT, "use generalise"),
         (["n_folds=1"], "n_folds: expected at least 2, found 1"),
         (["device=gpu9"], "device=gpu9: choose from auto, cpu, cuda"),
         (["overrides=['trainr.max_epochs=1']"], "did you mean 'trainer'"),
