@@ -30,19 +30,11 @@ class RegionPanel:
         uint8, or float in [0, 1].
     true
         (K, T, C, H, W), what was shown.
-    conditions
-        K names.
-    segments
-        Named stretches of frames.
-    frame_s
-        Seconds from one frame to the next.
+    conditions, segments, frame_s
+        As of ``Films``.
     scores
         Columns ``subset`` (row of ``keep``), ``metric``, ``value``; one row per subset and metric;
         optionally ``unit``.
-    caption
-        Printed below.
-    title
-        Printed above.
 
     Raises
     ------

@@ -77,6 +77,24 @@ def test_page_is_whole_escaped_and_self_contained(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_hostile_names_stay_text_in_markup_and_data(tmp_path):
+    evil = "</script><script>window.hacked=1</script>"
+    scores = pd.DataFrame({"subset": [0], "metric": [evil], "value": [1.0]})
+    given = {"regions": [evil, "MT"], "conditions": ["a", "b", f'"{evil}'], "scores": scores}
+    panel = _panel(**given, segments=(Segment(evil, 0, 4),), title=evil, caption=evil)
+    films = Films({evil: _noise(3, 4, 1, 5, 6)}, [evil] * 3, SEGMENTS, 0.1)
+    table = {evil: Table(pd.DataFrame({evil: [evil]}), Statistics(evil))}
+    section = Section(evil, [evil], table, panel=panel, films=[films])
+    path = write_page(tmp_path / "r.html", [section], title=evil, footer=evil)
+    text = path.read_text()
+    assert "<script>window" not in text
+    assert "&lt;script&gt;window" in text
+    block = re.search(r'id="section-0-panel-config">(.*?)</script>', text)
+    config = json.loads(block[1])
+    assert config["segments"] == [[evil, 0, 4]]
+    assert config["scores"][0]["metric"] == evil
+
+
 def test_same_input_gives_the_same_page(tmp_path):
     section = Section("S", pictures=[Picture(_line(), "c")], panel=_panel())
     first, second = (write_page(tmp_path / n, [section], title="T") for n in ("a.html", "b.html"))
