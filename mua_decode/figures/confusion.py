@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mua_decode.figures.panels import grid
 from mua_decode.types import InputError
 
 _MOST_NAMES = 40  # more names than this no longer fit along an axis
@@ -55,14 +56,12 @@ def confusion(
     trials = np.bincount(condition, minlength=k)
     share = counts / np.where(trials > 0, trials, np.nan)[:, None]
     side = min(max(4.0, 0.17 * k), 9.0)
-    figure = Figure(figsize=(side + 2.4, side + 1.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = grid(1, (side + 2.4, side + 1.6))
     ax.set_facecolor("0.8")  # rows without trials
     image = ax.imshow(
         share[order][:, order], vmin=0, vmax=1, cmap="cividis", interpolation="nearest"
     )
-    bar = figure.colorbar(image, ax=ax, shrink=0.8)
-    bar.set_label("share of the condition's trials")
+    figure.colorbar(image, ax=ax, shrink=0.8, label="share of the condition's trials")
     _label(ax, [names[i] for i in order], [groups[i] for i in order] if groups else None)
     accuracy = np.trace(counts) / len(condition)
     note = f"{accuracy:.1%} of {len(condition)} trials right, chance {1 / k:.1%}"

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
+from mua_decode.figures import panels
 from mua_decode.figures.boxes import stars
 from mua_decode.types import InputError
 
@@ -28,8 +29,6 @@ def heatmap(
         there, and NaN, are left grey and crossed.
     label
         What the colour shows, with its unit.
-    title
-        Printed on top.
     note
         Printed below: n, test and correction.
     centre
@@ -41,9 +40,7 @@ def heatmap(
     InputError
         If a column is missing, a cell comes twice, or there is no number.
     """
-    missing = [c for c in COLUMNS if c not in scores.columns]
-    if missing:
-        raise InputError(f"heatmap: the scores lack {', '.join(missing)}")
+    panels.require(scores, COLUMNS, "heatmap: the scores lack")
     if scores.duplicated(["row", "column"]).any():
         raise InputError("heatmap: a pair of row and column comes twice")
     rows, columns = (list(dict.fromkeys(scores[c].astype(str))) for c in ("row", "column"))
@@ -56,25 +53,19 @@ def heatmap(
             marks[at] = "\n" + stars(float(line["p"]))
     if not np.isfinite(values).any():
         raise InputError("heatmap: no number to draw")
-    figure = Figure(
-        figsize=(0.95 * len(columns) + 2.4, 0.55 * len(rows) + (1.6 if note else 1.3)),
-        layout="constrained",
-    )
-    ax = figure.subplots()
+    size = (0.95 * len(columns) + 2.4, 0.55 * len(rows) + (1.6 if note else 1.3))
+    figure, (ax,) = panels.grid(1, size)
     low, high, colours = _scale(values, centre)
     image = ax.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
     _cells(ax, values, marks, colours, low=low, high=high)
-    ax.set_xticks(range(len(columns)), [c.replace("_", " ") for c in columns])
+    ax.set_xticks(range(len(columns)), [panels.words(c) for c in columns])
     if max(map(len, columns)) > 11:
         ax.tick_params(axis="x", rotation=30)
-    ax.set_yticks(range(len(rows)), [r.replace("_", " ") for r in rows])
+    ax.set_yticks(range(len(rows)), [panels.words(r) for r in rows])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, label=label, shrink=0.95)
-    if title:
-        figure.suptitle(title, fontsize=11)
-    if note:
-        figure.supxlabel(note, fontsize=8, color="0.35")
+    panels.heading(figure, title, note)
     return figure
 
 

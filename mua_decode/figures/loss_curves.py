@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from mua_decode.figures.panels import BLUE, VERMILION, grid
 from mua_decode.types import InputError, nearest_name
 
-_STYLE = {"train": ("#0072B2", "o"), "val": ("#D55E00", "s")}  # Okabe and Ito
 _LOG_FROM = 8  # ratio of largest to smallest loss from which the axis is logarithmic
 
 
@@ -33,10 +33,6 @@ def loss_curves(
         NaN where a row holds something else. Several rows of one epoch are averaged.
     train, val
         Column names. Without validation rows the training loss is drawn alone.
-    unit
-        Written after the axis name.
-    title
-        Printed on top.
 
     Raises
     ------
@@ -50,25 +46,19 @@ def loss_curves(
                 f"loss curves: no column '{column}'{nearest_name(column, map(str, table.columns))};"
                 f" found: {', '.join(map(str, table.columns))}"
             )
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    ax = figure.subplots()
-    drawn = []
-    for part, column in (("train", train), ("val", val)):
-        epoch, loss = _curve(table, column)
-        if not len(loss):
-            if part == "train":
-                raise InputError(f"loss curves: column '{column}' holds no value yet")
-            continue
-        colour, marker = _STYLE[part]
-        label = {"train": "training", "val": "validation"}[part]
-        ax.plot(epoch, loss, color=colour, marker=marker, markersize=3.5, label=label)
-        drawn.append(loss)
-        if part == "val":
-            best = int(loss.argmin())
-            label = f"best epoch {epoch[best]:.0f}: {loss[best]:.4g}"
-            ax.axvline(epoch[best], color="0.6", linestyle=":", zorder=0)
-            ax.plot(epoch[best], loss[best], "*", markersize=11, color=colour, label=label)
-    _scale(ax, np.concatenate(drawn))
+    epoch, loss = _curve(table, train)
+    if not len(loss):
+        raise InputError(f"loss curves: column '{train}' holds no value yet")
+    figure, (ax,) = grid(1, (6, 4))
+    ax.plot(epoch, loss, color=BLUE, marker="o", markersize=3.5, label="training")
+    epoch, held_out = _curve(table, val)
+    if len(held_out):
+        ax.plot(epoch, held_out, color=VERMILION, marker="s", markersize=3.5, label="validation")
+        best = int(held_out.argmin())
+        label = f"best epoch {epoch[best]:.0f}: {held_out[best]:.4g}"
+        ax.axvline(epoch[best], color="0.6", linestyle=":", zorder=0)
+        ax.plot(epoch[best], held_out[best], "*", markersize=11, color=VERMILION, label=label)
+    _scale(ax, np.concatenate([loss, held_out]))
     ax.set(xlabel="epoch", ylabel=f"loss ({unit})" if unit else "loss", title=title)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError, ResultTable, nearest_name
 
 _ORDER = ("decoder", "ridge", "lookup", "mean_video")  # others after these, the ceiling on top
-_COLOURS = {"decoder": "#D55E00", "ceiling": "#009E73"}  # Okabe and Ito; floors are blue
-_LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
+_COLOURS = {"decoder": panels.VERMILION, "ceiling": panels.GREEN}  # floors are blue
 _MARKERS = {"single_trial": ("o", True), "trial_average": ("D", False)}
 
 
@@ -39,8 +38,6 @@ def scores(
         Which rows to draw.
     metrics
         Which metrics, in this order (default: all, in the order of the table).
-    title
-        Printed on top.
 
     Raises
     ------
@@ -55,21 +52,16 @@ def scores(
     rows = rows[rows["metric"].isin(names)]
     runs = _ordered(list(dict.fromkeys(rows["run"])))
     n_columns = min(3, len(names))
-    n_rows = math.ceil(len(names) / n_columns)
-    figure = Figure(
-        figsize=(3.2 * n_columns + 1.2, n_rows * (0.42 * len(runs) + 1.0) + 0.9),
-        layout="constrained",
+    size = (3.2, 0.42 * len(runs) + 1.0)
+    figure, axes = panels.grid(
+        len(names), size, around=(1.2, 0.9), n_columns=n_columns, sharey=True
     )
-    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
-    for ax, name in zip(axes, names, strict=False):
+    for ax, name in zip(axes, names, strict=True):
         _panel(ax, rows[rows["metric"] == name], runs, name)
-    for ax in axes[len(names) :]:
-        ax.set_visible(False)
-    axes[0].set_yticks(range(len(runs)), [r.replace("_", " ") for r in runs])
-    axes[0].set_ylim(len(runs) - 0.5, -0.5)
-    figure.legend(handles=_legend(rows), loc="outside lower center", ncols=n_columns, frameon=False)
+    panels.names_down(axes[0], [panels.words(r) for r in runs])
+    panels.legend_below(figure, _legend(rows), n_columns)
     place = f"{split}, segment: {segment}" + ("" if mask == "none" else f", mask: {mask}")
-    figure.suptitle(f"{title} ({place})" if title else place, fontsize=11)
+    panels.heading(figure, f"{title} ({place})" if title else place)
     return figure
 
 
@@ -103,25 +95,16 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
             if not len(values):
                 continue
             at = y + 0.24 * (i - (len(averagings) - 1) / 2)
-            colour = _COLOURS.get(run, "#0072B2")
+            colour = _COLOURS.get(run, panels.BLUE)
             marker, filled = _MARKERS.get(trial, ("s", True))
             ax.plot([values.min(), values.max()], [at, at], color=colour, alpha=0.35, linewidth=4)
-            ax.plot(
-                values.mean(),
-                at,
-                marker=marker,
-                color=colour,
-                markerfacecolor=colour if filled else "white",
-                markersize=6,
-            )
-    units = rows["unit"].dropna().astype(str).unique()
-    unit = f" ({units[0]})" if len(units) and units[0] not in ("", "1") else ""
-    ax.set_xlabel(_LABELS.get(metric, metric.replace("_", " ")) + unit)
+            face = colour if filled else "white"
+            ax.plot(values.mean(), at, marker=marker, color=colour, mfc=face, markersize=6)
+    units = rows["unit"].dropna()
+    name = panels.LABELS.get(metric, panels.words(metric))
+    ax.set_xlabel(panels.with_unit(name, units.iloc[0] if len(units) else ""))
     ax.margins(x=0.08)
-    ax.grid(axis="x", alpha=0.3)
-    ax.tick_params(axis="y", length=0)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
+    panels.read_across(ax)
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
@@ -129,9 +112,7 @@ def _legend(rows: pd.DataFrame) -> list[Line2D]:
     for trial in dict.fromkeys(rows["trial"]):
         marker, filled = _MARKERS.get(trial, ("s", True))
         face = "0.3" if filled else "white"
-        label = f"{str(trial).replace('_', ' ')}, mean over conditions"
-        handles.append(
-            Line2D([], [], linestyle="none", marker=marker, color="0.3", mfc=face, label=label)
-        )
+        label = f"{panels.words(trial)}, mean over conditions"
+        handles.append(panels.mark(label, marker=marker, color="0.3", mfc=face))
     label = "lowest to highest condition"
     return [*handles, Line2D([], [], color="0.3", alpha=0.35, linewidth=4, label=label)]
