@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -32,8 +30,7 @@ def boxes(
         and metrics in the order to be drawn. NaN is left out.
     tests
         Columns ``row``, ``metric``, ``p`` (corrected): drawn above the box as ``***`` (p < 0.001),
-        ``**`` (< 0.01), ``*`` (< 0.05) or ``n.s.``; with a column ``other`` (another row) above a
-        bracket from one box to the other.
+        ``**`` (< 0.01), ``*`` (< 0.05) or ``n.s.``.
     note
         Printed below: n, test and correction.
 
@@ -87,31 +84,16 @@ def _panel(ax: Axes, part: pd.DataFrame, rows: list[str]) -> None:
 
 
 def _marks(ax: Axes, part: pd.DataFrame, tests: pd.DataFrame, rows: list[str]) -> None:
-    """Write the stars above the boxes, brackets of pairs above those, short ones first."""
+    """Write the stars above the boxes."""
     bottom, top = ax.get_ylim()
     step = 0.075 * (top - bottom)
     highest = part.groupby(part["row"].astype(str))["value"].max()
-    pairs = []
-    text: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": 9}
     for line in tests.to_dict("records"):
-        at = _place(line["row"], rows)
-        other = line.get("other")
-        if isinstance(other, str) and other:
-            pairs.append((*sorted((at, _place(other, rows))), float(line["p"])))
-        else:
-            y = float(highest.get(rows[at], top)) + 0.25 * step
-            ax.text(at, y, stars(float(line["p"])), **text)
-            top = max(top, y + step)
-    level = top
-    for left, right, p in sorted(pairs, key=lambda pair: (pair[1] - pair[0], pair[0])):
-        ax.plot([left, left, right, right], [level, level + step / 4, level + step / 4, level],
-                color="0.3", linewidth=0.9)  # fmt: skip
-        ax.text((left + right) / 2, level + step / 4, stars(p), **text)
-        level += 1.5 * step
-    ax.set_ylim(bottom, max(level, top) + 0.2 * step)
-
-
-def _place(row: object, rows: list[str]) -> int:
-    if str(row) not in rows:
-        raise InputError(f"boxes: a test names '{row}'{nearest_name(row, rows)}, which has no box")
-    return rows.index(str(row))
+        name = str(line["row"])
+        if name not in rows:
+            near = nearest_name(name, rows)
+            raise InputError(f"boxes: a test names '{name}'{near}, which has no box")
+        y = float(highest.get(name, top)) + 0.25 * step
+        ax.text(rows.index(name), y, stars(float(line["p"])), ha="center", va="bottom", fontsize=9)
+        top = max(top, y + step)
+    ax.set_ylim(bottom, top + 0.2 * step)

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mua_decode.figures import panels
-from mua_decode.figures.series import series_style
 
 COLUMNS = ("row", "series", "metric", "value", "low", "high", "unit")
 
@@ -42,7 +41,7 @@ def comparison(scores: pd.DataFrame, *, title: str = "", bars: str = "") -> Figu
         _panel(ax, part, rows, series)
         ax.set_xlabel(panels.metric_axis(metric, part, gap="\n"))
     panels.names_down(axes[0], [panels.words(r) for r in rows])
-    handles = [panels.mark(panels.words(s), **series_style(series, s)) for s in series]
+    handles = [panels.mark(panels.words(s), **panels.series_style(series, s)) for s in series]
     if bars and scores["low"].notna().any():
         handles.append(Line2D([], [], color="0.4", linewidth=2, label=bars))
     panels.legend_below(figure, handles, min(4, len(handles)))
@@ -54,7 +53,7 @@ def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], series: list[str]) -> 
     step = 0.72 / len(series)
     for line in part.to_dict("records"):
         at = rows.index(line["row"]) + step * (series.index(line["series"]) - (len(series) - 1) / 2)
-        style = series_style(series, line["series"])
+        style = panels.series_style(series, line["series"])
         if not math.isnan(line["low"]) and not math.isnan(line["high"]):
             colour = style["color"]
             ax.plot([line["low"], line["high"]], [at, at], color=colour, alpha=0.45, linewidth=2)

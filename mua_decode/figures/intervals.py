@@ -17,24 +17,18 @@ _LINES = ((panels.VERMILION, "--"), (panels.BLACK, ":"), (panels.GREEN, "-."))
 
 
 def intervals(
-    scores: pd.DataFrame,
-    *,
-    lines: pd.DataFrame | None = None,
-    interval: str = "95 % interval",
-    title: str = "",
-    note: str = "",
+    scores: pd.DataFrame, *, lines: pd.DataFrame | None = None, title: str = "", note: str = ""
 ) -> Figure:
     """Draw one panel per metric, one bar per row (a region) with its interval.
 
     Parameters
     ----------
     scores
-        Columns ``row``, ``metric``, ``value``, ``low``, ``high`` (NaN: no interval), ``unit``.
+        Columns ``row``, ``metric``, ``value``, ``low`` and ``high`` (ends of the 95 % interval,
+        NaN: none), ``unit``.
     lines
         Columns ``metric``, ``label``, ``value``: horizontal lines, at most three labels. For
         Shapley values the line "all regions minus none" is what the bars add up to.
-    interval
-        What the intervals are, for the legend.
     note
         Printed below: n, test and correction.
 
@@ -58,7 +52,7 @@ def intervals(
     figure, axes = panels.grid(len(metrics), size, around=(0, 1.2 if note else 0.9))
     known: dict[str, Artist] = {}
     for ax, metric in zip(axes, metrics, strict=True):
-        _panel(ax, scores[scores["metric"] == metric], rows, str(metric), interval)
+        _panel(ax, scores[scores["metric"] == metric], rows, str(metric))
         for line in lines[lines["metric"] == metric].to_dict("records"):
             colour, style = _LINES[labels.index(str(line["label"]))]
             ax.axhline(line["value"], color=colour, linestyle=style, label=str(line["label"]))
@@ -73,7 +67,7 @@ def intervals(
     return figure
 
 
-def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], metric: str, interval: str) -> None:
+def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], metric: str) -> None:
     part = part.assign(row=part["row"].astype(str))
     if part["row"].duplicated().any():
         raise InputError(f"intervals: a row of '{metric}' comes twice")
@@ -83,9 +77,8 @@ def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], metric: str, interval:
     known = np.isfinite(low) & np.isfinite(high) & np.isfinite(value)
     if known.any():
         bars = panels.reach(value, low, high)[:, known]
-        ax.errorbar(
-            at[known], value[known], bars, fmt="none", color="0.15", capsize=3, label=interval
-        )
+        ax.errorbar(at[known], value[known], bars, fmt="none", color="0.15", capsize=3,
+                    label="95 % interval")  # fmt: skip
     ax.axhline(0, color="0.4", linewidth=0.8)
     panels.names_across(ax, rows, longest=4)
     ax.set_ylabel(panels.metric_axis(metric, part))

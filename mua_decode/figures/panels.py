@@ -27,6 +27,17 @@ PINK = "#CC79A7"
 
 LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
 _IDENTIFIED = {"identification": "condition identified"}
+_SERIES = {
+    "decoder": (VERMILION, "o"),
+    "ceiling": (GREEN, "v"),
+    "ridge": (BLUE, "s"),
+    "lookup": (SKY, "D"),
+    "mean_video": (BLACK, "x"),
+    "noise": (PINK, "P"),
+    "single_trial": (BLUE, "o"),
+    "trial_average": (ORANGE, "D"),
+}
+_OTHERS = ((PINK, "^"), (ORANGE, "P"), (YELLOW, "X"), (GREEN, "<"), (BLACK, "*"))
 
 
 def require(frame: pd.DataFrame, columns: Iterable[str], what: str) -> None:
@@ -59,6 +70,21 @@ def metric_axis(metric: object, part: pd.DataFrame, *, gap: str = " ") -> str:
     """Return a metric's name with the unit that its rows have."""
     name = (LABELS | _IDENTIFIED).get(str(metric), words(metric).replace("/", ", "))
     return with_unit(name, part["unit"].iloc[0], gap=gap)
+
+
+def series_style(series: Sequence[str], name: str) -> dict[str, Any]:
+    """One colour and marker for the decoder, its floors and its ceiling in every figure.
+
+    Others differ by their order among the ``series`` drawn together; ``floor/`` and the like
+    before a name are dropped.
+    """
+    short = name.split("/")[0] if name.startswith("ceiling") else name.rsplit("/", 1)[-1]
+    if short in _SERIES:
+        colour, marker = _SERIES[short]
+    else:
+        others = [s for s in series if s.rsplit("/", 1)[-1] not in _SERIES]
+        colour, marker = _OTHERS[others.index(name) % len(_OTHERS)]
+    return {"color": colour, "marker": marker, "markersize": 5.5}
 
 
 def grid(
@@ -123,6 +149,18 @@ def read_across(ax: Axes) -> None:
 def mark(label: str, **style: Any) -> Line2D:
     """Return a mark alone for a legend."""
     return Line2D([], [], linestyle="none", label=label, **style)
+
+
+def spread(ax: Axes, values: np.ndarray, at: float, *, colour: str, width: float) -> None:
+    """Draw a bar at y = ``at`` from the lowest to the highest value."""
+    ends = [values.min(), values.max()]
+    ax.plot(ends, [at, at], color=colour, alpha=0.35, linewidth=width)
+
+
+def spread_mark(width: float) -> Line2D:
+    """Return what ``spread`` over conditions is in a legend."""
+    label = "lowest to highest condition"
+    return Line2D([], [], color="0.3", alpha=0.35, linewidth=width, label=label)
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], n_columns: int) -> None:

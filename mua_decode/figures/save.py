@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from mua_decode.files import whole
 
 
-def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     """Save ``figure`` as PNG, PDF or SVG by the suffix of ``path`` and return the path."""
     with whole(path) as partial:
-        figure.savefig(partial, dpi=dpi, bbox_inches="tight")
+        figure.savefig(partial, dpi=130, bbox_inches="tight")
     return path

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +11,8 @@ from matplotlib.lines import Line2D
 from mua_decode.figures import panels
 from mua_decode.types import InputError, ResultTable, nearest_name
 
-_ORDER = ("decoder", "ridge", "lookup", "mean_video")  # others after these, the ceiling on top
+# From top to bottom; other runs stand where the empty name does, the floors from strong to weak.
+_ORDER = ("ceiling", "decoder", "", "ridge", "lookup", "mean_video")
 _COLOURS = {"decoder": panels.VERMILION, "ceiling": panels.GREEN}  # floors are blue
 _MARKERS = {"single_trial": ("o", True), "trial_average": ("D", False)}
 
@@ -24,7 +23,6 @@ def scores(
     split: str = "test",
     segment: str = "all",
     mask: str = "none",
-    metrics: Sequence[str] | None = None,
     title: str = "",
 ) -> Figure:
     """Draw one panel per metric with one row per run; the mean over conditions and their range.
@@ -36,21 +34,17 @@ def scores(
         (rows of condition ``"all"`` are used where a run has no others).
     split, segment, mask
         Which rows to draw.
-    metrics
-        Which metrics, in this order (default: all, in the order of the table).
 
     Raises
     ------
     InputError
-        If no row, or not a named metric, is left to draw.
+        If no row is left to draw.
     """
     rows = _select(table.frame, "split", split)
     rows = _select(_select(rows, "segment", segment), "mask", mask)
-    names = list(metrics or dict.fromkeys(rows["metric"]))
-    for name in names:
-        _select(rows, "metric", name)
-    rows = rows[rows["metric"].isin(names)]
-    runs = _ordered(list(dict.fromkeys(rows["run"])))
+    names = list(dict.fromkeys(rows["metric"]))
+    runs = list(dict.fromkeys(rows["run"]))
+    runs.sort(key=lambda run: _ORDER.index(run if run in _ORDER else ""))
     n_columns = min(3, len(names))
     size = (3.2, 0.42 * len(runs) + 1.0)
     figure, axes = panels.grid(
@@ -77,12 +71,6 @@ def _select(frame: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     return chosen
 
 
-def _ordered(runs: list[str]) -> list[str]:
-    """Ceiling first, then the decoder, other runs, and the floors from strong to weak."""
-    rank = {name: i for i, name in enumerate(("ceiling", _ORDER[0], "", *_ORDER[1:]))}
-    return sorted(runs, key=lambda run: rank.get(run, rank[""]))
-
-
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
     averagings = [t for t in _MARKERS if (rows["trial"] == t).any()]
     averagings += [t for t in dict.fromkeys(rows["trial"]) if t not in _MARKERS]
@@ -97,7 +85,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
             at = y + 0.24 * (i - (len(averagings) - 1) / 2)
             colour = _COLOURS.get(run, panels.BLUE)
             marker, filled = _MARKERS.get(trial, ("s", True))
-            ax.plot([values.min(), values.max()], [at, at], color=colour, alpha=0.35, linewidth=4)
+            panels.spread(ax, values, at, colour=colour, width=4)
             face = colour if filled else "white"
             ax.plot(values.mean(), at, marker=marker, color=colour, mfc=face, markersize=6)
     units = rows["unit"].dropna()
@@ -114,5 +102,4 @@ def _legend(rows: pd.DataFrame) -> list[Line2D]:
         face = "0.3" if filled else "white"
         label = f"{panels.words(trial)}, mean over conditions"
         handles.append(panels.mark(label, marker=marker, color="0.3", mfc=face))
-    label = "lowest to highest condition"
-    return [*handles, Line2D([], [], color="0.3", alpha=0.35, linewidth=4, label=label)]
+    return [*handles, panels.spread_mark(4)]

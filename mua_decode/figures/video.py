@@ -29,7 +29,6 @@ def write_video(
     names: Sequence[str],
     segments: Sequence[Segment],
     frame_s: float,
-    slow_down: float = 1.0,
     least_px: int = 192,
 ) -> Path:
     """Write videos side by side, true on the left and decoded on the right, one row per video.
@@ -47,8 +46,6 @@ def write_video(
         M names, printed over each row.
     frame_s
         Seconds from one frame to the next.
-    slow_down
-        Plays so many times slower than it was shown; printed where it is not 1.
     least_px
         Smallest side of a scaled frame in pixels.
 
@@ -57,19 +54,16 @@ def write_video(
     InputError
         If the suffix is unknown, shapes disagree, or the file cannot be written.
     """
-    _check_suffix(path)
-    if min(frame_s, slow_down) <= 0:
-        raise InputError(f"video: times must be positive, found {frame_s} s, slowed {slow_down}")
+    _check(path, frame_s)
     if not path.parent.is_dir():
         raise InputError(f"video: folder {path.parent} does not exist")
     true, predicted = checked_videos(true, predicted, names)
-    speed = "" if slow_down == 1 else f", {slow_down:g} times slower"
     lines = []
     for t in range(true.shape[2]):
         segment = next((f"  {s.name}" for s in segments if s.start <= t < s.stop), "")
-        lines.append(f"{t * frame_s:.2f} s{segment}{speed}")
+        lines.append(f"{t * frame_s:.2f} s{segment}")
     images = list(_images(true, predicted, names, lines, least_px))
-    return _write(path, images, frame_s * slow_down)
+    return _write(path, images, frame_s)
 
 
 def write_film(path: Path, video: np.ndarray, *, frame_s: float, least_px: int = 192) -> Path:
@@ -79,25 +73,19 @@ def write_film(path: Path, video: np.ndarray, *, frame_s: float, least_px: int =
 
     Parameters
     ----------
-    path
-        Ends in ``.gif`` or ``.mp4``.
     video
         Float array (C, T, H, W) in [0, 1], C = 1 (grey) or 3 (RGB); values outside are clipped.
-    frame_s
-        Seconds each frame is shown.
-    least_px
-        Smallest side of a scaled frame in pixels.
+    path, frame_s, least_px
+        As of ``write_video``.
 
     Raises
     ------
     InputError
         If the suffix is unknown, the shape is another, or the file cannot be written.
     """
-    _check_suffix(path)
+    _check(path, frame_s)
     if video.ndim != 4 or video.shape[0] not in (1, 3) or 0 in video.shape:
         raise InputError(f"video: expected (C, T, H, W) with C = 1 or 3, found {video.shape}")
-    if not frame_s > 0:
-        raise InputError(f"video: frame_s must be > 0 seconds, found {frame_s}")
     scale = max(1, -(-least_px // min(video.shape[2:])))
     scale += scale % 2  # sides even as H.264 wants them
     clipped = np.clip(video, 0, 1)
@@ -105,9 +93,11 @@ def write_film(path: Path, video: np.ndarray, *, frame_s: float, least_px: int =
     return _write(path, images, frame_s)
 
 
-def _check_suffix(path: Path) -> None:
+def _check(path: Path, frame_s: float) -> None:
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"video: {path.name} must end in {' or '.join(_SUFFIXES)}")
+    if not frame_s > 0:
+        raise InputError(f"video: frame_s must be > 0 seconds, found {frame_s}")
 
 
 def _write(path: Path, images: list[np.ndarray], frame_s: float) -> Path:

@@ -41,7 +41,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What stands behind the numbers of a table or picture, printed under it.
+    """What stands behind the numbers of a picture, printed under it.
 
     ``n`` is how many of what ("64 conditions"), ``test`` its name ("two-sided t-test"),
     ``correction`` that for multiple comparisons ("Holm, 6 regions" or "none").
@@ -77,14 +77,6 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """A table with the statistics behind it."""
-
-    frame: pd.DataFrame
-    statistics: Statistics | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Section:
     """One part of the page: headlines, text, what does not apply, films, panel, pictures, tables.
 
@@ -94,7 +86,7 @@ class Section:
 
     title: str
     text: Sequence[str] = ()
-    tables: Mapping[str, pd.DataFrame | Table] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Sequence[Picture] = ()
     headlines: Sequence[Headline] = ()
     not_applicable: Sequence[NotApplicable] = ()

@@ -43,7 +43,6 @@ def write_page(
     title: str,
     footer: str = "",
     headlines: Sequence[Headline] = (),
-    most_rows: int = 1000,
 ) -> Path:
     """Write the page, whole or not at all; it needs no other file and no network.
 
@@ -60,8 +59,6 @@ def write_page(
         One line at the end: version, seed, where the numbers lie.
     headlines
         The first screen: what came out, and what to beware of.
-    most_rows
-        Rows of a table that are shown.
 
     Raises
     ------
@@ -74,7 +71,6 @@ def write_page(
         title=title,
         footer=footer,
         headlines=headlines,
-        most_rows=most_rows,
         style=Markup(style),
         script=Markup(script),
         policy=Markup(_policy(style, script)),

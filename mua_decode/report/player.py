@@ -125,9 +125,8 @@ class PanelPlayer(FilmPlayer):
             code = ComponentCode.fit(_sample(subsets), n_total=n_total, budget=_PANEL_BYTES)
             yield f"{source}-basis", base64_text(code.header())
             errors = []
-            for index, stored in subsets.items():
-                videos = _opened(stored)
-                data, error = code.encode(as_bytes(videos))
+            for index, videos in subsets.items():
+                data, error = code.encode(videos)
                 errors.append(error)
                 yield f"{source}-{index}", base64_text(data)
         worst = f"{np.mean(errors):.1f} (at most {np.max(errors):.1f} in a subset)"
@@ -144,9 +143,9 @@ class PanelPlayer(FilmPlayer):
         return super().config() | {"subsets": self._subsets, "scores": _scores(self.panel)}
 
 
-def _gathered(panel: RegionPanel, folder: Path) -> dict[int, np.ndarray | Path]:
-    """Videos by subset; what comes from a generator is laid down in ``folder``."""
-    subsets: dict[int, np.ndarray | Path] = {}
+def _gathered(panel: RegionPanel, folder: Path) -> dict[int, np.ndarray]:
+    """Videos by subset, laid down in ``folder`` and read from there."""
+    subsets: dict[int, np.ndarray] = {}
     shapes = set()
     for index, videos in panel.subsets():
         if index in subsets:
@@ -154,30 +153,22 @@ def _gathered(panel: RegionPanel, folder: Path) -> dict[int, np.ndarray | Path]:
         shapes.add(videos.shape)
         if len(shapes) > 1:
             raise InputError(f"region panel: subsets differ in shape: {sorted(shapes)}")
-        if isinstance(panel.videos, np.ndarray | Path):
-            subsets[index] = videos
-        else:
-            subsets[index] = folder / f"{index}.npy"
-            np.save(folder / f"{index}.npy", as_bytes(videos))
+        np.save(folder / f"{index}.npy", as_bytes(videos))
+        subsets[index] = np.load(folder / f"{index}.npy", mmap_mode="r")
     if not subsets:
         raise InputError("region panel: no subset was reconstructed")
     return subsets
 
 
-def _opened(stored: np.ndarray | Path) -> np.ndarray:
-    return np.load(stored, mmap_mode="r") if isinstance(stored, Path) else stored
-
-
-def _sample(subsets: dict[int, np.ndarray | Path]) -> np.ndarray:
+def _sample(subsets: dict[int, np.ndarray]) -> np.ndarray:
     """Frames uint8 (n, C, H, W), as many from every subset."""
     rng = np.random.default_rng(0)
     frames = []
-    for stored in subsets.values():
-        videos = _opened(stored)
+    for videos in subsets.values():
         n_frames = videos.shape[0] * videos.shape[1]
         most = -(-_most_frames(videos.shape[2:]) // len(subsets))
         at = np.sort(rng.permutation(n_frames)[:most])
-        frames.append(as_bytes(videos[at // videos.shape[1], at % videos.shape[1]]))
+        frames.append(videos[at // videos.shape[1], at % videos.shape[1]])
     return np.concatenate(frames)
 
 

@@ -8,8 +8,7 @@ from numbers import Integral, Number, Real
 
 import pandas as pd
 
-from mua_decode.report.elements import Statistics, Table
-
+_MOST_ROWS = 1000
 _LONG = 32  # characters of a cell from which it may break
 
 
@@ -38,21 +37,18 @@ class ShownTable:
     columns: list[Column]
     rows: Iterable[Iterable[tuple[object, Column]]]
     cut: str
-    statistics: Statistics | None
 
 
-def shown_table(table: pd.DataFrame | Table, most_rows: int) -> ShownTable:
+def shown_table(frame: pd.DataFrame) -> ShownTable:
     """Return the first rows of a table; the index is not shown."""
-    given = table if isinstance(table, Table) else Table(table)
-    frame = given.frame
     columns = [
         Column(str(name).replace("_", " "), _kind(frame.iloc[:, i]))
         for i, name in enumerate(frame.columns)
     ]
-    head = frame.head(most_rows).itertuples(index=False, name=None)
+    head = frame.head(_MOST_ROWS).itertuples(index=False, name=None)
     rows = (zip(row, columns, strict=True) for row in head)
-    cut = f" (first {most_rows} of {len(frame)} rows)" if len(frame) > most_rows else ""
-    return ShownTable(columns, rows, cut, given.statistics)
+    cut = f" (first {_MOST_ROWS} of {len(frame)} rows)" if len(frame) > _MOST_ROWS else ""
+    return ShownTable(columns, rows, cut)
 
 
 def _kind(column: pd.Series) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -74,12 +73,7 @@ def sweep_importance(table: pd.DataFrame, *, n_trials: int) -> Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """Heights in [0, 1] of an option's values, and the ticks beside it."""
-
-    heights: np.ndarray
-    ticks: list[tuple[float, str]]
+_Ticks = list[tuple[float, str]]  # height and text
 
 
 def sweep_parallel(table: pd.DataFrame, options: Sequence[str]) -> Figure:
@@ -104,7 +98,7 @@ def sweep_parallel(table: pd.DataFrame, options: Sequence[str]) -> Figure:
     low, high = finished["val_loss"].min(), finished["val_loss"].max()
     high = high if high > low else low + max(1e-12, abs(low) * 1e-3)
     norm = LogNorm(low, high) if low > 0 and high / low > _LOG_FROM else Normalize(low, high)
-    heights = np.column_stack([a.heights for a in axes])
+    heights = np.column_stack([placed for placed, _ in axes])
     for row, (state, loss) in enumerate(zip(shown["state"], shown["val_loss"], strict=True)):
         ends = state == "finished"
         style = {"color": colormaps[_MAP](norm(loss)), "lw": 1.6, "marker": "o", "ms": 4}
@@ -114,18 +108,18 @@ def sweep_parallel(table: pd.DataFrame, options: Sequence[str]) -> Figure:
     ax.plot(places, heights[-1], color=VERMILION, lw=2.6, zorder=4, label="best trial")
     if len(stopped):
         ax.plot([], [], color="0.75", lw=0.8, label="stopped early")
-    _label(ax, axes, options)
+    _label(ax, [ticks for _, ticks in axes], options)
     label = "validation loss of finished trials"
     figure.colorbar(ScalarMappable(norm, _MAP), ax=ax, pad=0.02, label=label)
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
 
 
-def _label(ax: Axes, axes: list[_Axis], options: Sequence[str]) -> None:
+def _label(ax: Axes, axes: Sequence[_Ticks], options: Sequence[str]) -> None:
     box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
-    for x, axis in enumerate(axes):
+    for x, ticks in enumerate(axes):
         ax.axvline(x, color="0.3", lw=0.8, zorder=0)
-        for y, text in axis.ticks:
+        for y, text in ticks:
             ax.annotate(text, (x, y), xytext=(-4, 0), textcoords="offset points", ha="right",
                         va="center", fontsize=8, bbox=box, zorder=5)  # fmt: skip
     ax.set_xticks(range(len(options)), [_short(o) for o in options])
@@ -144,8 +138,8 @@ def _parts(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return finished, known[known["state"] == "stopped"]
 
 
-def _axis(values: pd.Series) -> _Axis:
-    """Place an option's values on an axis: numbers by size, anything else by order."""
+def _axis(values: pd.Series) -> tuple[np.ndarray, _Ticks]:
+    """Heights in [0, 1] of an option's values, numbers by size, others by order; and the ticks."""
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         numbers = values.to_numpy(float)
         low, high = numbers.min(), numbers.max()
@@ -155,22 +149,18 @@ def _axis(values: pd.Series) -> _Axis:
         width = ends[1] - ends[0]
         heights = (placed - ends[0]) / width if width else np.full(len(numbers), 0.5)
         whole = np.unique(numbers)
-        if (
-            1 < len(whole) <= 6
-            and pd.api.types.is_integer_dtype(values)
-            and np.ptp(np.diff(whole)) == 0
-        ):
+        even = 1 < len(whole) <= 6 and np.ptp(np.diff(whole)) == 0
+        if even and pd.api.types.is_integer_dtype(values):
             places = [float(heights[numbers == v][0]) for v in whole]
-            return _Axis(heights, [(h, f"{v:.0f}") for h, v in zip(places, whole, strict=True)])
+            return (heights, [(h, f"{v:.0f}") for h, v in zip(places, whole, strict=True)])
         spread = np.linspace(0, 1, 5)
         marks = np.exp(ends[0] + spread * width) if log else ends[0] + spread * width
-        return _Axis(heights, [(h, f"{v:.2g}") for h, v in zip(spread, marks, strict=True)])
+        return (heights, [(h, f"{v:.2g}") for h, v in zip(spread, marks, strict=True)])
     names = values.astype(str)
     different = sorted(names.unique())
-    place = {n: i / max(1, len(different) - 1) for i, n in enumerate(different)}
-    if len(different) == 1:
-        place = {different[0]: 0.5}
-    return _Axis(names.map(place).to_numpy(float), [(h, n) for n, h in place.items()])
+    last = len(different) - 1
+    place = {n: i / last if last else 0.5 for i, n in enumerate(different)}
+    return (names.map(place).to_numpy(float), [(h, n) for n, h in place.items()])
 
 
 def _short(option: str) -> str:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from mua_decode.figures import panels
-from mua_decode.figures.series import series_style
 
 COLUMNS = ("axis", "x", "series", "metric", "value", "low", "high", "unit")
 
@@ -56,7 +55,7 @@ def _panel(ax: Axes, part: pd.DataFrame, series: list[str]) -> None:
         bar = [line["value"] - line["low"], line["high"] - line["value"]]
         ax.errorbar(line["x"], line["value"], yerr=bar if line["low"].notna().any() else None,
                     linewidth=1.3, elinewidth=1, label=panels.words(name),
-                    **series_style(series, str(name)))  # fmt: skip
+                    **panels.series_style(series, str(name)))  # fmt: skip
     ticks = sorted(set(part["x"]))
     if ticks and ticks[0] > 0:
         ax.set_xscale("log", base=2)

@@ -65,8 +65,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, masks: list[str]) -> None:
             _, colour, marker = _METRICS[metric]
             single = part.loc[part["condition"] != "all", "value"].dropna().to_numpy(float)
             if len(single):
-                ends = [single.min(), single.max()]
-                ax.plot(ends, [at, at], color=colour, alpha=0.35, linewidth=3)
+                panels.spread(ax, single, at, colour=colour, width=3)
             mean = part.loc[part["condition"] == "all", "value"].to_numpy(float)
             shown = mean if len(mean) else np.array([single.mean()]) if len(single) else single
             ax.plot(shown, np.full(len(shown), at), marker, color=colour, markersize=4.5)
@@ -78,5 +77,4 @@ def _legend(rows: pd.DataFrame) -> list[Line2D]:
     present = [m for m in _METRICS if (rows["metric"] == m).any()]
     shown = (_METRICS[m] for m in present)
     handles = [panels.mark(label, marker=m, color=colour) for label, colour, m in shown]
-    label = "lowest to highest condition"
-    return [*handles, Line2D([], [], color="0.3", alpha=0.35, linewidth=3, label=label)]
+    return [*handles, panels.spread_mark(3)]
