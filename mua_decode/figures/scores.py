@@ -17,31 +17,30 @@ _COLOURS = {"decoder": panels.VERMILION, "ceiling": panels.GREEN}  # floors are 
 _MARKERS = {"single_trial": ("o", True), "trial_average": ("D", False)}
 
 
-def scores(
-    table: ResultTable,
-    *,
-    split: str = "test",
-    segment: str = "all",
-    mask: str = "none",
-    title: str = "",
-) -> Figure:
+def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figure:
     """Draw one panel per metric with one row per run; the mean over conditions and their range.
+
+    Of whole videos, no region masked.
 
     Parameters
     ----------
     table
         Results of the decoder, its floors and its ceiling, one row per condition and metric
         (rows of condition ``"all"`` are used where a run has no others).
-    split, segment, mask
-        Which rows to draw.
 
     Raises
     ------
     InputError
-        If no row is left to draw.
+        If the table has no such row of the split.
     """
-    rows = _select(table.frame, "split", split)
-    rows = _select(_select(rows, "segment", segment), "mask", mask)
+    rows = table.frame[table.frame["split"] == split]
+    rows = rows[(rows["segment"] == "all") & (rows["mask"] == "none")]
+    if rows.empty:
+        known = list(dict.fromkeys(table.frame["split"].astype(str)))
+        raise InputError(
+            f"scores: no row with split '{split}'{nearest_name(split, known)}, segment 'all' and "
+            f"mask 'none'; splits found: {', '.join(known) or 'an empty table'}"
+        )
     names = list(dict.fromkeys(rows["metric"]))
     runs = list(dict.fromkeys(rows["run"]))
     runs.sort(key=lambda run: _ORDER.index(run if run in _ORDER else ""))
@@ -54,21 +53,9 @@ def scores(
         _panel(ax, rows[rows["metric"] == name], runs, name)
     panels.names_down(axes[0], [panels.words(r) for r in runs])
     panels.legend_below(figure, _legend(rows), n_columns)
-    place = f"{split}, segment: {segment}" + ("" if mask == "none" else f", mask: {mask}")
+    place = f"{split}, segment: all"
     panels.heading(figure, f"{title} ({place})" if title else place)
     return figure
-
-
-def _select(frame: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
-    """Rows whose ``column`` is ``value``; none is an error that names the nearest."""
-    chosen = frame[frame[column] == value]
-    if chosen.empty:
-        known = list(dict.fromkeys(frame[column].astype(str)))
-        raise InputError(
-            f"scores: no row with {column} '{value}'{nearest_name(value, known)}; "
-            f"found: {', '.join(known) or 'an empty table'}"
-        )
-    return chosen
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:

@@ -44,12 +44,9 @@ def frames_per_column(n_frames: int, height: int) -> int:
 
 
 def png_sheet(video: np.ndarray) -> bytes:
-    """Encode one video without loss, its frames below one another in as few columns as fit.
+    """Encode one video, uint8 (T, C, H, W), without loss.
 
-    Parameters
-    ----------
-    video
-        uint8 (T, C, H, W).
+    Its frames lie below one another in as few columns as fit.
     """
     n_frames, channels, height, width = video.shape
     rows = frames_per_column(n_frames, height)

@@ -14,7 +14,7 @@ from mua_decode.report.elements import Headline, Section
 from mua_decode.report.encoding import base64_text
 from mua_decode.report.pictures import embedded
 from mua_decode.report.player import FilmPlayer, PanelPlayer
-from mua_decode.report.tables import shown, shown_table
+from mua_decode.report.tables import kinds, shown
 from mua_decode.types import InputError
 
 _LOADER = PackageLoader("mua_decode.report")
@@ -31,7 +31,8 @@ _PAGES.globals |= {
     "embedded": embedded,
     "film_player": FilmPlayer,
     "panel_player": PanelPlayer,
-    "shown_table": shown_table,
+    "kinds": kinds,
+    "most_rows": 1000,  # of a table
     "marks": {"good": "✓ good", "warning": "⚠ warning", "neutral": "• note"},
 }
 

@@ -34,13 +34,8 @@ Block = tuple[str, str]  # name of an element, and the base64 text in it
 class FilmPlayer:
     """Films as the page holds them: blocks of data first, then what tells how to read them.
 
-    Attributes
-    ----------
-    name
-        Of its element, unique in the page.
-    screens
-        One entry per canvas; known once all ``blocks`` were taken, as are ``config`` and
-        ``caption``.
+    ``screens`` (one per canvas), ``config`` and ``caption`` are known once all ``blocks`` were
+    taken; ``name`` is that of its element, unique in the page.
     """
 
     regions: Sequence[str] = ()

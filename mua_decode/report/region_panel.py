@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mua_decode.figures.panels import require
 from mua_decode.report.films import check_times, check_videos
 from mua_decode.types import InputError, Segment
 
@@ -64,9 +65,7 @@ class RegionPanel:
             raise InputError("region panel: keep must hold at least one subset, and none twice")
         check_videos(self.true, "region panel: true", n_conditions=len(self.conditions))
         check_times(self.segments, self.frame_s, "region panel")
-        missing = [c for c in ("subset", "metric", "value") if c not in self.scores.columns]
-        if missing:
-            raise InputError(f"region panel: the scores lack {', '.join(missing)}")
+        require(self.scores, ("subset", "metric", "value"), "region panel: the scores lack")
         if self.scores.duplicated(["subset", "metric"]).any():
             raise InputError("region panel: the scores name a metric of a subset twice")
 

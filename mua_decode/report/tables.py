@@ -1,14 +1,11 @@
-"""Tables as the page shows them."""
+"""Values and columns of tables as the page shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from numbers import Integral, Number, Real
 
 import pandas as pd
 
-_MOST_ROWS = 1000
 _LONG = 32  # characters of a cell from which it may break
 
 
@@ -22,33 +19,9 @@ def shown(value: object) -> str:
     return str(value)
 
 
-@dataclass(frozen=True)
-class Column:
-    """Heading of a column, and the class of its cells: words stand left, long ones may break."""
-
-    name: str
-    kind: str
-
-
-@dataclass(frozen=True, eq=False)
-class ShownTable:
-    """A table's columns, its rows as pairs of value and column, and what its caption adds."""
-
-    columns: list[Column]
-    rows: Iterable[Iterable[tuple[object, Column]]]
-    cut: str
-
-
-def shown_table(frame: pd.DataFrame) -> ShownTable:
-    """Return the first rows of a table; the index is not shown."""
-    columns = [
-        Column(str(name).replace("_", " "), _kind(frame.iloc[:, i]))
-        for i, name in enumerate(frame.columns)
-    ]
-    head = frame.head(_MOST_ROWS).itertuples(index=False, name=None)
-    rows = (zip(row, columns, strict=True) for row in head)
-    cut = f" (first {_MOST_ROWS} of {len(frame)} rows)" if len(frame) > _MOST_ROWS else ""
-    return ShownTable(columns, rows, cut)
+def kinds(frame: pd.DataFrame) -> list[str]:
+    """Class of each column's cells: numbers stand right, words left, and long ones may break."""
+    return [_kind(frame.iloc[:, i]) for i in range(frame.shape[1])]
 
 
 def _kind(column: pd.Series) -> str:

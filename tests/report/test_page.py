@@ -46,10 +46,9 @@ def _panel(**changed) -> RegionPanel:
     return RegionPanel(**(given | changed))
 
 
-def test_page_is_whole_escaped_and_self_contained(tmp_path, monkeypatch):
-    monkeypatch.setattr("mua_decode.report.tables._MOST_ROWS", 10)
+def test_page_is_whole_escaped_and_self_contained(tmp_path):
     table = pd.DataFrame({"a_b": [0.123456, float("nan")], "text": ["<x>", "y"]})
-    long = pd.DataFrame({"n": range(100)})
+    long = pd.DataFrame({"n": range(1100)})
     said = Statistics("64 conditions", "t-test <1>", "Holm")
     sections = [
         Section(
@@ -71,7 +70,7 @@ def test_page_is_whole_escaped_and_self_contained(tmp_path, monkeypatch):
     assert text.count("t-test &lt;1&gt;") == 1
     assert "0.1235" in text
     assert "unknown" in text  # an undefined number
-    assert "first 10 of 100 rows" in text
+    assert "first 1000 of 1100 rows" in text
     assert "not applicable to this recording: grey frames" in text
     assert "default-src 'none'" in text
     assert list(tmp_path.iterdir()) == [path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -72,12 +73,10 @@ def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
     ax.annotate("ceiling", (0.62, 0.62), (-4, 3), textcoords="offset points", rotation=45,
                 color="0.45", fontsize=8, ha="center", rotation_mode="anchor")  # fmt: skip
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    for i, region in enumerate(regions):
+    styles = cycle(zip(_COLOURS, _MARKERS, strict=True))
+    for region, (colour, marker) in zip(regions, styles, strict=False):
         mine = (sites["region"] == region).to_numpy()
-        style: dict[str, Any] = {
-            "color": _COLOURS[i % len(_COLOURS)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-        }
+        style: dict[str, Any] = {"color": colour, "marker": marker}
         label = f"{region} ({mine.sum()})"
         ax.plot(ceiling[mine], r[mine], linestyle="none", markersize=4.5, alpha=0.75, label=label,
                 markeredgewidth=0, **style)  # fmt: skip
