@@ -67,8 +67,7 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
 def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
     r = sites["encoder_r_trial_average"].to_numpy(float)
     ceiling = sites["noise_ceiling_trial_average"].to_numpy(float)
-    known = r[np.isfinite(r)]
-    low = min(-0.1, float(known.min(initial=0)) - 0.05)
+    low = min(-0.1, float(np.nanmin(r, initial=0)) - 0.05)
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=0)
     ax.annotate("ceiling", (0.62, 0.62), (-4, 3), textcoords="offset points", rotation=45,
                 color="0.45", fontsize=8, ha="center", rotation_mode="anchor")  # fmt: skip
