@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError
 
-_COLOURS = ("#555555", "#0072B2", "#D55E00", "#009E73")  # Okabe and Ito
+_COLOURS = ("#555555", panels.BLUE, panels.VERMILION, panels.GREEN)
 _MARKERS = ("o", "s", "^", "D")
 _KINDS = {
     "train_step": "training step",
@@ -46,17 +47,15 @@ def speed(table: pd.DataFrame) -> Figure:
     if missing or table.empty:
         raise InputError(f"speed figure: missing columns {missing} or an empty table")
     scaling = [a for a in _AXES if (table["kind"] == f"scaling/{a}").any()]
-    panels = 1 + len(scaling)
-    columns = min(3, panels)
-    rows = -(-panels // columns)
-    figure = Figure(figsize=(4.2 * columns, 3.3 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    n_columns = min(3, 1 + len(scaling))
+    figure, axes = panels.grid(1 + len(scaling), (4.2, 3.3), n_columns=n_columns)
     routes = list(dict.fromkeys(table["route"]))
     _bars(axes[0], table, routes)
-    for ax, name in zip(axes[1:], scaling, strict=False):
+    for ax, name in zip(axes[1:], scaling, strict=True):
         _lines(ax, table[table["kind"] == f"scaling/{name}"], name, routes)
-    for ax in axes[panels:]:
-        ax.remove()
+    for ax in axes:
+        ax.set_ylabel("ms per trial")
+        ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -74,17 +73,9 @@ def _bars(ax: Axes, table: pd.DataFrame, routes: list[str]) -> None:
             error = value * float(row["spread"].iloc[0]) / 2
             ax.bar(x, value, width * 0.92, yerr=error, color=_COLOURS[i % 4], label=label)
             text = "" if route == "baseline" else f"{float(row['ratio'].iloc[0]):.1f}×"
-            ax.annotate(
-                text,
-                (x, value + error),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
+            ax.annotate(text, (x, value + error), xytext=(0, 3), textcoords="offset points",
+                        ha="center", fontsize=7)  # fmt: skip
     ax.set_xticks(range(len(kinds)), [_KINDS[k].replace(" ", "\n") for k in kinds], fontsize=8)
-    ax.set_ylabel("ms per trial")
-    ax.spines[["top", "right"]].set_visible(False)
     ax.margins(y=0.12)
     ax.legend(frameon=False, fontsize=8)
     ax.set_title("published sizes", fontsize=10)
@@ -94,28 +85,20 @@ def _lines(ax: Axes, table: pd.DataFrame, name: str, routes: list[str]) -> None:
     column = "batch" if name in ("batch", "trials") else name
     for i, route in enumerate(routes):
         part = table[table["route"] == route].sort_values(column)
-        ax.plot(
-            part[column],
-            part["ms_per_trial"],
-            marker=_MARKERS[i % 4],
-            markersize=4,
-            color=_COLOURS[i % 4],
-            label=_name(route),
-        )
+        ax.plot(part[column], part["ms_per_trial"], marker=_MARKERS[i % 4], markersize=4,
+                color=_COLOURS[i % 4], label=_name(route))  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
     values = sorted(set(table[column]))
     ax.xaxis.set_major_locator(FixedLocator([float(v) for v in values]))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(NullFormatter())
     low, high = float(table["ms_per_trial"].min()), float(table["ms_per_trial"].max())
     ticks = [t * 10.0**e for e in range(-2, 6) for t in (1, 2, 5)]
     ax.yaxis.set_major_locator(FixedLocator([t for t in ticks if low / 2 < t < high * 2]))
     ax.set_xlabel(_AXES[name])
-    ax.set_ylabel("ms per trial")
-    ax.spines[["top", "right"]].set_visible(False)
     kind = "decoding" if name == "trials" else "training step"
     ax.set_title(f"{kind}, {_AXES[name].split(' (')[0]}", fontsize=10)
 

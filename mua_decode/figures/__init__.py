@@ -3,14 +3,13 @@
 from mua_decode.figures.boxes import boxes
 from mua_decode.figures.comparison import comparison
 from mua_decode.figures.confusion import confusion
-from mua_decode.figures.film import write_film
 from mua_decode.figures.frames import frames
 from mua_decode.figures.heatmap import heatmap
 from mua_decode.figures.intervals import intervals
 from mua_decode.figures.loss_curves import loss_curves
 from mua_decode.figures.save import save
 from mua_decode.figures.scores import scores
-from mua_decode.figures.video import write_video
+from mua_decode.figures.video import write_film, write_video
 
 __all__ = [
     "boxes",

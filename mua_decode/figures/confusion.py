@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mua_decode.figures.panels import grid
 from mua_decode.types import InputError
 
 _MOST_NAMES = 40  # more names than this no longer fit along an axis
@@ -50,19 +51,16 @@ def confusion(
     if groups is not None:
         if len(groups) != k:
             raise InputError(f"confusion: {k} conditions need {k} groups, found {len(groups)}")
-        first = {g: i for i, g in reversed(list(enumerate(groups)))}
-        order.sort(key=lambda i: first[groups[i]])
+        order.sort(key=lambda i: groups.index(groups[i]))
     trials = np.bincount(condition, minlength=k)
     share = counts / np.where(trials > 0, trials, np.nan)[:, None]
     side = min(max(4.0, 0.17 * k), 9.0)
-    figure = Figure(figsize=(side + 2.4, side + 1.6), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = grid(1, (side + 2.4, side + 1.6))
     ax.set_facecolor("0.8")  # rows without trials
     image = ax.imshow(
         share[order][:, order], vmin=0, vmax=1, cmap="cividis", interpolation="nearest"
     )
-    bar = figure.colorbar(image, ax=ax, shrink=0.8)
-    bar.set_label("share of the condition's trials")
+    figure.colorbar(image, ax=ax, shrink=0.8, label="share of the condition's trials")
     _label(ax, [names[i] for i in order], [groups[i] for i in order] if groups else None)
     accuracy = np.trace(counts) / len(condition)
     note = f"{accuracy:.1%} of {len(condition)} trials right, chance {1 / k:.1%}"
@@ -90,20 +88,19 @@ def _counts(condition: np.ndarray, identified: np.ndarray, k: int) -> np.ndarray
 def _label(ax: Axes, names: list[str], groups: list[str] | None) -> None:
     """Name conditions, or where there are too many, their groups or every few of them."""
     k = len(names)
-    middle, label, edges = list(range(k)), list(names), []
+    middle, label = list(range(k)), list(names)
     if groups is not None:
         blocks = [len(list(block)) for _, block in groupby(groups)]
         stops = np.cumsum(blocks)
-        edges = stops[:-1].tolist()
+        for edge in stops[:-1]:
+            ax.axhline(edge - 0.5, color="white", linewidth=0.8)
+            ax.axvline(edge - 0.5, color="white", linewidth=0.8)
         if k > _MOST_NAMES:
             middle = (stops - (np.array(blocks) + 1) / 2).tolist()
             label = [g for g, _ in groupby(groups)]
     elif k > _MOST_NAMES:
         middle = list(range(0, k, -(-k // _MOST_NAMES)))
         label = [names[i] for i in middle]
-    for edge in edges:
-        ax.axhline(edge - 0.5, color="white", linewidth=0.8)
-        ax.axvline(edge - 0.5, color="white", linewidth=0.8)
     size = 10 if len(label) <= 8 else 8 if len(label) <= 24 else 6
     whole = groups is not None and k > _MOST_NAMES
     ax.set_xticks(middle, label, rotation=0 if whole and len(label) <= 6 else 90, fontsize=size)

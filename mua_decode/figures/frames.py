@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mua_decode.figures.panels import grid
 from mua_decode.types import InputError, Segment
 
 _CELL_INCH = 0.62  # side of a frame on paper
@@ -50,15 +51,14 @@ def frames(
     true, predicted = checked_videos(true, predicted, names)
     n_videos, _, n_frames, height, width = true.shape
     shown = np.unique(np.linspace(0, n_frames - 1, min(n_columns, n_frames)).round().astype(int))
-    cell_w, cell_h = _cell(height, width)
+    # The longer side of a frame always has the same length.
+    cell_w, cell_h = (_CELL_INCH * side / max(height, width) for side in (width, height))
     strip_w = max(len(shown) * cell_w, 3.5)
     left = 1.2 + 0.075 * max(len(n) for n in names)
-    figure = Figure(
-        figsize=(left + strip_w + 0.2, n_videos * (2 * cell_h + 0.2) + 1.05), layout="constrained"
-    )
+    size = (left + strip_w + 0.2, 2 * cell_h + 0.2)
+    figure, axes = grid(n_videos, size, around=(0, 1.05), n_columns=1)
     if title:
         figure.suptitle(title)
-    axes = figure.subplots(n_videos, 1, squeeze=False)[:, 0]
     for row, ax in enumerate(axes):
         _strip(ax, true[row][:, shown], predicted[row][:, shown])
         ax.set_ylabel(names[row], rotation=0, ha="right", va="center", labelpad=8)
@@ -88,32 +88,20 @@ def checked_videos(
     return np.clip(true, 0, 1).astype(float), np.clip(predicted, 0, 1).astype(float)
 
 
-def _cell(height: int, width: int) -> tuple[float, float]:
-    """Width and height of a frame in inches, the longer side always the same."""
-    longest = max(height, width)
-    return _CELL_INCH * width / longest, _CELL_INCH * height / longest
-
-
 def _strip(ax: Axes, true: np.ndarray, predicted: np.ndarray) -> None:
     """Draw frames (C, n, H, W): column i at x = i, the true row at y = 0, predicted at y = 1."""
     half = 0.5 - _GAP / 2
     for row, video in enumerate((true, predicted)):
         for column in range(video.shape[1]):
             image = video[:, column].transpose(1, 2, 0)
-            ax.imshow(
-                image if image.shape[2] == 3 else image[:, :, 0],
-                cmap="gray",
-                vmin=0,
-                vmax=1,
-                interpolation="nearest",
-                extent=(column - half, column + half, row + half, row - half),
-            )
+            place = (column - half, column + half, row + half, row - half)
+            ax.imshow(image if image.shape[2] == 3 else image[:, :, 0], extent=place, cmap="gray",
+                      vmin=0, vmax=1, interpolation="nearest")  # fmt: skip
     height, width = true.shape[2:]
     ax.set(xlim=(-0.5, true.shape[1] - 0.5), ylim=(1.5, -0.5), aspect=height / width)
     ax.set_yticks([0, 1], ["true", "decoded"])
     ax.tick_params(length=0)
-    for side in ax.spines.values():
-        side.set_visible(False)
+    ax.spines[:].set_visible(False)
 
 
 def _mark_segments(ax: Axes, segments: Sequence[Segment], shown: np.ndarray) -> None:
@@ -127,14 +115,6 @@ def _mark_segments(ax: Axes, segments: Sequence[Segment], shown: np.ndarray) -> 
         ax.plot(
             [first, last], [1.04, 1.04], color="0.3", linewidth=1.5, transform=above, clip_on=False
         )
-        ax.annotate(
-            segment.name,
-            ((first + last) / 2, 1.04),
-            xycoords=above,
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-            annotation_clip=False,
-        )
+        ax.annotate(segment.name, ((first + last) / 2, 1.04), xycoords=above, xytext=(0, 3),
+                    textcoords="offset points", ha="center", va="bottom", fontsize=8,
+                    annotation_clip=False)  # fmt: skip

@@ -6,96 +6,66 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
-from mua_decode.figures.boxes import stars
+from mua_decode.figures import panels
 from mua_decode.types import InputError
 
 COLUMNS = ("row", "column", "value")
 
 
-def heatmap(
-    scores: pd.DataFrame, *, label: str, title: str = "", note: str = "", centre: float | None = 0.0
-) -> Figure:
-    """Draw coloured cells with their numbers.
+def heatmap(scores: pd.DataFrame, *, label: str, title: str = "", note: str = "") -> Figure:
+    """Draw coloured cells with their numbers, in colours that part at zero.
 
     Parameters
     ----------
     scores
-        Columns ``row``, ``column``, ``value``, one line per cell, in the order to be drawn;
-        optionally ``p`` (corrected), whose stars stand below the number. Pairs that are not
-        there, and NaN, are left grey and crossed.
+        Columns ``row``, ``column``, ``value``, one line per cell, in the order to be drawn. Pairs
+        that are not there, and NaN, are left grey and crossed.
     label
         What the colour shows, with its unit.
-    title
-        Printed on top.
     note
         Printed below: n, test and correction.
-    centre
-        The colour scale diverges from it, so that scales of several pictures read alike; None: it
-        runs from the lowest to the highest value.
 
     Raises
     ------
     InputError
         If a column is missing, a cell comes twice, or there is no number.
     """
-    missing = [c for c in COLUMNS if c not in scores.columns]
-    if missing:
-        raise InputError(f"heatmap: the scores lack {', '.join(missing)}")
+    panels.require(scores, COLUMNS, "heatmap: the scores lack")
     if scores.duplicated(["row", "column"]).any():
         raise InputError("heatmap: a pair of row and column comes twice")
     rows, columns = (list(dict.fromkeys(scores[c].astype(str))) for c in ("row", "column"))
     values = np.full((len(rows), len(columns)), np.nan)
-    marks = np.full(values.shape, "", dtype=object)
     for line in scores.to_dict("records"):
         at = rows.index(str(line["row"])), columns.index(str(line["column"]))
         values[at] = float(line["value"])
-        if "p" in line and np.isfinite(values[at]):
-            marks[at] = "\n" + stars(float(line["p"]))
     if not np.isfinite(values).any():
         raise InputError("heatmap: no number to draw")
-    figure = Figure(
-        figsize=(0.95 * len(columns) + 2.4, 0.55 * len(rows) + (1.6 if note else 1.3)),
-        layout="constrained",
-    )
-    ax = figure.subplots()
-    low, high, colours = _scale(values, centre)
-    image = ax.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
-    _cells(ax, values, marks, colours, low=low, high=high)
-    ax.set_xticks(range(len(columns)), [c.replace("_", " ") for c in columns])
+    size = (0.95 * len(columns) + 2.4, 0.55 * len(rows) + (1.6 if note else 1.3))
+    figure, (ax,) = panels.grid(1, size)
+    most = float(np.nanmax(np.abs(values))) or 1.0
+    image = ax.imshow(values, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
+    _cells(ax, values, most)
+    ax.set_xticks(range(len(columns)), [panels.words(c) for c in columns])
     if max(map(len, columns)) > 11:
         ax.tick_params(axis="x", rotation=30)
-    ax.set_yticks(range(len(rows)), [r.replace("_", " ") for r in rows])
+    ax.set_yticks(range(len(rows)), [panels.words(r) for r in rows])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, label=label, shrink=0.95)
-    if title:
-        figure.suptitle(title, fontsize=11)
-    if note:
-        figure.supxlabel(note, fontsize=8, color="0.35")
+    panels.heading(figure, title, note)
     return figure
 
 
-def _scale(values: np.ndarray, centre: float | None) -> tuple[float, float, Colormap]:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    if centre is not None:
-        reach = max(high - centre, centre - low) or 1.0
-        return centre - reach, centre + reach, colormaps["PuOr_r"]
-    return low, high if high > low else low + 1, colormaps["cividis"]
-
-
-def _cells(
-    ax: Axes, values: np.ndarray, marks: np.ndarray, colours: Colormap, *, low: float, high: float
-) -> None:
+def _cells(ax: Axes, values: np.ndarray, most: float) -> None:
     """Write every number in black or white, whichever can be read on its colour."""
     for (i, j), value in np.ndenumerate(values):
         if not np.isfinite(value):
             ax.fill_between([j - 0.5, j + 0.5], i - 0.5, i + 0.5, facecolor="0.93", hatch="//",
                             edgecolor="0.7", linewidth=0)  # fmt: skip
             continue
-        red, green, blue, _ = colours((value - low) / (high - low))
+        red, green, blue, _ = colormaps["PuOr_r"]((value + most) / (2 * most))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        ax.text(j, i, f"{value:.3g}{marks[i, j]}", ha="center", va="center", fontsize=8.5,
-                linespacing=1.05, color="white" if dark else "black")  # fmt: skip
+        ax.text(j, i, f"{value:.3g}", ha="center", va="center", fontsize=8.5,
+                color="white" if dark else "black")  # fmt: skip

@@ -10,66 +10,42 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from mua_decode.figures.panels import BLUE, VERMILION, grid
 from mua_decode.types import InputError, nearest_name
 
-_STYLE = {"train": ("#0072B2", "o"), "val": ("#D55E00", "s")}  # Okabe and Ito
 _LOG_FROM = 8  # ratio of largest to smallest loss from which the axis is logarithmic
 
 
-def loss_curves(
-    metrics: Path | pd.DataFrame,
-    *,
-    train: str = "train/loss",
-    val: str = "val/loss",
-    unit: str = "",
-    title: str = "",
-) -> Figure:
+def loss_curves(log: Path) -> Figure:
     """Draw the losses that a CSV logger wrote.
 
     Parameters
     ----------
-    metrics
-        The logger's ``metrics.csv`` or its table: columns ``epoch``, ``train`` and ``val``, with
-        NaN where a row holds something else. Several rows of one epoch are averaged.
-    train, val
-        Column names. Without validation rows the training loss is drawn alone.
-    unit
-        Written after the axis name.
-    title
-        Printed on top.
+    log
+        The logger's ``metrics.csv``: columns ``epoch``, ``train/loss`` and ``val/loss``, empty
+        where a row holds something else. Several rows of one epoch are averaged; without
+        validation rows the training loss is drawn alone.
 
     Raises
     ------
     InputError
         If the file cannot be read, a column is missing or there is no training loss.
     """
-    table = _read(metrics)
-    for column in ("epoch", train):
-        if column not in table.columns:
-            raise InputError(
-                f"loss curves: no column '{column}'{nearest_name(column, map(str, table.columns))};"
-                f" found: {', '.join(map(str, table.columns))}"
-            )
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    ax = figure.subplots()
-    drawn = []
-    for part, column in (("train", train), ("val", val)):
-        epoch, loss = _curve(table, column)
-        if not len(loss):
-            if part == "train":
-                raise InputError(f"loss curves: column '{column}' holds no value yet")
-            continue
-        colour, marker = _STYLE[part]
-        label = {"train": "training", "val": "validation"}[part]
-        ax.plot(epoch, loss, color=colour, marker=marker, markersize=3.5, label=label)
-        drawn.append(loss)
-        if part == "val":
-            best = int(loss.argmin())
-            label = f"best epoch {epoch[best]:.0f}: {loss[best]:.4g}"
-            ax.axvline(epoch[best], color="0.6", linestyle=":", zorder=0)
-            ax.plot(epoch[best], loss[best], "*", markersize=11, color=colour, label=label)
-    _scale(ax, np.concatenate(drawn))
-    ax.set(xlabel="epoch", ylabel=f"loss ({unit})" if unit else "loss", title=title)
+    table = _read(log)
+    epoch, loss = _curve(table, "train/loss")
+    if not len(loss):
+        raise InputError("loss curves: column 'train/loss' holds no value yet")
+    figure, (ax,) = grid(1, (6, 4))
+    ax.plot(epoch, loss, color=BLUE, marker="o", markersize=3.5, label="training")
+    epoch, held_out = _curve(table, "val/loss")
+    if len(held_out):
+        ax.plot(epoch, held_out, color=VERMILION, marker="s", markersize=3.5, label="validation")
+        best = int(held_out.argmin())
+        label = f"best epoch {epoch[best]:.0f}: {held_out[best]:.4g}"
+        ax.axvline(epoch[best], color="0.6", linestyle=":", zorder=0)
+        ax.plot(epoch[best], held_out[best], "*", markersize=11, color=VERMILION, label=label)
+    _scale(ax, np.concatenate([loss, held_out]))
+    ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
@@ -93,12 +69,17 @@ def _curve(table: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
     return curve.index.to_numpy(float), curve.to_numpy(float)
 
 
-def _read(metrics: Path | pd.DataFrame) -> pd.DataFrame:
-    if isinstance(metrics, pd.DataFrame):
-        return metrics
+def _read(log: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(metrics)
+        table = pd.read_csv(log)
     except FileNotFoundError:
-        raise InputError(f"loss curves: {metrics} does not exist") from None
+        raise InputError(f"loss curves: {log} does not exist") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"loss curves: {metrics} is not a readable CSV file: {error}") from None
+        raise InputError(f"loss curves: {log} is not a readable CSV file: {error}") from None
+    for column in ("epoch", "train/loss"):
+        if column not in table.columns:
+            raise InputError(
+                f"loss curves: no column '{column}'{nearest_name(column, map(str, table.columns))};"
+                f" found: {', '.join(map(str, table.columns))}"
+            )
+    return table

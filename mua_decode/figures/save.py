@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from mua_decode.files import whole
 
-def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
+
+def save(figure: Figure, path: Path) -> Path:
     """Save ``figure`` as PNG, PDF or SVG by the suffix of ``path`` and return the path."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        figure.savefig(partial, dpi=dpi, bbox_inches="tight")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=130, bbox_inches="tight")
     return path

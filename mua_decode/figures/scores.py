@@ -2,93 +2,60 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError, ResultTable, nearest_name
 
-_ORDER = ("decoder", "ridge", "lookup", "mean_video")  # others after these, the ceiling on top
-_COLOURS = {"decoder": "#D55E00", "ceiling": "#009E73"}  # Okabe and Ito; floors are blue
-_LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
+# From top to bottom; other runs stand where the empty name does, the floors from strong to weak.
+_ORDER = ("ceiling", "decoder", "", "ridge", "lookup", "mean_video")
+_COLOURS = {"decoder": panels.VERMILION, "ceiling": panels.GREEN}  # floors are blue
 _MARKERS = {"single_trial": ("o", True), "trial_average": ("D", False)}
 
 
-def scores(
-    table: ResultTable,
-    *,
-    split: str = "test",
-    segment: str = "all",
-    mask: str = "none",
-    metrics: Sequence[str] | None = None,
-    title: str = "",
-) -> Figure:
+def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figure:
     """Draw one panel per metric with one row per run; the mean over conditions and their range.
+
+    Of whole videos, no region masked.
 
     Parameters
     ----------
     table
         Results of the decoder, its floors and its ceiling, one row per condition and metric
         (rows of condition ``"all"`` are used where a run has no others).
-    split, segment, mask
-        Which rows to draw.
-    metrics
-        Which metrics, in this order (default: all, in the order of the table).
-    title
-        Printed on top.
 
     Raises
     ------
     InputError
-        If no row, or not a named metric, is left to draw.
+        If the table has no such row of the split.
     """
-    rows = _select(table.frame, "split", split)
-    rows = _select(_select(rows, "segment", segment), "mask", mask)
-    names = list(metrics or dict.fromkeys(rows["metric"]))
-    for name in names:
-        _select(rows, "metric", name)
-    rows = rows[rows["metric"].isin(names)]
-    runs = _ordered(list(dict.fromkeys(rows["run"])))
-    n_columns = min(3, len(names))
-    n_rows = math.ceil(len(names) / n_columns)
-    figure = Figure(
-        figsize=(3.2 * n_columns + 1.2, n_rows * (0.42 * len(runs) + 1.0) + 0.9),
-        layout="constrained",
-    )
-    axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).ravel()
-    for ax, name in zip(axes, names, strict=False):
-        _panel(ax, rows[rows["metric"] == name], runs, name)
-    for ax in axes[len(names) :]:
-        ax.set_visible(False)
-    axes[0].set_yticks(range(len(runs)), [r.replace("_", " ") for r in runs])
-    axes[0].set_ylim(len(runs) - 0.5, -0.5)
-    figure.legend(handles=_legend(rows), loc="outside lower center", ncols=n_columns, frameon=False)
-    place = f"{split}, segment: {segment}" + ("" if mask == "none" else f", mask: {mask}")
-    figure.suptitle(f"{title} ({place})" if title else place, fontsize=11)
-    return figure
-
-
-def _select(frame: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
-    """Rows whose ``column`` is ``value``; none is an error that names the nearest."""
-    chosen = frame[frame[column] == value]
-    if chosen.empty:
-        known = list(dict.fromkeys(frame[column].astype(str)))
+    rows = table.frame[table.frame["split"] == split]
+    rows = rows[(rows["segment"] == "all") & (rows["mask"] == "none")]
+    if rows.empty:
+        known = list(dict.fromkeys(table.frame["split"].astype(str)))
         raise InputError(
-            f"scores: no row with {column} '{value}'{nearest_name(value, known)}; "
-            f"found: {', '.join(known) or 'an empty table'}"
+            f"scores: no row with split '{split}'{nearest_name(split, known)}, segment 'all' and "
+            f"mask 'none'; splits found: {', '.join(known) or 'an empty table'}"
         )
-    return chosen
-
-
-def _ordered(runs: list[str]) -> list[str]:
-    """Ceiling first, then the decoder, other runs, and the floors from strong to weak."""
-    rank = {name: i for i, name in enumerate(("ceiling", _ORDER[0], "", *_ORDER[1:]))}
-    return sorted(runs, key=lambda run: rank.get(run, rank[""]))
+    names = list(dict.fromkeys(rows["metric"]))
+    runs = list(dict.fromkeys(rows["run"]))
+    runs.sort(key=lambda run: _ORDER.index(run if run in _ORDER else ""))
+    n_columns = min(3, len(names))
+    size = (3.2, 0.42 * len(runs) + 1.0)
+    figure, axes = panels.grid(
+        len(names), size, around=(1.2, 0.9), n_columns=n_columns, sharey=True
+    )
+    for ax, name in zip(axes, names, strict=True):
+        _panel(ax, rows[rows["metric"] == name], runs, name)
+    panels.names_down(axes[0], [panels.words(r) for r in runs])
+    panels.legend_below(figure, _legend(rows), n_columns)
+    place = f"{split}, segment: all"
+    panels.heading(figure, f"{title} ({place})" if title else place)
+    return figure
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
@@ -103,25 +70,16 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
             if not len(values):
                 continue
             at = y + 0.24 * (i - (len(averagings) - 1) / 2)
-            colour = _COLOURS.get(run, "#0072B2")
+            colour = _COLOURS.get(run, panels.BLUE)
             marker, filled = _MARKERS.get(trial, ("s", True))
-            ax.plot([values.min(), values.max()], [at, at], color=colour, alpha=0.35, linewidth=4)
-            ax.plot(
-                values.mean(),
-                at,
-                marker=marker,
-                color=colour,
-                markerfacecolor=colour if filled else "white",
-                markersize=6,
-            )
-    units = rows["unit"].dropna().astype(str).unique()
-    unit = f" ({units[0]})" if len(units) and units[0] not in ("", "1") else ""
-    ax.set_xlabel(_LABELS.get(metric, metric.replace("_", " ")) + unit)
+            panels.spread(ax, values, at, colour=colour, width=4)
+            face = colour if filled else "white"
+            ax.plot(values.mean(), at, marker=marker, color=colour, mfc=face, markersize=6)
+    units = rows["unit"].dropna()
+    name = panels.LABELS.get(metric, panels.words(metric))
+    ax.set_xlabel(panels.with_unit(name, units.iloc[0] if len(units) else ""))
     ax.margins(x=0.08)
-    ax.grid(axis="x", alpha=0.3)
-    ax.tick_params(axis="y", length=0)
-    for side in ("top", "right", "left"):
-        ax.spines[side].set_visible(False)
+    panels.read_across(ax)
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
@@ -129,9 +87,6 @@ def _legend(rows: pd.DataFrame) -> list[Line2D]:
     for trial in dict.fromkeys(rows["trial"]):
         marker, filled = _MARKERS.get(trial, ("s", True))
         face = "0.3" if filled else "white"
-        label = f"{str(trial).replace('_', ' ')}, mean over conditions"
-        handles.append(
-            Line2D([], [], linestyle="none", marker=marker, color="0.3", mfc=face, label=label)
-        )
-    label = "lowest to highest condition"
-    return [*handles, Line2D([], [], color="0.3", alpha=0.35, linewidth=4, label=label)]
+        label = f"{panels.words(trial)}, mean over conditions"
+        handles.append(panels.mark(label, marker=marker, color="0.3", mfc=face))
+    return [*handles, panels.spread_mark(4)]

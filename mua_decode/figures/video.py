@@ -1,9 +1,8 @@
-"""A film of what was shown beside what was decoded."""
+"""Films: what was shown beside what was decoded, or one decoded video alone."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mua_decode.figures.frames import checked_videos
+from mua_decode.files import whole
 from mua_decode.types import InputError, Segment
 
 _DPI = 100
@@ -29,7 +29,6 @@ def write_video(
     names: Sequence[str],
     segments: Sequence[Segment],
     frame_s: float,
-    slow_down: float = 1.0,
     least_px: int = 192,
 ) -> Path:
     """Write videos side by side, true on the left and decoded on the right, one row per video.
@@ -45,63 +44,86 @@ def write_video(
         Float arrays (M, C, T, H, W) in [0, 1], C = 1 or 3.
     names
         M names, printed over each row.
-    segments
-        Named stretches of frames.
     frame_s
         Seconds from one frame to the next.
-    slow_down
-        Plays so many times slower than it was shown; printed where it is not 1.
     least_px
         Smallest side of a scaled frame in pixels.
-
-    Returns
-    -------
-    ``path``.
 
     Raises
     ------
     InputError
         If the suffix is unknown, shapes disagree, or the file cannot be written.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise InputError(f"video: {path.name} must end in {' or '.join(_SUFFIXES)}")
-    if min(frame_s, slow_down) <= 0:
-        raise InputError(f"video: times must be positive, found {frame_s} s, slowed {slow_down}")
+    _check(path, frame_s)
     if not path.parent.is_dir():
         raise InputError(f"video: folder {path.parent} does not exist")
     true, predicted = checked_videos(true, predicted, names)
-    images = list(_images(true, predicted, names, segments, frame_s, slow_down, least_px))
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    lines = []
+    for t in range(true.shape[2]):
+        segment = next((f"  {s.name}" for s in segments if s.start <= t < s.stop), "")
+        lines.append(f"{t * frame_s:.2f} s{segment}")
+    images = list(_images(true, predicted, names, lines, least_px))
+    return _write(path, images, frame_s)
+
+
+def write_film(path: Path, video: np.ndarray, *, frame_s: float, least_px: int = 192) -> Path:
+    """Write a video as it is, scaled up by repeating pixels, whole or not at all.
+
+    A GIF joins equal neighbouring frames into one that is shown for longer.
+
+    Parameters
+    ----------
+    video
+        Float array (C, T, H, W) in [0, 1], C = 1 (grey) or 3 (RGB); values outside are clipped.
+    path, frame_s, least_px
+        As of ``write_video``.
+
+    Raises
+    ------
+    InputError
+        If the suffix is unknown, the shape is another, or the file cannot be written.
+    """
+    _check(path, frame_s)
+    if video.ndim != 4 or video.shape[0] not in (1, 3) or 0 in video.shape:
+        raise InputError(f"video: expected (C, T, H, W) with C = 1 or 3, found {video.shape}")
+    scale = max(1, -(-least_px // min(video.shape[2:])))
+    scale += scale % 2  # sides even as H.264 wants them
+    clipped = np.clip(video, 0, 1)
+    images = [_enlarged(clipped[:, t], scale) for t in range(video.shape[1])]
+    return _write(path, images, frame_s)
+
+
+def _check(path: Path, frame_s: float) -> None:
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"video: {path.name} must end in {' or '.join(_SUFFIXES)}")
+    if not frame_s > 0:
+        raise InputError(f"video: frame_s must be > 0 seconds, found {frame_s}")
+
+
+def _write(path: Path, images: list[np.ndarray], frame_s: float) -> Path:
+    """Encode the film's frames, each shown for ``frame_s``, by the suffix of ``path``."""
     try:
-        _write(part, images, frame_s * slow_down)
-        part.replace(path)
+        path.parent.stat()  # no folder is made for a mistyped path
+        with whole(path) as partial:
+            if path.suffix.lower() == ".gif":
+                iio.imwrite(partial, images, plugin="pillow", duration=1000 * frame_s, loop=0)
+            else:
+                h264: dict[str, Any] = {"codec": "libx264", "macro_block_size": 2, "quality": 8}
+                iio.imwrite(partial, images, plugin="FFMPEG", fps=1 / frame_s, **h264)
     except OSError as error:
         raise InputError(f"video: {path} cannot be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
-
-
-def _write(path: Path, images: list[np.ndarray], frame_s: float) -> None:
-    """Encode the film's frames, each shown for ``frame_s``, by the suffix of ``path``."""
-    if path.suffix.lower() == ".gif":
-        iio.imwrite(path, images, plugin="pillow", duration=1000 * frame_s, loop=0)
-        return
-    h264: dict[str, Any] = {"codec": "libx264", "macro_block_size": 2, "quality": 8}
-    iio.imwrite(path, images, plugin="FFMPEG", fps=1 / frame_s, **h264)
 
 
 def _images(
     true: np.ndarray,
     predicted: np.ndarray,
     names: Sequence[str],
-    segments: Sequence[Segment],
-    frame_s: float,
-    slow_down: float,
+    lines: Sequence[str],
     least_px: int,
 ) -> Iterator[np.ndarray]:
     """Yield the film's frames, uint8 (height, width, 3), sides even as H.264 wants them."""
-    n_videos, _, n_frames, height, width = true.shape
+    n_videos, _, _, height, width = true.shape
     scale = max(1, -(-least_px // min(height, width)))
     block = (scale * height, scale * width)
     total_w = 2 * block[1] + 3 * _GAP_PX
@@ -111,23 +133,19 @@ def _images(
     total_h += total_h % 2
     columns = (_GAP_PX, 2 * _GAP_PX + block[1])
     sheet = np.full((total_h, total_w, 3), 255, np.uint8)
-    head = [("true", columns[0] + block[1] / 2, "center")]
-    head.append(("decoded", columns[1] + block[1] / 2, "center"))
-    sheet[:_TEXT_PX] = _text(head, total_w)
+    centres = [x + block[1] / 2 for x in columns]
+    sheet[:_TEXT_PX] = _text(zip(("true", "decoded"), centres, strict=True), total_w, "center")
     tops = [_TEXT_PX + row * row_h for row in range(n_videos)]
     for top, name in zip(tops, names, strict=True):
-        sheet[top : top + _TEXT_PX] = _text([(name, _GAP_PX, "left")], total_w)
+        sheet[top : top + _TEXT_PX] = _text([(name, _GAP_PX)], total_w, "left")
     foot = _TEXT_PX + n_videos * row_h
-    speed = "" if slow_down == 1 else f", {slow_down:g} times slower"
-    for t in range(n_frames):
+    for t, line in enumerate(lines):
         image = sheet.copy()
         for row, top in enumerate(tops):
             y = top + _TEXT_PX
             for x, video in zip(columns, (true, predicted), strict=True):
                 image[y : y + block[0], x : x + block[1]] = _enlarged(video[row, :, t], scale)
-        segment = next((f"  {s.name}" for s in segments if s.start <= t < s.stop), "")
-        line = f"{t * frame_s:.2f} s{segment}{speed}"
-        image[foot : foot + _TEXT_PX] = _text([(line, _GAP_PX, "left")], total_w)
+        image[foot : foot + _TEXT_PX] = _text([(line, _GAP_PX)], total_w, "left")
         yield image
 
 
@@ -138,11 +156,11 @@ def _enlarged(frame: np.ndarray, scale: int) -> np.ndarray:
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
-def _text(parts: list[tuple[str, float, str]], width: int) -> np.ndarray:
-    """Draw a line of text, uint8 (_TEXT_PX, width, 3): (text, x in pixels, alignment) each."""
+def _text(parts: Iterable[tuple[str, float]], width: int, align: str) -> np.ndarray:
+    """Draw a line of text, uint8 (_TEXT_PX, width, 3): text and x in pixels of each part."""
     figure = Figure(figsize=(width / _DPI, _TEXT_PX / _DPI), dpi=_DPI)
     canvas = FigureCanvasAgg(figure)
-    for text, x, align in parts:
+    for text, x in parts:
         figure.text(x / width, 0.5, text, ha=align, va="center_baseline", fontsize=9)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3]

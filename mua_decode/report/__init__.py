@@ -1,13 +1,6 @@
 """The report: one HTML page that holds everything it shows."""
 
-from mua_decode.report.elements import (
-    Headline,
-    NotApplicable,
-    Picture,
-    Section,
-    Statistics,
-    Table,
-)
+from mua_decode.report.elements import Headline, NotApplicable, Picture, Section, Statistics
 from mua_decode.report.films import Films
 from mua_decode.report.page import write_page
 from mua_decode.report.region_panel import RegionPanel
@@ -20,6 +13,5 @@ __all__ = [
     "RegionPanel",
     "Section",
     "Statistics",
-    "Table",
     "write_page",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -21,14 +21,7 @@ Status = Literal["good", "warning", "neutral"]
 class Headline:
     """One result in a sentence, for the first screen or the top of a section.
 
-    Parameters
-    ----------
-    text
-        A sentence.
-    status
-        ``good``, ``warning`` or ``neutral``; shown by colour, sign and word.
-    value
-        The number the sentence is about, printed large, with its unit.
+    The status is shown by colour, sign and word; the value, with its unit, is printed large.
 
     Raises
     ------
@@ -48,34 +41,24 @@ class Headline:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What stands behind the numbers of a table or picture, printed under it.
+    """What stands behind the numbers of a picture, printed under it.
 
-    Parameters
-    ----------
-    n
-        How many of what, ``"64 conditions"``.
-    test
-        Name of the test, ``"two-sided t-test"``.
-    correction
-        For multiple comparisons, ``"Holm, 6 regions"`` or ``"none"``.
+    ``n`` is how many of what ("64 conditions"), ``test`` its name ("two-sided t-test"),
+    ``correction`` that for multiple comparisons ("Holm, 6 regions" or "none").
     """
 
     n: str = ""
     test: str = ""
     correction: str = ""
 
+    def said(self) -> dict[str, str]:
+        """What is known of the three."""
+        return {name: text for name, text in asdict(self).items() if text}
+
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """A question that this recording cannot answer.
-
-    Parameters
-    ----------
-    what
-        The question, ``"Colour error"``.
-    reason
-        Why not, ``"frames are grey"``.
-    """
+    """A question that this recording cannot answer ("Colour error": "frames are grey")."""
 
     what: str
     reason: str
@@ -94,40 +77,16 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """A table with the statistics behind it."""
-
-    frame: pd.DataFrame
-    statistics: Statistics | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Section:
-    """One part of the page: headlines, text, what does not apply, tables, pictures, films, panel.
+    """One part of the page: headlines, text, what does not apply, films, panel, pictures, tables.
 
-    Parameters
-    ----------
-    title
-        Heading, and its name in the table of contents.
-    text
-        Paragraphs of plain text.
-    tables
-        Caption to table. A published value beside ours is a column like any other.
-    pictures
-        Figures with captions.
-    headlines
-        Shown at the top of the section.
-    not_applicable
-        What this recording cannot answer, and why.
-    films
-        Videos side by side that play in the page.
-    panel
-        Regions that the reader switches on and off.
+    Text is plain, one string per paragraph; tables go by caption, and a published value beside
+    ours is a column like any other. The title also stands in the table of contents.
     """
 
     title: str
     text: Sequence[str] = ()
-    tables: Mapping[str, pd.DataFrame | Table] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pictures: Sequence[Picture] = ()
     headlines: Sequence[Headline] = ()
     not_applicable: Sequence[NotApplicable] = ()

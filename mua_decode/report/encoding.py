@@ -44,12 +44,9 @@ def frames_per_column(n_frames: int, height: int) -> int:
 
 
 def png_sheet(video: np.ndarray) -> bytes:
-    """Encode one video without loss, its frames below one another in as few columns as fit.
+    """Encode one video, uint8 (T, C, H, W), without loss.
 
-    Parameters
-    ----------
-    video
-        uint8 (T, C, H, W).
+    Its frames lie below one another in as few columns as fit.
     """
     n_frames, channels, height, width = video.shape
     rows = frames_per_column(n_frames, height)
@@ -138,13 +135,10 @@ class ComponentCode:
         flat = videos.reshape(n_videos * n_frames, -1).astype(np.float32)
         basis = self.basis.astype(np.float32) * self.scale[:, None]
         coordinates = np.rint((flat - self.mean) @ basis.T / self.step)
-        error = np.abs(self._decoded(coordinates, basis) - flat).mean()
+        seen = np.rint(coordinates.astype(np.float32) * np.float32(self.step) @ basis + self.mean)
+        error = np.abs(seen.clip(0, 255) - flat).mean()
         whole = coordinates.T.reshape(-1, n_videos, n_frames).astype("<i2")
         # Differences wrap around in 16 bits, and so does the reader's sum.
         steps = np.diff(whole, axis=2, prepend=np.zeros_like(whole[:, :, :1])).astype("<i2")
         pairs = np.ascontiguousarray(steps).view(np.uint8).reshape(-1, 2)
         return zlib.compress(pairs.T.tobytes(), _LEVEL), float(error)
-
-    def _decoded(self, coordinates: np.ndarray, basis: np.ndarray) -> np.ndarray:
-        pixels = coordinates.astype(np.float32) * np.float32(self.step) @ basis + self.mean
-        return np.rint(pixels).clip(0, 255)

@@ -25,10 +25,6 @@ class Films:
         Named stretches of frames; the name at the present time is printed.
     frame_s
         Seconds from one frame to the next.
-    caption
-        Printed below.
-    title
-        Printed above.
 
     Raises
     ------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from mua_decode.figures.panels import require
 from mua_decode.report.films import check_times, check_videos
 from mua_decode.types import InputError, Segment
 
@@ -25,24 +25,15 @@ class RegionPanel:
         bool (M, R): which regions each of M subsets keeps; no row twice. Subsets that are not
         among them are shown as "not computed".
     videos
-        What was reconstructed: an array (M, K, T, C, H, W), the path of an ``.npy`` file with one
-        (read in pieces), or an iterable of (row of ``keep``, videos (K, T, C, H, W)), walked once.
-        uint8, or float in [0, 1].
+        What was reconstructed: (row of ``keep``, videos (K, T, C, H, W)) each, uint8 or float in
+        [0, 1]; walked once.
     true
         (K, T, C, H, W), what was shown.
-    conditions
-        K names.
-    segments
-        Named stretches of frames.
-    frame_s
-        Seconds from one frame to the next.
+    conditions, segments, frame_s
+        As of ``Films``.
     scores
         Columns ``subset`` (row of ``keep``), ``metric``, ``value``; one row per subset and metric;
         optionally ``unit``.
-    caption
-        Printed below.
-    title
-        Printed above.
 
     Raises
     ------
@@ -52,7 +43,7 @@ class RegionPanel:
 
     regions: Sequence[str]
     keep: np.ndarray
-    videos: np.ndarray | Path | Iterable[tuple[int, np.ndarray]]
+    videos: Iterable[tuple[int, np.ndarray]]
     true: np.ndarray
     conditions: Sequence[str]
     segments: Sequence[Segment]
@@ -74,9 +65,7 @@ class RegionPanel:
             raise InputError("region panel: keep must hold at least one subset, and none twice")
         check_videos(self.true, "region panel: true", n_conditions=len(self.conditions))
         check_times(self.segments, self.frame_s, "region panel")
-        missing = [c for c in ("subset", "metric", "value") if c not in self.scores.columns]
-        if missing:
-            raise InputError(f"region panel: the scores lack {', '.join(missing)}")
+        require(self.scores, ("subset", "metric", "value"), "region panel: the scores lack")
         if self.scores.duplicated(["subset", "metric"]).any():
             raise InputError("region panel: the scores name a metric of a subset twice")
 
@@ -86,9 +75,9 @@ class RegionPanel:
         Raises
         ------
         InputError
-            If a file cannot be read, or the videos of a subset have an unexpected shape.
+            If the videos of a subset have an unexpected shape.
         """
-        for index, videos in self._sources():
+        for index, videos in self.videos:
             if not 0 <= index < len(self.keep):
                 raise InputError(f"region panel: no subset {index}, there are {len(self.keep)}")
             what = f"region panel: subset {index}"
@@ -98,18 +87,3 @@ class RegionPanel:
                     f"{what} has {videos.shape[1]} frames, the true videos {self.true.shape[1]}"
                 )
             yield index, videos
-
-    def _sources(self) -> Iterable[tuple[int, np.ndarray]]:
-        if not isinstance(self.videos, np.ndarray | Path):
-            return self.videos
-        stack = self.videos
-        if isinstance(stack, Path):
-            try:
-                stack = np.load(stack, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError) as error:
-                raise InputError(f"region panel: {self.videos} cannot be read: {error}") from None
-        if len(stack) != len(self.keep):
-            raise InputError(
-                f"region panel: {len(stack)} stacks of videos for {len(self.keep)} subsets"
-            )
-        return enumerate(stack)

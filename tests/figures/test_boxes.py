@@ -38,38 +38,25 @@ def test_one_panel_per_metric_with_boxes_at_the_quartiles():
     np.testing.assert_allclose(medians, expected)
 
 
-def test_marks_stand_above_the_points_and_brackets_above_the_marks():
+def test_marks_stand_above_the_points():
     values = _values()
-    tests = pd.DataFrame(
-        {
-            "row": ["MT", "V4", "PFC"],
-            "metric": "colour",
-            "p": [0.2, 0.0005, 0.02],
-            "other": [None, None, "V4"],
-        }
-    )
+    tests = pd.DataFrame({"row": ["MT", "V4"], "metric": "colour", "p": [0.2, 0.0005]})
     ax = _drawn(boxes(values, tests=tests))[0]
     marks = {t.get_text(): t.get_position() for t in ax.texts}
-    assert set(marks) == {"n.s.", "***", "*"}
+    assert set(marks) == {"n.s.", "***"}
     highest = values[values["metric"] == "colour"].groupby("row")["value"].max()
     assert marks["n.s."][0] == 1
     assert marks["n.s."][1] > highest["MT"]
     assert marks["***"][1] > highest["V4"]
-    assert marks["*"][0] == 1  # the middle of a bracket from the first to the third box
-    assert marks["*"][1] > marks["***"][1]
-    assert ax.get_ylim()[1] > marks["*"][1]
+    assert marks["***"][0] == 2
+    assert ax.get_ylim()[1] > marks["***"][1]
 
 
 def test_no_two_texts_overlap():
-    tests = pd.DataFrame(
-        [
-            {"row": a, "other": b, "metric": "colour", "p": 0.01}
-            for a, b in (("PFC", "MT"), ("MT", "V4"), ("PFC", "V4"), ("MT", ""), ("V4", ""))
-        ]
-    )
+    tests = pd.DataFrame({"row": ROWS, "metric": "colour", "p": 0.01})
     ax = _drawn(boxes(_values(), tests=tests))[0]
     found = [t.get_window_extent() for t in ax.texts]
-    assert len(found) == 5
+    assert len(found) == 3
     assert not any(a.overlaps(b) for i, a in enumerate(found) for b in found[:i])
 
 

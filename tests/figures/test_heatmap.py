@@ -12,30 +12,28 @@ def _scores(values: np.ndarray) -> pd.DataFrame:
     rows = ("V4", "MT")
     return pd.DataFrame(
         [
-            {"row": rows[i], "column": c, "value": values[i, j], "p": 0.02}
+            {"row": rows[i], "column": c, "value": values[i, j]}
             for i in range(2)
             for j, c in enumerate(("cue", "stimulus"))
         ]
     )
 
 
-def test_cells_carry_numbers_and_stars_and_missing_ones_neither():
+def test_cells_carry_numbers_and_missing_ones_none():
     table = _scores(np.array([[0.5, -1.0], [np.nan, 0.25]]))
     figure = heatmap(table, label="r", title="t", note="n")
     figure.savefig(BytesIO(), format="png")
     ax, bar = figure.axes
-    assert [t.get_text() for t in ax.texts] == ["0.5\n*", "-1\n*", "0.25\n*"]
+    assert [t.get_text() for t in ax.texts] == ["0.5", "-1", "0.25"]
     np.testing.assert_array_equal(ax.images[0].get_array()[0], [0.5, -1])
     assert ax.images[0].get_clim() == (-1, 1)  # white is zero
     assert bar.get_ylabel() == "r"
     assert [t.get_text() for t in ax.get_yticklabels()] == ["V4", "MT"]
 
 
-def test_scale_lies_about_the_centre_even_where_all_values_have_one_sign():
+def test_scale_lies_about_zero_even_where_all_values_have_one_sign():
     clim = heatmap(_scores(np.array([[0.5, 1], [2, 3]])), label="r").axes[0].images[0].get_clim()
     assert clim == (-3, 3)
-    figure = heatmap(_scores(np.array([[0.5, 1], [2, 3]])), label="r", centre=None)
-    assert figure.axes[0].images[0].get_clim() == (0.5, 3)
     same = heatmap(_scores(np.zeros((2, 2))), label="r").axes[0].images[0].get_clim()
     assert same[1] > same[0]
 

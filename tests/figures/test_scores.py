@@ -36,7 +36,5 @@ def test_one_panel_per_metric_with_runs_in_order():
 
 
 def test_what_is_not_there_is_named():
-    with pytest.raises(InputError, match="did you mean 'ssim'"):
-        scores(_table(), metrics=["sim"])
-    with pytest.raises(InputError, match="found: test"):
-        scores(_table(), split="val")
+    with pytest.raises(InputError, match=r"did you mean 'test'.*found: test"):
+        scores(_table(), split="tes")

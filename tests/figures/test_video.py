@@ -57,5 +57,5 @@ def test_bad_paths_and_speeds_are_refused(tmp_path):
         write_video(tmp_path / "film.avi", video, video, frame_s=0.1, **options)
     with pytest.raises(InputError, match="does not exist"):
         write_video(tmp_path / "no" / "film.gif", video, video, frame_s=0.1, **options)
-    with pytest.raises(InputError, match="positive"):
+    with pytest.raises(InputError, match="frame_s must be > 0"):
         write_video(tmp_path / "film.gif", video, video, frame_s=0.0, **options)

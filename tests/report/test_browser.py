@@ -18,7 +18,6 @@ from mua_decode.report import (
     RegionPanel,
     Section,
     Statistics,
-    Table,
     write_page,
 )
 from mua_decode.types import Segment
@@ -55,15 +54,17 @@ def _sections(subsets: np.ndarray) -> list[Section]:
         Section(
             "Fig 2: reconstruction </script>",
             ["A paragraph. " * 30],
-            {"Long": Table(long, Statistics("300 rows", "none", "none"))},
-            [Picture(figure, "A line.")],
+            {"Long": long},
+            [Picture(figure, "A line.", Statistics("300 rows", "none", "none"))],
             headlines=[Headline("A sentence of some length. " * 4, "warning", "0.62 on noise")] * 3,
             films=[Films(rows, caption="Films", **times)],
             not_applicable=[NotApplicable("Colour", "grey frames")],
         ),
         Section(
             "Fig 3: masking",
-            panel=RegionPanel(REGIONS, KEEP, subsets, _videos(9), scores=scores, **times),
+            panel=RegionPanel(
+                REGIONS, KEEP, enumerate(subsets), _videos(9), scores=scores, **times
+            ),
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError, ResultTable
 
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_COLOURS = (
+    panels.VERMILION, panels.BLUE, panels.GREEN, panels.PINK, panels.ORANGE, panels.SKY,
+    panels.BLACK,
+)  # fmt: skip
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _NEEDED = ("region", "encoder_r_trial_average", "noise_ceiling_trial_average")
 _METRIC = "encoding_r_region"
@@ -34,17 +39,13 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
     sites
         One row per site: ``region``, ``encoder_r_trial_average``,
         ``noise_ceiling_trial_average`` (NaN: not reliable).
-    title
-        Printed on top.
 
     Raises
     ------
     InputError
         If a column is missing or there is no region to draw.
     """
-    missing = [c for c in _NEEDED if c not in sites]
-    if missing:
-        raise InputError(f"encoding: the table of sites lacks {', '.join(missing)}")
+    panels.require(sites, _NEEDED, "encoding: the table of sites lacks")
     frame = table.frame
     rows = frame[(frame["trial"] == "trial_average") & (frame["condition"] == "all")]
     rows = rows[rows["metric"].str.startswith(_METRIC)]
@@ -58,42 +59,36 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
     _sites(left, sites, regions)
     _regions(right, rows, regions)
     for ax in (left, right):
-        for side in ("top", "right"):
-            ax.spines[side].set_visible(False)
-    if title:
-        figure.suptitle(title, fontsize=11)
+        ax.spines[["top", "right"]].set_visible(False)
+    panels.heading(figure, title)
     return figure
 
 
 def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
     r = sites["encoder_r_trial_average"].to_numpy(float)
     ceiling = sites["noise_ceiling_trial_average"].to_numpy(float)
-    known = r[np.isfinite(r)]
-    low = min(-0.1, float(known.min(initial=0)) - 0.05)
+    low = min(-0.1, float(np.nanmin(r, initial=0)) - 0.05)
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=1, zorder=0)
     ax.annotate("ceiling", (0.62, 0.62), (-4, 3), textcoords="offset points", rotation=45,
                 color="0.45", fontsize=8, ha="center", rotation_mode="anchor")  # fmt: skip
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    for i, region in enumerate(regions):
+    styles = cycle(zip(_COLOURS, _MARKERS, strict=True))
+    for region, (colour, marker) in zip(regions, styles, strict=False):
         mine = (sites["region"] == region).to_numpy()
-        style: dict[str, Any] = {
-            "color": _COLOURS[i % len(_COLOURS)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-        }
+        style: dict[str, Any] = {"color": colour, "marker": marker}
         label = f"{region} ({mine.sum()})"
         ax.plot(ceiling[mine], r[mine], linestyle="none", markersize=4.5, alpha=0.75, label=label,
                 markeredgewidth=0, **style)  # fmt: skip
         lost = mine & np.isnan(ceiling)
         # Sites without a ceiling stand to the left of the axis, spread a little.
-        at = -0.09 + 0.05 * (np.modf(np.arange(lost.sum()) * 0.618)[0] - 0.5)
+        at = -0.09 + panels.aside(lost.sum(), 0.05)
         ax.plot(at, r[lost], linestyle="none", markersize=4.5, markerfacecolor="none", **style)
+    ticks: list[float] = [0, 0.25, 0.5, 0.75, 1]
+    names = [f"{t:g}" for t in ticks]
+    ax.set(xlim=(-0.02, 1.02), ylim=(low, 1.02))
     if np.isnan(ceiling).any():
         ax.axvline(-0.04, color="0.8", linewidth=0.8, linestyle=":")
-    ax.set_xlim(-0.14 if np.isnan(ceiling).any() else -0.02, 1.02)
-    ax.set_ylim(low, 1.02)
-    ticks = [0, 0.25, 0.5, 0.75, 1]
-    names = [f"{t:g}" for t in ticks]
-    if np.isnan(ceiling).any():
+        ax.set_xlim(left=-0.14)
         ticks, names = [-0.09, *ticks], ["not\nreliable", *names]
     ax.set_xticks(ticks, names)
     ax.set_xlabel("noise ceiling of the site, √reliability")
@@ -105,18 +100,18 @@ def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
 def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
     x = np.arange(len(regions))
     value, low, high = _values(rows, "encoder", regions)
-    ax.bar(x, value, 0.72, color="#56B4E9", label="encoding model, 95 % CI over conditions")
-    error = np.stack([value - low, high - value]).clip(min=0)
-    ax.errorbar(x, value, np.nan_to_num(error), fmt="none", color="0.15", capsize=3)
+    ax.bar(x, value, 0.72, color=panels.SKY, label="encoding model, 95 % CI over conditions")
+    bars = panels.reach(value, low, high)
+    ax.errorbar(x, value, bars, fmt="none", color="0.15", capsize=3)
     for run, (label, marker, shift) in _BESIDE.items():
         value, low, high = _values(rows, run, regions)
         if not np.isfinite(value).any():
             continue
         if marker == "_":
-            ax.hlines(value, x - 0.36, x + 0.36, color="#009E73", linewidth=2.5, label=label)
+            ax.hlines(value, x - 0.36, x + 0.36, color=panels.GREEN, linewidth=2.5, label=label)
         elif run.startswith("chance"):
-            spread = np.nan_to_num(np.stack([value - low, high - value]).clip(min=0))
-            ax.errorbar(x + shift, value, spread, color="#D55E00", fmt=marker, label=label)
+            bars = panels.reach(value, low, high)
+            ax.errorbar(x + shift, value, bars, color=panels.VERMILION, fmt=marker, label=label)
         else:
             ax.plot(x + shift, value, linestyle="none", color="0.15", marker=marker,
                     markerfacecolor="white" if marker == "D" else "0.15", markersize=5.5,
@@ -126,10 +121,8 @@ def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
     ax.set_ylim(top=1.04)
     ax.set_ylabel("r over time × conditions")
     ax.set_title("regions, averages over sites and trials", fontsize=10)
-    ax.legend(
-        fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2,
-        handletextpad=0.5,
-    )  # fmt: skip
+    ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2,
+              handletextpad=0.5)  # fmt: skip
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
 

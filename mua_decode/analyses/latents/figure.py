@@ -12,10 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError
 
-# Okabe and Ito, without yellow, which is faint on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Without yellow, which is faint on white.
+_COLOURS = (
+    panels.BLUE, panels.VERMILION, panels.GREEN, panels.PINK, panels.ORANGE, panels.SKY,
+    panels.BLACK,
+)  # fmt: skip
 _MARKERS = ("o", "^", "s", "D", "v")
 _NAMES = {"direction_deg": "direction (degrees)"}
 _AXES = {"pca": "principal component", "tsne": "t-SNE axis"}
@@ -60,22 +64,15 @@ def embedding(
     columns = list(labels.columns)
     if not columns:
         raise InputError("embedding figure: no label to colour the points by")
-    n_columns = 2 if len(columns) == 4 else min(3, len(columns))
-    n_rows = math.ceil(len(columns) / n_columns)
     lines = max(_legend_lines(labels[c].astype(str).unique().tolist()) for c in columns)
-    height = 3.9 + 0.16 * lines
-    figure = Figure(figsize=(3.4 * n_columns, height * n_rows + 0.3), layout="constrained")
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    for ax, column in zip(axes, columns, strict=False):
+    figure, axes = panels.grid(len(columns), (3.4, 3.9 + 0.16 * lines), around=(0, 0.3))
+    for ax, column in zip(axes, columns, strict=True):
         _panel(ax, points, labels[column].astype(str).to_numpy(), figure=figure)
         ax.set_title(_heading(str(column), silhouettes or {}, chance or {}), fontsize=9)
-        for i, set_label in enumerate((ax.set_xlabel, ax.set_ylabel)):
+        for i, axis in enumerate((ax.xaxis, ax.yaxis)):
             share = f" ({100 * explained[i]:.0f} % of variance)" if explained else ""
-            set_label(f"{_AXES.get(method, method)} {i + 1}{share}", fontsize=8)
-    for ax in axes[len(columns) :]:
-        ax.set_visible(False)
-    if title:
-        figure.suptitle(title, fontsize=11)
+            axis.set_label_text(f"{_AXES.get(method, method)} {i + 1}{share}", fontsize=8)
+    panels.heading(figure, title)
     return figure
 
 
@@ -89,19 +86,15 @@ def _panel(ax: Axes, points: np.ndarray, classes: np.ndarray, *, figure: Figure)
         style[name] = (colour, _MARKERS[i // len(_COLOURS)] if few else "o")
     for marker in dict.fromkeys(m for _, m in style.values()):
         chosen = np.flatnonzero([style[c][1] == marker for c in classes])
-        ax.scatter(
-            points[chosen, 0], points[chosen, 1], c=[style[c][0] for c in classes[chosen]],
-            marker=marker, s=12, alpha=0.75, linewidths=0,
-        )  # fmt: skip
+        ax.scatter(points[chosen, 0], points[chosen, 1], c=[style[c][0] for c in classes[chosen]],
+                   marker=marker, s=12, alpha=0.75, linewidths=0)  # fmt: skip
     if few:
         for name, (colour, marker) in style.items():
             ax.scatter([], [], color=colour, marker=marker, s=18, label=name)
         below_the_axis_label = ScaledTranslation(0, -16 / 72, figure.dpi_scale_trans)
-        ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 0), ncols=_legend_columns(known),
-            bbox_transform=ax.transAxes + below_the_axis_label, borderaxespad=0,
-            frameon=False, fontsize=7, handletextpad=0.2,
-        )  # fmt: skip
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=_legend_columns(known),
+                  bbox_transform=ax.transAxes + below_the_axis_label, borderaxespad=0,
+                  frameon=False, fontsize=7, handletextpad=0.2)  # fmt: skip
     ax.set_xticks([])
     ax.set_yticks([])
     ax.margins(0.06)
@@ -121,7 +114,7 @@ def _legend_lines(names: list[str]) -> int:
 
 
 def _heading(column: str, silhouettes: Mapping[str, float], chance: Mapping[str, float]) -> str:
-    name = _NAMES.get(column, column.replace("_", " "))
+    name = _NAMES.get(column, panels.words(column))
     if column not in silhouettes or not np.isfinite(silhouettes[column]):
         return name
     text = f"{name}\nsilhouette {silhouettes[column]:z.2f}"

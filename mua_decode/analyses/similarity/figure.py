@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError, ResultTable
 
 _METRICS = {
-    "within_condition_correlation": ("one condition, train", "#0072B2", "o"),
-    "train_test_correlation": ("one condition, train and test", "#D55E00", "D"),
-    "between_condition_correlation": ("two conditions, train", "#56B4E9", "o"),
-    "train_test_between_correlation": ("two conditions, train and test", "#E69F00", "D"),
+    "within_condition_correlation": ("one condition, train", panels.BLUE, "o"),
+    "train_test_correlation": ("one condition, train and test", panels.VERMILION, "D"),
+    "between_condition_correlation": ("two conditions, train", panels.SKY, "o"),
+    "train_test_between_correlation": ("two conditions, train and test", panels.ORANGE, "D"),
 }
 _TRIALS = {"recorded_trial": "recorded trials", "pseudo_trial": "pseudo-trials"}
 
@@ -25,8 +26,8 @@ def similarity(table: ResultTable, *, title: str = "") -> Figure:
     Parameters
     ----------
     table
-        What ``similarity`` returns; dots are its rows of condition "all", the mean over pairs, and
-        bars reach from the lowest to the highest condition.
+        What ``similarity`` returns, mean over pairs in the rows
+        of condition "all"; bars reach from the lowest to the highest condition.
 
     Raises
     ------
@@ -38,21 +39,20 @@ def similarity(table: ResultTable, *, title: str = "") -> Figure:
         raise InputError(f"similarity figure: found none of the metrics {', '.join(_METRICS)}")
     masks = list(dict.fromkeys(rows["mask"]))
     trials = list(dict.fromkeys(rows["trial"]))
-    size = (4.0 * len(trials) + 1.0, 0.55 * len(masks) + 1.9)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(1, len(trials), squeeze=False, sharey=True, sharex=True)[0]
+    figure, axes = panels.grid(
+        len(trials), (4.0, 0.55 * len(masks)), around=(1.0, 1.9), n_columns=len(trials),
+        sharex=True, sharey=True,
+    )  # fmt: skip
     for ax, trial in zip(axes, trials, strict=True):
         _panel(ax, rows[rows["trial"] == trial], masks)
         ax.set_title(_TRIALS.get(trial, str(trial)), fontsize=10)
         ax.set_xlabel("correlation of activity (Pearson r)")
     names = ["all regions" if m == "none" else m.removeprefix("only ") for m in masks]
-    axes[0].set_yticks(range(len(masks)), names)
-    axes[0].set_ylim(len(masks) - 0.5, -0.5)
-    figure.legend(handles=_legend(rows), loc="outside lower center", ncols=2, frameon=False)
+    panels.names_down(axes[0], names)
+    panels.legend_below(figure, _legend(rows), 2)
     leaks = rows["split"].astype(str).str.contains("leaking").any()
-    heading = " ".join([title, "(pooled before the split: leaking)"] if leaks else [title]).strip()
-    if heading:
-        figure.suptitle(heading, fontsize=11)
+    leaking = " (pooled before the split: leaking)" if leaks else ""
+    panels.heading(figure, (title + leaking).strip())
     return figure
 
 
@@ -65,23 +65,16 @@ def _panel(ax: Axes, rows: pd.DataFrame, masks: list[str]) -> None:
             _, colour, marker = _METRICS[metric]
             single = part.loc[part["condition"] != "all", "value"].dropna().to_numpy(float)
             if len(single):
-                ax.plot(
-                    [single.min(), single.max()], [at, at], color=colour, alpha=0.35, linewidth=3
-                )
+                panels.spread(ax, single, at, colour=colour, width=3)
             mean = part.loc[part["condition"] == "all", "value"].to_numpy(float)
             shown = mean if len(mean) else np.array([single.mean()]) if len(single) else single
             ax.plot(shown, np.full(len(shown), at), marker, color=colour, markersize=4.5)
     ax.axvline(0, color="0.5", linewidth=0.8, zorder=0)
-    ax.grid(axis="x", alpha=0.3)
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
+    panels.read_across(ax)
 
 
 def _legend(rows: pd.DataFrame) -> list[Line2D]:
     present = [m for m in _METRICS if (rows["metric"] == m).any()]
-    handles = [
-        Line2D([], [], linestyle="none", marker=marker, color=colour, label=label)
-        for label, colour, marker in (_METRICS[m] for m in present)
-    ]
-    label = "lowest to highest condition"
-    return [*handles, Line2D([], [], color="0.3", alpha=0.35, linewidth=3, label=label)]
+    shown = (_METRICS[m] for m in present)
+    handles = [panels.mark(label, marker=m, color=colour) for label, colour, m in shown]
+    return [*handles, panels.spread_mark(3)]

@@ -1,0 +1,178 @@
+"""Forms that figures share: colours, names, panels, axes, headings, legends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from mua_decode.types import InputError
+
+# Okabe and Ito: told apart without red or green.
+BLACK = "#000000"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+YELLOW = "#F0E442"
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+PINK = "#CC79A7"
+
+LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
+_IDENTIFIED = {"identification": "condition identified"}
+_SERIES = {
+    "decoder": (VERMILION, "o"),
+    "ceiling": (GREEN, "v"),
+    "ridge": (BLUE, "s"),
+    "lookup": (SKY, "D"),
+    "mean_video": (BLACK, "x"),
+    "noise": (PINK, "P"),
+    "single_trial": (BLUE, "o"),
+    "trial_average": (ORANGE, "D"),
+}
+_OTHERS = ((PINK, "^"), (ORANGE, "P"), (YELLOW, "X"), (GREEN, "<"), (BLACK, "*"))
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str], what: str) -> None:
+    """Raise ``InputError`` with the names of columns that are not there, after ``what``."""
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise InputError(f"{what} {', '.join(missing)}")
+
+
+def metrics_with_values(scores: pd.DataFrame, columns: Iterable[str], what: str) -> list[str]:
+    """Metrics in their order; ``InputError`` if columns are missing or no value is known."""
+    missing = [c for c in columns if c not in scores.columns]
+    if missing or scores["value"].notna().sum() == 0:
+        raise InputError(f"{what}: nothing to draw, missing columns {missing}")
+    known = scores.groupby("metric", sort=False)["value"].count()
+    return [str(metric) for metric in known.index[known > 0]]
+
+
+def words(name: object) -> str:
+    """Return a name as it is read: spaces for underscores."""
+    return str(name).replace("_", " ")
+
+
+def with_unit(name: str, unit: object, *, gap: str = " ") -> str:
+    """Return ``name (unit)``, the name alone where the unit is 1 or unknown."""
+    return name + (f"{gap}({unit})" if str(unit) not in ("", "1", "nan", "None") else "")
+
+
+def metric_axis(metric: object, part: pd.DataFrame, *, gap: str = " ") -> str:
+    """Return a metric's name with the unit that its rows have."""
+    name = (LABELS | _IDENTIFIED).get(str(metric), words(metric).replace("/", ", "))
+    return with_unit(name, part["unit"].iloc[0], gap=gap)
+
+
+def series_style(series: Sequence[str], name: str) -> dict[str, Any]:
+    """One colour and marker for the decoder, its floors and its ceiling in every figure.
+
+    Others differ by their order among the ``series`` drawn together; ``floor/`` and the like
+    before a name are dropped.
+    """
+    short = name.split("/")[0] if name.startswith("ceiling") else name.rsplit("/", 1)[-1]
+    if short in _SERIES:
+        colour, marker = _SERIES[short]
+    else:
+        others = [s for s in series if s.rsplit("/", 1)[-1] not in _SERIES]
+        colour, marker = _OTHERS[others.index(name) % len(_OTHERS)]
+    return {"color": colour, "marker": marker, "markersize": 5.5}
+
+
+def grid(
+    n: int,
+    size: tuple[float, float],
+    *,
+    around: tuple[float, float] = (0.0, 0.0),
+    n_columns: int | None = None,
+    **shared: Any,
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure of n panels.
+
+    Parameters
+    ----------
+    size, around
+        Width and height in inches of one panel, and of what stands around all of them.
+    n_columns
+        By default three side by side at most: wider ones are read on no page.
+    **shared
+        ``sharex``, ``sharey`` of ``Figure.subplots``.
+    """
+    columns = n_columns or math.ceil(n / math.ceil(n / 3))
+    rows = math.ceil(n / columns)
+    inches = (size[0] * columns + around[0], size[1] * rows + around[1])
+    figure = Figure(figsize=inches, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for ax in axes[n:]:
+        ax.set_visible(False)
+    return figure, list(axes[:n])
+
+
+def heading(figure: Figure, title: str, note: str = "") -> None:
+    """Print the title on top, and below what n, test and correction are."""
+    if title:
+        figure.suptitle(title, fontsize=11)
+    if note:
+        figure.supxlabel(note, fontsize=8, color="0.35")
+
+
+def names_down(ax: Axes, names: Sequence[str]) -> None:
+    """Name rows at y = 0, 1, ... from top to bottom."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+
+
+def names_across(ax: Axes, names: Sequence[str], *, longest: int) -> None:
+    """Name boxes or bars at x = 0, 1, ...; names of more than ``longest`` signs are turned."""
+    ax.set_xticks(range(len(names)), [words(n) for n in names])
+    if max(map(len, names)) > longest:
+        ax.tick_params(axis="x", rotation=40)
+    ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def read_across(ax: Axes) -> None:
+    """Leave of an axis with named rows what helps to read values along x."""
+    ax.grid(axis="x", alpha=0.3)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def mark(label: str, **style: Any) -> Line2D:
+    """Return a mark alone for a legend."""
+    return Line2D([], [], linestyle="none", label=label, **style)
+
+
+def spread(ax: Axes, values: np.ndarray, at: float, *, colour: str, width: float) -> None:
+    """Draw a bar at y = ``at`` from the lowest to the highest value."""
+    ends = [values.min(), values.max()]
+    ax.plot(ends, [at, at], color=colour, alpha=0.35, linewidth=width)
+
+
+def spread_mark(width: float) -> Line2D:
+    """Return what ``spread`` over conditions is in a legend."""
+    label = "lowest to highest condition"
+    return Line2D([], [], color="0.3", alpha=0.35, linewidth=width, label=label)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], n_columns: int) -> None:
+    """Put the legend of all panels below them."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False)
+
+
+def aside(n: int, width: float) -> np.ndarray:
+    """Places (n,) within ``width`` about 0, in a fixed order: the same values, the same picture."""
+    return width * (np.modf(np.arange(n) * 0.618)[0] - 0.5)
+
+
+def reach(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Lengths (2, n) of error bars from the ends of intervals, 0 where there is none."""
+    return np.nan_to_num(np.stack([value - low, high - value]).clip(min=0))
