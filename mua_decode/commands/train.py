@@ -23,6 +23,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name))
     resume = resume_from(cfg, folder)
+    if resume is not None and folder.config.is_file():
+        # No choice of the user's: a run of an earlier version keeps the split it was begun with.
+        cfg.data.split.stream = folder.load_config().data.split.stream
     share_run_dir(folder)
     scored = train_and_score(Run(folder, cfg), Training(resume=resume, processes=True))
     print_summary(scored.metrics, folder.path, scored.run.scored_part)

@@ -10,7 +10,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mua_decode.types import PARTS, InputError, Recording, Session, Split, nearest_name
+from mua_decode.types import PARTS, InputError, Recording, Session, Split, Stream, nearest_name
+
+STREAMS = ("own", "shared")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,9 @@ class SplitPlan:
         Keep so many recorded training trials per condition and session (trials that share a
         presentation count as one); ``None`` keeps all. Val and test stay as they are, and a
         smaller number is a subset of a larger one.
+    stream
+        Random stream of the split: ``own``, or ``shared`` with the choice of sites and the order
+        of pooled trials, as in runs that name none.
     """
 
     unit: str = "recorded_trial"
@@ -43,6 +48,7 @@ class SplitPlan:
     fold: int = 0
     held_out: Sequence[str] = ()
     train_trials: int | None = None
+    stream: str = "own"
 
     def __post_init__(self) -> None:
         total = self.train + self.val + self.test
@@ -66,6 +72,14 @@ class SplitPlan:
             raise InputError(f"split: train_trials must be at least 1, found {self.train_trials}")
         if self.train_trials is not None and self.unit == "pseudo_trial":
             raise InputError("split: train_trials needs a split of recorded trials or conditions")
+        if self.stream not in STREAMS:
+            raise InputError(f"split: stream must be own or shared, found {self.stream}")
+
+    def rng(self, seed: int, session: int) -> np.random.Generator:
+        """Generator of the split of a session, by its number."""
+        if self.stream == "shared":
+            return np.random.default_rng([seed, session])
+        return Stream.SPLIT.rng(seed, session)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -110,7 +124,7 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
     held_out = match_conditions(plan.held_out, recording.stimuli.names)
     trials: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
     for number, session in enumerate(recording.sessions):
-        rng = np.random.default_rng([seed, number])
+        rng = plan.rng(seed, number)
         if plan.unit == "pseudo_trial":
             parts = {part: np.arange(session.n_trials) for part in PARTS}
         else:

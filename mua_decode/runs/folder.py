@@ -159,6 +159,9 @@ class RunFolder:
         assert isinstance(cfg, DictConfig)
         if not isinstance(cfg.get("seed"), int):
             raise InputError(f"{self.config}: seed must be a whole number")
+        if isinstance(cfg.data.get("split"), DictConfig):
+            # The split that a run of an earlier version was trained on: it must not change now.
+            cfg.data.split.setdefault("stream", "shared")
         return cfg
 
     def checkpoint(self, name: str) -> Path:

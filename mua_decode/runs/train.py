@@ -25,6 +25,7 @@ from mua_decode.runs.ddp import (
     leave_but_first,
     one_batch,
 )
+from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import TrainingProgress, console, hushed
@@ -36,6 +37,11 @@ from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, ResultTable
 
 _PRECISIONS = ("highest", "high", "medium")
+# A training goes on although these have changed: how long and where it runs, how it is scored.
+_MAY_CHANGE = (
+    "trainer", "early_stopping", "matmul_precision", "metric", "floor", "score", "bands",
+    "out_dir", "overrides",
+)  # fmt: skip
 T = TypeVar("T", bound=DecodeVideo)
 
 
@@ -141,8 +147,17 @@ def prepare(run: Run, kind: type[T], resume: Path | None = None) -> T:
     Raises
     ------
     InputError
-        If an option is wrong, or the checkpoint to go on from is another network's.
+        If an option is wrong, or what it is to go on from is another run: other options, another
+        recording, another network's weights.
     """
+    if resume is not None and run.folder.config.is_file():
+        here = Fingerprint.of(run.cfg, run.recording.checksum, but=_MAY_CHANGE)
+        difference = here.difference(run.folder.fingerprint(but=_MAY_CHANGE))
+        if difference is not None:
+            raise InputError(
+                f"{run.folder.path} holds a run of another config: {difference}; go on with the "
+                "options it was begun with"
+            )
     task = build_task(run.cfg, run.data, kind)
     try_once(task, run.data)
     if resume is not None:

@@ -25,6 +25,7 @@ class Stream(IntEnum):
     PSEUDO_TRIALS = 11
     VIDEO_VARIANTS = 13
     TRAINING_NOISE = 17
+    SPLIT = 19
     DONORS = 23
     ENCODING_SCORES = 23
     HELD_OUT = 29
