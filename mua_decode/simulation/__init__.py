@@ -1,4 +1,7 @@
-"""The simulated experiment: the task's videos and a population of sites that watches them."""
+"""The simulated experiment: the task's videos and a population of sites that watches them.
+
+Every class of parameters refuses a value out of range with an InputError that names it.
+"""
 
 from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters

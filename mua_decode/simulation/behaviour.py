@@ -12,15 +12,12 @@ from mua_decode.simulation.checks import require_range
 from mua_decode.types import InputError, nearest_name
 
 _RULES = ("direction", "colour")
-
-
-def _two_rules() -> dict[str, str]:
-    return {
-        "cross": "direction",
-        "quatrefoil": "direction",
-        "circle": "colour",
-        "triangle": "colour",
-    }
+_TWO_RULES = {
+    "cross": "direction",
+    "quatrefoil": "direction",
+    "circle": "colour",
+    "triangle": "colour",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +40,7 @@ class BehaviourParameters:
         For an unknown rule or a value out of range.
     """
 
-    rules: Mapping[str, str] = field(default_factory=_two_rules)
+    rules: Mapping[str, str] = field(default_factory=lambda: dict(_TWO_RULES))
     hue_boundary_deg: float = 95.0
     lapse: float = 0.1
 
@@ -55,23 +52,14 @@ class BehaviourParameters:
                     f"behaviour: rule '{rule}' of cue '{cue}' is unknown"
                     f"{nearest_name(rule, _RULES)}; use {' or '.join(_RULES)}"
                 )
-        require_range("behaviour", low=-360, high=360, hue_boundary_deg=self.hue_boundary_deg)
-        require_range("behaviour", low=0, high=1, lapse=self.lapse)
+        require_range("behaviour", vars(self), "hue_boundary_deg", low=-360, high=360)
+        require_range("behaviour", vars(self), "lapse", low=0, high=1)
 
 
 def draw_responses(
     trials: pd.DataFrame, *, behaviour: BehaviourParameters, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Answer every trial.
-
-    Parameters
-    ----------
-    trials
-        Columns ``cue``, ``hue_deg``, ``direction_deg``.
-    behaviour
-        The rule and the lapses.
-    rng
-        Source of randomness.
+    """Answer every trial, told by columns ``cue``, ``hue_deg`` and ``direction_deg``.
 
     Returns
     -------

@@ -26,11 +26,6 @@ class DotParameters:
     speed_px_s
         Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
         frame) is what optical flow between frames two apart can follow on single videos.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     n_dots: int = 400
@@ -39,15 +34,9 @@ class DotParameters:
     speed_px_s: float = 8.0
 
     def __post_init__(self) -> None:
-        require_whole("dots", low=1, n_dots=self.n_dots)
-        require_range(
-            "dots",
-            low=0,
-            above=True,
-            aperture_radius_px=self.aperture_radius_px,
-            diameter_px=self.diameter_px,
-        )
-        require_range("dots", low=0, speed_px_s=self.speed_px_s)
+        require_whole("dots", vars(self), "n_dots", low=1)
+        require_range("dots", vars(self), "aperture_radius_px", "diameter_px", low=0, above=True)
+        require_range("dots", vars(self), "speed_px_s", low=0)
 
 
 def _in_disc(n: int, *, radius: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -74,16 +63,12 @@ def dot_paths(
 
     Parameters
     ----------
-    dots
-        The dots.
     direction_deg
         Direction of motion, degrees counter-clockwise from rightward.
     frames, frame_s
         Number of frames and seconds from one to the next; the first shows the start positions.
     variants
         Number of videos.
-    rng
-        Source of randomness.
 
     Returns
     -------

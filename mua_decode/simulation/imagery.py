@@ -46,11 +46,6 @@ class ImageryParameters:
         Baseline rate; response to any image; and its standard deviation over images.
     bin_s
         Length of baseline and of response, in seconds; one bin each.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     regions: Mapping[str, int] = field(default_factory=lambda: {"VTC": 120, "MTL": 60})
@@ -70,36 +65,19 @@ class ImageryParameters:
     bin_s: float = 0.5
 
     def __post_init__(self) -> None:
-        where = "imagery"
         object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
         if not self.regions:
-            raise InputError(f"{where}: no region")
-        require_whole(where, low=self.sessions, **self.regions)
-        require_whole(where, low=1, sessions=self.sessions, latents=self.latents)
-        require_whole(where, low=2, objects=self.objects, image_size=self.image_size)
-        require_whole(where, low=self.objects, images=self.images)
-        require_whole(
-            where,
-            low=1,
-            perception_trials=self.perception_trials,
-            imagery_trials=self.imagery_trials,
-        )
-        require_range(
-            where,
-            low=0,
-            high=1,
-            share_tuned=self.share_tuned,
-            share_reactivating=self.share_reactivating,
-        )
-        require_range(
-            where,
-            low=0,
-            imagery_scale=self.imagery_scale,
-            baseline_hz=self.baseline_hz,
-            onset_hz=self.onset_hz,
-            modulation_hz=self.modulation_hz,
-        )
-        require_range(where, low=0, above=True, bin_s=self.bin_s)
+            raise InputError("imagery: no region")
+        where, given = "imagery", vars(self)
+        require_whole(where, self.regions, low=self.sessions)
+        require_whole(where, given, "sessions", "latents", low=1)
+        require_whole(where, given, "objects", "image_size", low=2)
+        require_whole(where, given, "images", low=self.objects)
+        require_whole(where, given, "perception_trials", "imagery_trials", low=1)
+        require_range(where, given, "share_tuned", "share_reactivating", low=0, high=1)
+        levels = ("imagery_scale", "baseline_hz", "onset_hz", "modulation_hz")
+        require_range(where, given, *levels, low=0)
+        require_range(where, given, "bin_s", low=0, above=True)
 
 
 def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:
@@ -110,12 +88,8 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
 
     Parameters
     ----------
-    imagery
-        What is shown, imagined and planted.
     seed
         A whole number >= 0.
-    name
-        Name of the recording.
 
     Returns
     -------
@@ -123,7 +97,7 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
         ``truth["sites"]`` has ``tuned``, ``reactivates`` and the axis of every site;
         ``truth["images"]`` the position of every image.
     """
-    require_whole("imagery", low=0, seed=seed)
+    require_whole("imagery", {"seed": seed}, low=0)
     p = imagery
     image_rng, site_rng, spike_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)

@@ -92,8 +92,8 @@ class CueParameters:
                 )
         if not self.outlines or len(set(self.outlines)) != len(self.outlines):
             raise InputError(f"cues: name every outline once, found {list(self.outlines)}")
-        require_range("cues", low=0, above=True, span_px=self.span_px, line_px=self.line_px)
-        require_range("cues", low=0, high=255, grey=self.grey)
+        require_range("cues", vars(self), "span_px", "line_px", low=0, above=True)
+        require_range("cues", vars(self), "grey", low=0, high=255)
 
 
 @dataclass(frozen=True, kw_only=True)

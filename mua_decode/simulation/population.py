@@ -57,11 +57,9 @@ class PopulationParameters:
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
         object.__setattr__(self, "subjects", tuple(str(s) for s in self.subjects))
-        where = "population"
-        require_whole(
-            where, low=1, sessions=self.sessions, trials_per_condition=self.trials_per_condition
-        )
-        require_range(where, low=0, above=True, base_bin_s=self.base_bin_s)
+        where, given = "population", vars(self)
+        require_whole(where, given, "sessions", "trials_per_condition", low=1)
+        require_range(where, given, "base_bin_s", low=0, above=True)
         if not self.regions or not self.subjects:
             raise InputError(f"{where}: at least one region and one subject are needed")
         total = sum(r.sites for r in self.regions.values())
@@ -108,8 +106,6 @@ def simulate_sessions(
 
     Parameters
     ----------
-    parameters
-        What to record.
     stimuli
         Only its conditions and timing are used, never the random dots.
     seed
@@ -128,12 +124,8 @@ def simulate_sessions(
     if missing:
         raise InputError(f"population: conditions table has no column '{missing[0]}'")
     width = parameters.base_bin_s
-    bins = whole_steps(
-        "population",
-        duration_s=stimuli.n_frames * stimuli.frame_s,
-        step_s=width,
-        name="trial",
-    )
+    duration_s = stimuli.n_frames * stimuli.frame_s
+    bins = whole_steps("population", duration_s=duration_s, step_s=width, name="trial")
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
     site_seed, *session_seeds = fresh.spawn(1 + parameters.sessions)
     planted = plant_sites(
@@ -144,11 +136,10 @@ def simulate_sessions(
     )
     sites = _deal(planted, parameters)
     time_s = (np.arange(bins) + 0.5) * width
+    groups = [group for _, group in sites.groupby("session", sort=False)]
     sessions = tuple(
         _record(group, parameters=parameters, stimuli=stimuli, time_s=time_s, seed=child)
-        for (_, group), child in zip(
-            sites.groupby("session", sort=False), session_seeds, strict=True
-        )
+        for group, child in zip(groups, session_seeds, strict=True)
     )
     return sessions, sites
 

@@ -31,13 +31,11 @@ def time_course(
     Parameters
     ----------
     time_s
-        Times (T,), seconds from the start of the trial.
-    onset_s, offset_s
-        Seconds from the start of the trial.
+        Times (T,); these and ``onset_s``, ``offset_s`` are seconds from the start of the trial.
     latency_s, transient_s, sustained
         One value per site, each (N,).
     rise_s
-        Rise time constant in seconds.
+        Rise time constant.
     linger
         Share that stays for the rest of the trial, 0..1.
 
@@ -61,8 +59,6 @@ def feature_drive(
     ----------
     sites
         Rows of :func:`~mua_decode.simulation.tuning.plant_sites`.
-    tuning
-        Shape of the tuning curves.
     conditions
         Columns ``cue``, ``hue_deg``, ``direction_deg``.
 
@@ -99,8 +95,6 @@ def mean_rates(
     ----------
     sites
         Rows of :func:`~mua_decode.simulation.tuning.plant_sites`.
-    regions, tuning
-        What the sites were planted with.
     stimuli
         Its conditions table needs ``cue``, ``hue_deg`` and ``direction_deg``; its segments need
         one named ``cue`` and one named ``stimulus``.

@@ -19,6 +19,8 @@ from mua_decode.simulation.outlines import Canvas, CueParameters
 from mua_decode.simulation.palette import Palette
 from mua_decode.types import InputError, Segment, StimulusSet
 
+_PARTS = ("fixation", "cue", "stimulus")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialTiming:
@@ -36,25 +38,21 @@ class TrialTiming:
     stimulus_weight: float = 5.0
 
     def __post_init__(self) -> None:
-        require_range("timing", low=0, above=True, frame_s=self.frame_s)
-        for name in ("fixation", "cue", "stimulus"):
-            duration, weight = getattr(self, f"{name}_s"), getattr(self, f"{name}_weight")
-            require_range("timing", low=0, above=True, **{f"{name}_s": duration})
-            require_range("timing", low=0, **{f"{name}_weight": weight})
+        require_range("timing", vars(self), "frame_s", low=0, above=True)
+        for name in _PARTS:
+            require_range("timing", vars(self), f"{name}_s", low=0, above=True)
+            require_range("timing", vars(self), f"{name}_weight", low=0)
         _ = self.segments
 
     @property
     def segments(self) -> tuple[Segment, ...]:
         """The three parts in frames."""
         out: list[Segment] = []
-        start = 0
-        for name in ("fixation", "cue", "stimulus"):
-            frames = whole_steps(
-                "timing", duration_s=getattr(self, f"{name}_s"), step_s=self.frame_s, name=name
-            )
+        for name in _PARTS:
+            start, duration_s = out[-1].stop if out else 0, getattr(self, f"{name}_s")
+            frames = whole_steps("timing", duration_s=duration_s, step_s=self.frame_s, name=name)
             weight = float(getattr(self, f"{name}_weight"))
             out.append(Segment(name=name, start=start, stop=start + frames, weight=weight))
-            start += frames
         return tuple(out)
 
 
@@ -93,34 +91,17 @@ class FrameParameters:
     target_grey: int = 70
 
     def __post_init__(self) -> None:
-        require_whole(
-            "frame",
-            low=1,
-            rendered_px=self.rendered_px,
-            crop_px=self.crop_px,
-            supersampling=self.supersampling,
-        )
+        require_whole("frame", vars(self), "rendered_px", "crop_px", "supersampling", low=1)
         if self.crop_px > self.rendered_px or (self.rendered_px - self.crop_px) % 2:
             raise InputError(
                 f"frame: crop_px {self.crop_px} is not a central crop of rendered_px "
                 f"{self.rendered_px}"
             )
-        require_range("frame", low=0, above=True, resolution=self.resolution)
-        require_range(
-            "frame",
-            low=0,
-            fixation_radius_px=self.fixation_radius_px,
-            target_eccentricity_px=self.target_eccentricity_px,
-            target_radius_px=self.target_radius_px,
-        )
-        require_range(
-            "frame",
-            low=0,
-            high=255,
-            background=self.background,
-            fixation_grey=self.fixation_grey,
-            target_grey=self.target_grey,
-        )
+        require_range("frame", vars(self), "resolution", low=0, above=True)
+        lengths = ("fixation_radius_px", "target_eccentricity_px", "target_radius_px")
+        require_range("frame", vars(self), *lengths, low=0)
+        greys = ("background", "fixation_grey", "target_grey")
+        require_range("frame", vars(self), *greys, low=0, high=255)
 
     @property
     def canvas(self) -> Canvas:
@@ -158,9 +139,9 @@ class StimulusParameters:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "directions_deg", tuple(float(d) for d in self.directions_deg))
-        require_whole("stimulus", low=1, variants=self.variants)
+        require_whole("stimulus", vars(self), "variants", low=1)
         for angle in self.directions_deg:
-            require_range("stimulus", low=-360, high=360, directions_deg=angle)
+            require_range("stimulus", {"directions_deg": angle}, low=-360, high=360)
         distinct = {angle % 360 for angle in self.directions_deg}
         if not distinct or len(distinct) != len(self.directions_deg):
             raise InputError(
@@ -203,14 +184,13 @@ class _Marks:
     def of(cls, frame: FrameParameters) -> _Marks:
         canvas = frame.canvas
         x = frame.target_eccentricity_px
-        discs = [
-            (frame.fixation_grey, canvas.disc(x_px=0, y_px=0, radius_px=frame.fixation_radius_px)),
-            (frame.target_grey, canvas.disc(x_px=-x, y_px=0, radius_px=frame.target_radius_px)),
-            (frame.target_grey, canvas.disc(x_px=x, y_px=0, radius_px=frame.target_radius_px)),
-        ]
         keep, add = np.ones(canvas.size**2), np.zeros(canvas.size**2)
-        for grey, disc in discs:
-            alpha = disc.ravel()
+        for grey, x_px, radius_px in (
+            (frame.fixation_grey, 0, frame.fixation_radius_px),
+            (frame.target_grey, -x, frame.target_radius_px),
+            (frame.target_grey, x, frame.target_radius_px),
+        ):
+            alpha = canvas.disc(x_px=x_px, y_px=0, radius_px=radius_px).ravel()
             keep, add = keep * (1 - alpha), add * (1 - alpha) + grey * alpha
         index = np.flatnonzero(keep < 1)
         return cls(index=index, keep=keep[index], add=add[index])
@@ -252,8 +232,6 @@ def render_stimuli(parameters: StimulusParameters, *, seed: np.random.SeedSequen
 
     Parameters
     ----------
-    parameters
-        What to render.
     seed
         Every condition has a random stream of its own, spawned from this seed.
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mua_decode.types import InputError, Recording, Session, StimulusSet
+from mua_decode.types import InputError, Recording, Session, StimulusSet, Stream
 
 
 def noise_surrogate(
@@ -26,10 +26,6 @@ def noise_surrogate(
 
     Parameters
     ----------
-    recording
-        Any recording.
-    seed
-        Of the noise.
     bin_s
         Bins of the surrogate where the recording has spike times; recorded counts keep theirs.
     n_conditions
@@ -40,7 +36,7 @@ def noise_surrogate(
     InputError
         If ``n_conditions`` is below 2 or a session is left without trials.
     """
-    rng = np.random.default_rng([seed, 41])
+    rng = Stream.SURROGATE.rng(seed)
     stimuli, kept = recording.stimuli, np.arange(recording.stimuli.n_conditions)
     if n_conditions is not None and n_conditions < len(kept):
         if n_conditions < 2:
