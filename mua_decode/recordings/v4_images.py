@@ -16,15 +16,9 @@ import pandas as pd
 
 from mua_decode.files import sha256
 from mua_decode.recordings.files import existing_folder
-from mua_decode.types import (
-    InputError,
-    Recording,
-    Segment,
-    Session,
-    SiteTable,
-    StimulusSet,
-    nearest_name,
-)
+from mua_decode.recordings.sites import numbered, site_table
+from mua_decode.recordings.videos import resize
+from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet, nearest_name
 
 _BIN_S = 0.1
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -47,8 +41,6 @@ def read_v4_images(
 
     Parameters
     ----------
-    root
-        Folder of the files.
     session
         For example 201025.
     frame_size
@@ -81,12 +73,10 @@ def read_v4_images(
         segments=(Segment("image", 0, 1),),
         frame_s=_BIN_S,
     )
-    notes = []
-    if responses.ndim == 2:
-        notes.append(
-            f"session {name}: responses are averages over repeats; single trials, and with them "
-            "the noise ceiling, are not known"
-        )
+    averages = (
+        f"session {name}: responses are averages over repeats; single trials, and with them the "
+        "noise ceiling, are not known"
+    )
     return Recording(
         name=f"v4_images_{name}",
         sessions=(_session(name, responses),),
@@ -97,7 +87,7 @@ def read_v4_images(
             "terms": "research data; redistribution terms not stated by the authors",
             "sha256": {p.name: sha256([p]) for p in (archive, source)},
         },
-        notes=tuple(notes),
+        notes=(averages,) if responses.ndim == 2 else (),
     )
 
 
@@ -167,9 +157,7 @@ def _decode(data: bytes, where: str, size: int | None) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{where}: is not a readable image")
-    if size is not None:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1), np.uint8)
+    return np.ascontiguousarray(resize(image, size)[:, :, ::-1].transpose(2, 0, 1), np.uint8)
 
 
 def _read_responses(path: Path) -> np.ndarray:
@@ -194,15 +182,10 @@ def _session(name: str, responses: np.ndarray) -> Session:
     usable = ~np.isnan(counts).all(axis=1)
     table = pd.DataFrame({"condition": image, "repeat": repeat})
     table["averaged"] = responses.ndim == 2
-    sites = SiteTable(
-        site_id=np.array([f"{name}-{unit:03d}" for unit in range(n_sites)]),
-        region=np.full(n_sites, "V4"),
-        session=np.full(n_sites, name),
-        subject=np.full(n_sites, _subject(name)),
-    )
+    ids = numbered(name, n_sites, first=0)
     return Session(
         name=name,
-        sites=sites,
+        sites=site_table(name, ids, region="V4", subject=_subject(name)),
         trials=table[usable].reset_index(drop=True),
         counts=counts[usable][:, None],
         bin_s=_BIN_S,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.files import whole
 from mua_decode.recordings.nwb.videos import MODULE, SERIES, stimulus_tables
 from mua_decode.recordings.videos import digest
 from mua_decode.types import InputError, Recording, Session, SpikeTimes, StimulusSet
@@ -31,8 +31,6 @@ def write_nwb(
 
     Parameters
     ----------
-    folder
-        Made if missing.
     species
         Latin binomial of the animals, such as ``Macaca mulatta``.
     age
@@ -53,17 +51,12 @@ def write_nwb(
     names = [re.sub(r"[^\w.-]+", "_", s.name) for s in recording.sessions]
     if len({n.lower() for n in names}) < len(names):
         raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
-    folder.mkdir(parents=True, exist_ok=True)
     sums = [digest(v) for v in recording.stimuli.videos]
     written = []
     for name, session, times in zip(names, recording.sessions, spikes, strict=True):
         path = folder / f"{name}.nwb"
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial.nwb")
-        try:
+        with whole(path) as partial:
             _write(recording, session, times, sums, {"species": species, "age": age}, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
         written.append(path)
     return written
 
@@ -71,10 +64,7 @@ def write_nwb(
 def as_spike_times(session: Session) -> SpikeTimes:
     """Spike times of a session; counts become as many spikes, spread evenly over their bin.
 
-    Raises
-    ------
-    InputError
-        If it holds anything but spikes.
+    An InputError if it holds anything but spikes.
     """
     if session.spike_times is not None:
         return session.spike_times
@@ -194,15 +184,12 @@ def _add_units(nwb: Any, session: Session, spikes: SpikeTimes, start_s: np.ndarr
     times = (spikes.time_s + start_s[spikes.trial])[order]
     ends = np.searchsorted(spikes.site[order], np.arange(n), side="right")
     about = "seconds from the start of the first trial"
+    group = [groups[r] for r in session.sites.region.tolist()]
     columns = [
         VectorData(name="site_id", description="name of the site", data=session.sites.site_id),
         VectorData(name="subject", description="animal", data=session.sites.subject),
         *_ragged("spike_times", f"spike times, {about}", times, ends),
-        VectorData(
-            name="electrode_group",
-            description="region of the site",
-            data=[groups[r] for r in session.sites.region.tolist()],
-        ),
+        VectorData(name="electrode_group", description="region of the site", data=group),
     ]
     electrodes = DynamicTableRegion(
         name="electrodes", data=list(range(n)), description="one per site", table=nwb.electrodes
@@ -239,15 +226,11 @@ def _add_stimuli(nwb: Any, stimuli: StimulusSet, sums: list[str]) -> None:
     frames = stimuli.videos.transpose(0, 1, 3, 4, 2)
     frames = frames.reshape(-1, *frames.shape[2:])
     frames = frames[..., 0] if frames.shape[-1] == 1 else frames
+    chunks = (stimuli.n_frames, *frames.shape[1:])
     nwb.add_stimulus_template(
         ImageSeries(
             name=SERIES,
-            data=H5DataIO(
-                frames,
-                compression="gzip",
-                compression_opts=1,
-                chunks=(stimuli.n_frames, *frames.shape[1:]),
-            ),
+            data=H5DataIO(frames, compression="gzip", compression_opts=1, chunks=chunks),
             unit="grey level 0..255",
             starting_time=0.0,
             rate=1 / stimuli.frame_s,
