@@ -1,4 +1,7 @@
-"""One reader per file format: a function that returns a Recording."""
+"""One reader per file format: a function that returns a Recording.
+
+What cannot be read raises an InputError: the file, what was expected and what was found.
+"""
 
 from mua_decode.recordings.arrays import read_arrays
 from mua_decode.recordings.lab_sessions import LabFields, read_lab_sessions

@@ -30,18 +30,7 @@ _TOP_KEYS = ("name", "arrays", "sessions", "stimuli", "notes")
 
 
 def read_arrays(path: str | None) -> Recording:
-    """Read arrays as a YAML file describes them.
-
-    Parameters
-    ----------
-    path
-        The YAML file, or the ``.npz`` beside it.
-
-    Raises
-    ------
-    InputError
-        Naming the file and key, what was expected and what was found.
-    """
+    """Read arrays as a YAML file describes them; ``path`` is it, or the ``.npz`` beside it."""
     if not path:
         raise InputError("recording.path is not set; give the YAML file: recording.path=FILE.yaml")
     source = Path(path).expanduser()

@@ -78,7 +78,7 @@ def make_conditions(
         Per session, the condition of every trial.
     """
     columns = list(columns)
-    every = pd.concat([t[columns] for t in tables], ignore_index=True)
+    every = pd.concat([t[columns] for t in tables])
     found = every.drop_duplicates().sort_values(columns, kind="stable", ignore_index=True)
     index = found.assign(_row=np.arange(len(found)))
     rows = [t[columns].merge(index, on=columns, how="left")["_row"].to_numpy(int) for t in tables]
@@ -123,8 +123,8 @@ def match_conditions(
     found = []
     for column, source in match.items():
         means = {_plain(k): v for k, v in (codes or {}).get(column, {}).items()}
-        values = pd.Series([means.get(_plain(v), v) for v in trials[source]])
-        keys, allowed = _keys(values, column), _keys(stimuli.conditions[column], column)
+        keys = _keys((means.get(_plain(v), v) for v in trials[source]), column)
+        allowed = set(_keys(stimuli.conditions[column], column))
         for key, value in zip(keys, trials[source], strict=True):
             if key not in allowed:
                 shown = ", ".join(map(str, dict.fromkeys(stimuli.conditions[column])))
@@ -141,7 +141,7 @@ def match_conditions(
     return np.array([rows[key] for key in wanted], int)
 
 
-def _keys(values: pd.Series, column: str) -> list[object]:
+def _keys(values: Iterable[object], column: str) -> list[object]:
     plain = [_plain(v) for v in values]
     if column.endswith("_deg"):
         return [round(v % 360, 6) if isinstance(v, float) else v for v in plain]

@@ -18,9 +18,10 @@ _MOST_BYTES = 1 << 38
 @contextmanager
 def named(where: object, *kinds: type[Exception]) -> Iterator[None]:
     """Put ``where`` in front of what an InputError, or another error of these kinds, says."""
+    caught: tuple[type[Exception], ...] = (InputError, *kinds)
     try:
         yield
-    except (InputError, *kinds) as error:
+    except caught as error:
         raise InputError(f"{where}: {error}") from error
 
 

@@ -17,12 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import sha256
-from mua_decode.recordings.conditions import (
-    flags,
-    match_conditions,
-    require_columns,
-    usable_trials,
-)
+from mua_decode.recordings.conditions import flags, match_conditions, require_columns, usable_trials
 from mua_decode.recordings.files import load_csv, named, source_files
 from mua_decode.recordings.matlab import read_mat, spike_cells
 from mua_decode.recordings.sites import Labels, numbered, site_table
@@ -87,19 +82,12 @@ def read_lab_sessions(
         A file, a folder of ``.mat`` files, or a list of files; the session is named after it.
     stimuli
         The videos, rendered or read from a folder; trials are matched to its conditions.
-    fields
-        Names in the files.
     match, codes
         Which trials column says what, and what its codes mean; see
         :func:`mua_decode.recordings.conditions.match_conditions`.
     offset_s, duration_s
         A trial runs from ``offset_s`` after cue onset for ``duration_s`` seconds. Spikes outside
         it are left out.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what was found.
     """
     names = fields or LabFields()
     if stimuli is None:

@@ -30,11 +30,6 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     -------
     Variable name as asked for -> DataFrame (a struct, or array of structs, of columns), object
     array (a cell array, of numbers or text), number array, or text. Axes are MATLAB's.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or a variable holds code or objects.
     """
     try:
         if is_matlab_5(path):
@@ -152,10 +147,7 @@ def _table(columns: dict[str, list[Any]], where: str) -> pd.DataFrame:
 def spike_cells(cells: Any, where: str) -> Iterator[tuple[int, int, np.ndarray]]:
     """Yield (trial, unit, times) of a trials x units cell array of spike times.
 
-    Raises
-    ------
-    InputError
-        If it is no cell array, or a cell holds anything but real numbers in order.
+    An InputError if it is none, or a cell holds anything but real numbers in order.
     """
     if not isinstance(cells, np.ndarray) or cells.dtype != object or cells.ndim != 2:
         found = getattr(cells, "shape", type(cells).__name__)

@@ -36,17 +36,8 @@ _VERSION = 1
 def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
     """Read a file written by :func:`write_recording`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    verify
-        Compare the contents with the stored checksum.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, of another format or a newer version.
+    A file that is damaged, of another format or a newer version is refused; with ``verify`` also
+    one whose contents do not have the checksum it was stored with.
     """
     if not path:
         raise InputError("recording.path is not set; give the file: recording.path=FILE.h5")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def read_tensors(
     segments: Sequence[Sequence[Any]] | None = None,
     subject: str = "pooled",
 ) -> Recording:
-    """Read the tensors; every distinct video is stored once.
+    """Read the tensors; every distinct video is stored once. Files that could run code are refused.
 
     A distinct video is a condition, unless files ``PART_condition`` with whole numbers (trials,)
     say which trials belong together; then the videos of a condition are its variants.
@@ -63,11 +63,6 @@ def read_tensors(
         Height and width in pixels after area resampling; ``None`` keeps the size.
     segments
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what was found; also for files that could run code.
     """
     folder = existing_folder(root, "recording.root")
     if not (np.isfinite(bin_s) and bin_s > 0) or video_max not in (1, 255):
@@ -111,16 +106,11 @@ def _read_parts(
     activity = [values for values, _ in read]
     if len({a.shape[1] for a in activity}) > 1:
         raise InputError(f"{folder}: parts differ in bins: {[a.shape for a in activity]}")
-    labels = [_labels(folder, p, len(a)) for p, a in zip(parts, activity, strict=True)]
+    sizes = {part: len(a) for part, a in zip(parts, activity, strict=True)}
     video = np.concatenate([numbers for _, numbers in read])
-    table = pd.DataFrame(
-        {
-            "condition": _conditions(folder, labels, video),
-            "published_part": np.repeat(parts, [len(a) for a in activity]),
-            "video": video,
-        }
-    )
-    return np.concatenate(activity), table
+    table = pd.DataFrame({"condition": _conditions(folder, sizes, video)})
+    table["published_part"] = np.repeat(parts, list(sizes.values()))
+    return np.concatenate(activity), table.assign(video=video)
 
 
 def _read_part(
@@ -190,8 +180,8 @@ class _VideoLibrary:
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    found = [folder / f"{name}{s}" for s in _SUFFIXES if (folder / f"{name}{s}").is_file()]
-    return found[0] if found else None
+    files = (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
@@ -228,9 +218,7 @@ def _activity(values: torch.Tensor | np.ndarray, path: Path, standardised: bool)
     return np.asarray(array, np.float32)
 
 
-def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray | None:
-    if _file(folder, f"{part}_condition") is None:
-        return None
+def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray:
     path, values = _load(folder, f"{part}_condition")
     labels = np.asarray(values)
     if labels.shape != (n_trials,) or labels.dtype.kind not in "iu" or (labels < 0).any():
@@ -241,13 +229,15 @@ def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray | None:
     return labels
 
 
-def _conditions(folder: Path, labels: list[np.ndarray | None], number: np.ndarray) -> np.ndarray:
-    given = [v for v in labels if v is not None]
-    if not given:
-        return number
-    if len(given) < len(labels):
+def _conditions(folder: Path, sizes: Mapping[str, int], video: np.ndarray) -> np.ndarray:
+    """Condition of every trial, given the trials of every part and the number of each's video."""
+    parts = [p for p in sizes if _file(folder, f"{p}_condition") is not None]
+    if not parts:
+        return video
+    labels = [_labels(folder, p, sizes[p]) for p in parts]
+    if len(parts) < len(sizes):
         raise InputError(f"{folder}: some parts have a PART_condition and some do not")
-    return np.unique(np.concatenate(given), return_inverse=True)[1]
+    return np.unique(np.concatenate(labels), return_inverse=True)[1]
 
 
 def _stimuli(

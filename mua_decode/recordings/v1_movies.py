@@ -44,11 +44,6 @@ def read_v1_movies(
         Session names such as ``ay2_u003``; ``None`` reads all.
     frame_size
         Height and width of the frames in pixels after area resampling.
-
-    Raises
-    ------
-    InputError
-        Naming the file or session and what is wrong with it.
     """
     folder = existing_folder(root, "recording.root")
     if not isinstance(frame_size, int) or not 2 <= frame_size <= 1024:

@@ -48,11 +48,6 @@ def read_v4_images(
     trials
         ``"raw"``: single trials, spike counts in 100 ms. ``"averaged"``: one averaged response
         per image, so no noise ceiling can be known. ``"auto"``: single trials if they are there.
-
-    Raises
-    ------
-    InputError
-        Naming the file and what is wrong with it; also if images and responses differ in number.
     """
     folder = existing_folder(root, "recording.root")
     if trials not in ("auto", "raw", "averaged"):

@@ -33,11 +33,6 @@ class BehaviourParameters:
         Hues (CIE L*a*b*) from this angle on count as greenish; 95 is about yellow.
     lapse
         Share of trials answered at random, 0..1.
-
-    Raises
-    ------
-    InputError
-        For an unknown rule or a value out of range.
     """
 
     rules: Mapping[str, str] = field(default_factory=lambda: dict(_TWO_RULES))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any
 
 from mua_decode.types import InputError
 
 
 def require_range(
     where: str,
-    values: Mapping[str, Any],
+    values: Mapping[str, float],
     *names: str,
     low: float = -math.inf,
     high: float = math.inf,
@@ -40,7 +39,7 @@ def require_range(
             raise InputError(f"{where}: {name} must be {sign} {low:g}{upper}, found {value:g}")
 
 
-def require_whole(where: str, values: Mapping[str, Any], *names: str, low: int) -> None:
+def require_whole(where: str, values: Mapping[str, int], *names: str, low: int) -> None:
     """Raise an InputError unless these values (default: all) are whole numbers >= ``low``."""
     for name in names or values:
         value = values[name]

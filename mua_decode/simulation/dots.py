@@ -103,10 +103,8 @@ def rasterise(
     ----------
     x, y
         float arrays (frames, n_dots), output pixels from the centre, y up.
-    size
-        Output pixels along a side of the square frame.
-    diameter
-        Diameter of a dot in output pixels.
+    size, diameter
+        Of the square frame and of a dot, in output pixels.
     supersampling
         Sub-pixels along a side of an output pixel.
 

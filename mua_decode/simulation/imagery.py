@@ -105,7 +105,7 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     stimuli, latent = _render(p, image_rng)
     objects = np.sort(image_rng.choice(p.images, p.objects, replace=False))
     truth = _plant(p, site_rng)
-    axes = truth[[f"axis_{d}" for d in range(p.latents)]].to_numpy()
+    axes = truth.filter(like="axis_").to_numpy()
     drive = latent @ axes.T  # (K, N), unit variance
     untuned = ~truth["tuned"].to_numpy()
     drive[:, untuned] = site_rng.standard_normal((p.images, int(untuned.sum())))
@@ -113,12 +113,8 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     sessions = []
     for s in range(p.sessions):
         here = np.flatnonzero(truth["session"].to_numpy() == f"s{s}")
-        imagined = response[:, here] * p.imagery_scale * truth["reactivates"].to_numpy()[here]
-        sessions.append(
-            _session(
-                p, truth.iloc[here], response[:, here], imagined, objects, spike_rng, stimuli.names
-            )
-        )
+        planted = truth.iloc[here]
+        sessions.append(_session(p, planted, response[:, here], objects, spike_rng, stimuli.names))
     return Recording(
         name=name,
         sessions=tuple(sessions),
@@ -188,12 +184,12 @@ def _session(
     p: ImageryParameters,
     planted: pd.DataFrame,
     perceived: np.ndarray,
-    imagined: np.ndarray,
     objects: np.ndarray,
     rng: np.random.Generator,
     names: list[str],
 ) -> Session:
-    """Poisson counts of one session; perceived and imagined are (K, N) above baseline, hertz."""
+    """Poisson counts of one session; what is perceived is (K, N) above baseline, hertz."""
+    imagined = perceived * p.imagery_scale * planted["reactivates"].to_numpy()
     shown = np.repeat(np.arange(p.images), p.perception_trials)
     thought = np.repeat(objects, p.imagery_trials)
     condition = np.concatenate([shown, thought])

@@ -70,11 +70,6 @@ class CueParameters:
         Width of the line in pixels.
     grey
         Grey level of the line, 0..255.
-
-    Raises
-    ------
-    InputError
-        For an unknown or repeated outline or a value out of range.
     """
 
     outlines: Sequence[str] = ("cross", "quatrefoil", "circle", "triangle")

@@ -35,11 +35,6 @@ class Palette:
         L*, 0..100, the same for all colours, hence equal luminance.
     chroma
         Distance from grey in the a*b* plane, > 0; too much of it leaves the RGB gamut.
-
-    Raises
-    ------
-    InputError
-        If names and hues differ in number, a name repeats or a colour is outside the gamut.
     """
 
     names: Sequence[str] = ("green", "lime", "orange", "red")

@@ -17,6 +17,7 @@ from mua_decode.simulation.tuning import TuningParameters, plant_sites
 from mua_decode.types import InputError, Session, SiteTable, StimulusSet
 
 _NEEDED = ("cue", "hue_deg", "direction_deg")
+_IDENTITY = ("site_id", "region", "session", "subject")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,8 @@ class PopulationParameters:
 
     Parameters
     ----------
-    regions
-        What is planted, by region name.
-    tuning, noise, behaviour
-        Tuning curves and time courses, variability, and the animal's answers.
     sessions
-        Number of sessions, >= 1; every region's sites are dealt out to them in turn.
+        Number of sessions, >= 1 and <= sites; every region's sites are dealt out to them in turn.
     subjects
         Names of the animals, recorded in turn.
     trials_per_condition
@@ -38,11 +35,6 @@ class PopulationParameters:
     base_bin_s
         Width of the bins in which spikes are counted, seconds; frames and the trial are whole
         numbers of bins.
-
-    Raises
-    ------
-    InputError
-        For a value out of range, no region, or fewer sites than sessions.
     """
 
     regions: Mapping[str, RegionParameters] = field(default_factory=six_regions)
@@ -86,17 +78,14 @@ def _deal(planted: pd.DataFrame, parameters: PopulationParameters) -> pd.DataFra
     as there are sessions is in all of them and sessions differ by one site at most.
     """
     dealt = planted.copy()
-    number = np.arange(len(planted)) % parameters.sessions
-    names = np.array([f"session{s + 1:02d}" for s in range(parameters.sessions)])
-    subjects = np.array(parameters.subjects)
-    dealt["session"] = names[number]
+    number, subjects = np.arange(len(planted)) % parameters.sessions, np.array(parameters.subjects)
+    dealt["session"] = [f"session{s + 1:02d}" for s in number]
     dealt["subject"] = subjects[number % len(subjects)]
     within = planted.groupby("region").cumcount() + 1
     dealt["site_id"] = dealt["session"] + "-" + dealt["region"] + "-" + within.map("{:03d}".format)
     order = np.argsort(number, kind="stable")
-    first = ["site_id", "region", "session", "subject"]
-    rest = [c for c in dealt.columns if c not in first]
-    return dealt[first + rest].iloc[order].reset_index(drop=True)
+    columns = [*_IDENTITY, *(c for c in dealt.columns if c not in _IDENTITY)]
+    return dealt[columns].iloc[order].reset_index(drop=True)
 
 
 def simulate_sessions(
@@ -160,11 +149,7 @@ def _record(
     shown = stimuli.conditions.drop(columns="name").iloc[condition].reset_index(drop=True)
     answers = draw_responses(shown, behaviour=parameters.behaviour, rng=rng)
     rates = mean_rates(
-        sites,
-        regions=parameters.regions,
-        tuning=parameters.tuning,
-        stimuli=stimuli,
-        time_s=time_s,
+        sites, regions=parameters.regions, tuning=parameters.tuning, stimuli=stimuli, time_s=time_s
     )
     counts = draw_counts(
         rates,
@@ -174,10 +159,9 @@ def _record(
         noise=parameters.noise,
         seed=spike_seed,
     )
-    identity = {c: sites[c].to_numpy() for c in ("site_id", "region", "session", "subject")}
     return Session(
         name=str(sites["session"].iloc[0]),
-        sites=SiteTable(**identity),
+        sites=SiteTable(**{c: sites[c].to_numpy() for c in _IDENTITY}),
         trials=pd.concat([pd.DataFrame({"condition": condition}), shown, answers], axis=1),
         counts=counts,
         bin_s=parameters.base_bin_s,

@@ -1,4 +1,7 @@
-"""The expected rate of every site in every condition, from its tuning and its time course."""
+"""The expected rate of every site in every condition, from its tuning and its time course.
+
+Tables of sites are rows of :func:`mua_decode.simulation.tuning.plant_sites`.
+"""
 
 from __future__ import annotations
 
@@ -55,12 +58,7 @@ def feature_drive(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tuned part of the response at its peak, in baselines.
 
-    Parameters
-    ----------
-    sites
-        Rows of :func:`~mua_decode.simulation.tuning.plant_sites`.
-    conditions
-        Columns ``cue``, ``hue_deg``, ``direction_deg``.
+    Conditions need columns ``cue``, ``hue_deg``, ``direction_deg``.
 
     Returns
     -------
@@ -93,8 +91,6 @@ def mean_rates(
 
     Parameters
     ----------
-    sites
-        Rows of :func:`~mua_decode.simulation.tuning.plant_sites`.
     stimuli
         Its conditions table needs ``cue``, ``hue_deg`` and ``direction_deg``; its segments need
         one named ``cue`` and one named ``stimulus``.

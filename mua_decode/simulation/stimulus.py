@@ -116,17 +116,10 @@ class StimulusParameters:
 
     Parameters
     ----------
-    timing, frame, cues, palette, dots
-        The trial, the frame, the cue outlines, the colours and the dots.
     directions_deg
         Directions of motion, degrees counter-clockwise from rightward (90 is up).
     variants
         Videos per condition that differ in their random dots, >= 1.
-
-    Raises
-    ------
-    InputError
-        For a value out of range, or an empty or repeating list.
     """
 
     timing: TrialTiming = field(default_factory=TrialTiming)
@@ -155,21 +148,12 @@ class StimulusParameters:
         Columns ``name``, ``cue``, ``colour``, ``hue_deg`` (CIE L*a*b*), ``red``, ``green``,
         ``blue`` (0..255) and ``direction_deg``.
         """
-        colours = zip(self.palette.names, self.palette.hues_deg, self.palette.rgb, strict=True)
-        rows = [
-            {
-                "name": f"{cue} {name} {direction:g}",
-                "cue": cue,
-                "colour": name,
-                "hue_deg": hue,
-                **dict(zip(("red", "green", "blue"), rgb.tolist(), strict=True)),
-                "direction_deg": direction,
-            }
-            for cue, (name, hue, rgb), direction in itertools.product(
-                self.cues.outlines, colours, self.directions_deg
-            )
-        ]
-        return pd.DataFrame(rows)
+        palette = zip(self.palette.names, self.palette.hues_deg, self.palette.rgb, strict=True)
+        colours = [(name, hue, *rgb.tolist()) for name, hue, rgb in palette]
+        every = itertools.product(self.cues.outlines, colours, self.directions_deg)
+        rows = [(f"{cue} {c[0]} {angle:g}", cue, *c, angle) for cue, c, angle in every]
+        colour = ["colour", "hue_deg", "red", "green", "blue"]
+        return pd.DataFrame(rows, columns=["name", "cue", *colour, "direction_deg"])
 
 
 @dataclass(frozen=True)
@@ -203,17 +187,16 @@ class _Marks:
 
 def _draw_dots(
     videos: np.ndarray,
-    *,
-    x: np.ndarray,
-    y: np.ndarray,
-    rgb: np.ndarray,
+    paths: tuple[np.ndarray, np.ndarray],
+    rgb: list[int],
     parameters: StimulusParameters,
 ) -> None:
-    """Draw dots at x, y (variants, frames, n_dots) on uint8 (variants, frames, 3, H, W)."""
+    """Draw dots at x and y (variants, frames, n_dots) on uint8 (variants, frames, 3, H, W)."""
     frame = parameters.frame
     levels = np.linspace(0, 1, 256)[:, None]
-    lookup = np.rint(frame.background + levels * (rgb - frame.background)).astype(np.uint8)
-    for video, path_x, path_y in zip(videos, x, y, strict=True):
+    above = np.array(rgb) - frame.background
+    lookup = np.rint(frame.background + levels * above).astype(np.uint8)
+    for video, path_x, path_y in zip(videos, *paths, strict=True):
         covered = rasterise(
             path_x * frame.resolution,
             path_y * frame.resolution,
@@ -241,33 +224,30 @@ def render_stimuli(parameters: StimulusParameters, *, seed: np.random.SeedSequen
         Videos uint8 (conditions x variants, T, 3, crop, crop), the variants of a condition next
         to each other.
     """
-    frame, dots = parameters.frame, parameters.dots
+    frame, cues = parameters.frame, parameters.cues
     canvas, marks = frame.canvas, _Marks.of(frame)
     segments = parameters.timing.segments
     _, cue, stimulus = segments
     conditions = parameters.conditions
-    n_frames = stimulus.stop - stimulus.start
     shape = (len(conditions), parameters.variants, stimulus.stop, 3, canvas.size, canvas.size)
     videos = np.full(shape, frame.background, np.uint8)
     marks.draw(videos[:, :, : cue.start])
     children = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(shape[0])
     for k, row in enumerate(conditions.to_dict("records")):
-        line = canvas.outline(
-            row["cue"], span_px=parameters.cues.span_px, line_px=parameters.cues.line_px
-        )
-        still = frame.background + line * (parameters.cues.grey - frame.background)
+        line = canvas.outline(row["cue"], span_px=cues.span_px, line_px=cues.line_px)
+        still = frame.background + line * (cues.grey - frame.background)
         videos[k, :, cue.start : cue.stop] = np.rint(still)
         marks.draw(videos[k, :, cue.start : cue.stop])
-        x, y = dot_paths(
-            dots,
+        paths = dot_paths(
+            parameters.dots,
             direction_deg=row["direction_deg"],
-            frames=n_frames,
+            frames=stimulus.stop - stimulus.start,
             frame_s=parameters.timing.frame_s,
             variants=parameters.variants,
             rng=np.random.default_rng(children[k]),
         )
-        rgb = np.array([row["red"], row["green"], row["blue"]])
-        _draw_dots(videos[k, :, stimulus.start :], x=x, y=y, rgb=rgb, parameters=parameters)
+        rgb = [row["red"], row["green"], row["blue"]]
+        _draw_dots(videos[k, :, stimulus.start :], paths, rgb, parameters)
         marks.draw(videos[k, :, stimulus.start :])
     return StimulusSet(
         videos=videos.reshape(-1, *shape[2:]),

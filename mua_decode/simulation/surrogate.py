@@ -11,11 +11,7 @@ from mua_decode.types import InputError, Recording, Session, StimulusSet, Stream
 
 
 def noise_surrogate(
-    recording: Recording,
-    *,
-    seed: int,
-    bin_s: float = 0.02,
-    n_conditions: int | None = None,
+    recording: Recording, *, seed: int, bin_s: float = 0.02, n_conditions: int | None = None
 ) -> Recording:
     """Replace the activity of every site by Poisson noise of the same mean rate.
 

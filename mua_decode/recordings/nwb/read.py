@@ -68,11 +68,6 @@ def read_nwb(
     stimuli, match, codes
         Instead of videos: a stimulus set, and which trials column says what; see
         :func:`mua_decode.recordings.conditions.match_conditions`.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what was found.
     """
     files = source_files(path, "recording.path", ".nwb")
     columns = [condition] if isinstance(condition, str) else list(condition or ())
@@ -81,8 +76,10 @@ def read_nwb(
     if stimuli is None:
         stimuli, rows = _videos_shown(parts, columns, videos or VideoSource())
     else:
-        given = {"match": match or {}, "codes": codes}
-        rows = [match_conditions(p.trials, stimuli, **given, where=str(p.path)) for p in parts]
+        rows = [
+            match_conditions(p.trials, stimuli, match=match or {}, codes=codes, where=str(p.path))
+            for p in parts
+        ]
     return _recording(parts, rows, stimuli)
 
 
@@ -256,6 +253,7 @@ def _videos_shown(
 
 
 def _written_by_us(parts: Sequence[_Part]) -> tuple[StimulusSet, list[np.ndarray]]:
+    found = []
     for part in parts:
         if part.stimuli is None:
             known = ", ".join(map(str, part.trials.columns))
@@ -264,14 +262,11 @@ def _written_by_us(parts: Sequence[_Part]) -> tuple[StimulusSet, list[np.ndarray
                 f"condition in {part.path}: {known}"
             )
         require_columns(part.trials, ["condition"], f"{part.path}: trials table")
-    first = parts[0].stimuli
-    assert first is not None
-    for part in parts[1:]:
-        other = part.stimuli
-        assert other is not None
-        if not (np.array_equal(first.videos, other.videos) and first.names == other.names):
+        found.append(part.stimuli)
+    for part, other in zip(parts, found, strict=True):
+        if not (np.array_equal(found[0].videos, other.videos) and found[0].names == other.names):
             raise InputError(f"{part.path}: has other videos than {parts[0].path}")
-    return first, [p.trials["condition"].to_numpy(int) for p in parts]
+    return found[0], [p.trials["condition"].to_numpy(int) for p in parts]
 
 
 def _from_series(
@@ -282,12 +277,11 @@ def _from_series(
 ) -> StimulusSet:
     """Videos from the series in the files; a condition missing from one may be in another."""
     found: dict[int, list[np.ndarray]] = {}
-    frame_s = source.frame_s
+    frame_s, names = source.frame_s, conditions["name"].astype(str).tolist()
     for part, condition in zip(parts, rows, strict=True):
         present, first = np.unique(condition, return_index=True)
         starts = dict(zip(present.tolist(), part.start_s[first].tolist(), strict=True))
         duration_s = part.given["spike_times"].duration_s
-        names = conditions["name"].astype(str).tolist()
         with open_nwb(part.path) as nwb:
             videos, seconds = read_series(
                 nwb, part.path, starts=starts, duration_s=duration_s, names=names, source=source

@@ -53,8 +53,6 @@ def read_series(
     ----------
     starts
         Condition -> start of its first trial, seconds on the session's clock.
-    names
-        Names of all conditions.
     source
         With ``series``, frames are cut from that series by time; without, every condition has a
         series of its own name.
