@@ -106,12 +106,9 @@ class _Arrays:
             try:
                 return np.asarray(self._packed[given])
             except Exception as error:  # zip and NumPy raise many kinds
-                unsafe = "allow_pickle" in str(error) or "Object arrays" in str(error)
-                reason = (
-                    "holds Python objects, which could run code; expected numbers or text"
-                    if unsafe
-                    else "is damaged"
-                )
+                reason = "is damaged"
+                if "allow_pickle" in str(error) or "Object arrays" in str(error):
+                    reason = "holds Python objects, which could run code; expected numbers or text"
                 raise InputError(f"{self._archive}: {given}: refused, it {reason}") from error
         if (self.source.parent / given).is_file():
             return load_npy(self.source.parent / given, lazily=True)
@@ -127,9 +124,8 @@ def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:
     videos = as_bytes(videos, f"{where}.videos")
     condition = np.arange(len(videos))
     if "condition" in given:
-        condition = _whole(
-            arrays.get(given["condition"], "stimuli.condition"), f"{where}.condition"
-        )
+        labels = arrays.get(given["condition"], "stimuli.condition")
+        condition = _whole(labels, f"{where}.condition")
     table = _table(given.get("conditions"), arrays, "stimuli.conditions")
     if "names" in given:
         table = (pd.DataFrame() if table is None else table).assign(

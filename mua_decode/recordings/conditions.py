@@ -95,7 +95,9 @@ def match_conditions(
     codes: Mapping[str, Mapping[object, object]] | None = None,
     where: str = "trials",
 ) -> np.ndarray:
-    """Find the condition of every trial in a stimulus set.
+    """Find the condition of every trial, int (trials,), in a stimulus set.
+
+    A value that has no condition is an InputError that names it.
 
     Parameters
     ----------
@@ -105,9 +107,6 @@ def match_conditions(
     codes
         Column of the stimulus set -> what a value in the trials table means there.
 
-    Returns
-    -------
-    int (trials,); a value that has no condition is an InputError that names it.
     """
     if not match:
         raise InputError("recording.match is empty; say which columns tell the conditions apart")

@@ -136,10 +136,9 @@ def _variables(path: Path, names: LabFields) -> tuple[Any, dict[str, pd.DataFram
     for name in wanted[1:]:
         csv = beside.get(f"{path.stem}_{name}.csv".lower())
         if name in found:
-            table = found[name]
-            if not isinstance(table, pd.DataFrame):
+            tables[name] = found[name]
+            if not isinstance(found[name], pd.DataFrame):
                 raise InputError(f"{path}: {name} must be a struct of columns, found an array")
-            tables[name] = table
         elif csv is not None:
             tables[name] = load_csv(csv)
         elif name != names.electrodes:
@@ -180,9 +179,8 @@ def _sites(path: Path, tables: Mapping[str, pd.DataFrame], names: LabFields) -> 
             f"{where}: has no column '{names.area}', and there is no table '{names.electrodes}'"
         )
     session = path.stem
-    if names.unit is None:
-        ids = numbered(session, len(units))
-    else:
+    ids = numbered(session, len(units))
+    if names.unit is not None:
         require_columns(units, [names.unit], where)
         ids = [f"{session}-{v}" for v in units[names.unit]]
     subject: Labels = "unknown"

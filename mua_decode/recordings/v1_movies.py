@@ -93,12 +93,10 @@ def _read_stimuli(root: Path, size: int) -> tuple[StimulusSet, list[Path]]:
     folder = existing_folder(root / "images" / "stimulus_fullfield", "recording.root")
     table = _conditions()
     files = []
-    for row in table.itertuples():
-        movie = folder / f"stimSelected-{row.scale!s}" / f"movie{row.movie}"
+    for _, scale, category, movie in table.itertuples(index=False):
         for frame in range(1, _N_FRAMES + 1):
-            shared = frame in (1, _N_FRAMES)
-            category = "natural" if shared else str(row.category)
-            files.append(movie / f"{category}{frame:02d}.png")
+            kept = "natural" if frame in (1, _N_FRAMES) else category  # shared by both categories
+            files.append(folder / f"stimSelected-{scale}/movie{movie}/{kept}{frame:02d}.png")
     images = {path: _read_frame(path, size) for path in dict.fromkeys(files)}
     stimuli = StimulusSet(
         videos=np.stack([images[p] for p in files]).reshape(-1, _N_FRAMES, 1, size, size),

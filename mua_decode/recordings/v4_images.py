@@ -120,13 +120,11 @@ def _read_images(archive: Path, size: int | None) -> tuple[list[str], np.ndarray
     """Return names and uint8 RGB images (K, 3, H, W) in name order."""
     if size is not None and size < 2:
         raise InputError(f"recording.frame_size must be at least 2 pixels, found {size}")
-    images = []
     try:
         with zipfile.ZipFile(archive) as file:
             entries = [e for e in file.namelist() if _is_image(e)]
             entries.sort(key=lambda e: _natural(Path(e).name))
-            for entry in entries:
-                images.append(_decode(file.read(entry), f"{archive.name}: {entry}", size))
+            images = [_decode(file.read(e), f"{archive.name}: {e}", size) for e in entries]
     except (zipfile.BadZipFile, OSError, EOFError) as error:
         raise InputError(f"{archive}: is damaged or not a zip file") from error
     if not images:

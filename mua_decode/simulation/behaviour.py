@@ -56,10 +56,7 @@ def draw_responses(
 ) -> pd.DataFrame:
     """Answer every trial, told by columns ``cue``, ``hue_deg`` and ``direction_deg``.
 
-    Returns
-    -------
-    DataFrame
-        Columns ``response`` (``left`` or ``right``) and ``correct`` (bool).
+    The answers have columns ``response`` (``left`` or ``right``) and ``correct`` (bool).
     """
     unruled = [cue for cue in dict.fromkeys(trials["cue"]) if cue not in behaviour.rules]
     if unruled:

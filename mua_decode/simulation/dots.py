@@ -19,10 +19,8 @@ class DotParameters:
     ----------
     n_dots
         Dots in the aperture, all moving in one direction.
-    aperture_radius_px
-        Radius of the circle that holds every dot's centre, in pixels.
-    diameter_px
-        Diameter of a dot in pixels.
+    aperture_radius_px, diameter_px
+        Radius of the circle that holds every dot's centre, and diameter of a dot, in pixels.
     speed_px_s
         Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
         frame) is what optical flow between frames two apart can follow on single videos.
@@ -96,8 +94,9 @@ def rasterise(
 ) -> np.ndarray:
     """Share of every pixel that opaque dots cover, with anti-aliasing by supersampling.
 
-    Dots snap to the sub-pixel grid (1 / ``supersampling`` of a pixel) and are the nearest disc of
-    whole sub-pixels; dots that overlap do not add up.
+    It is uint8 (frames, size, size), 0 (no dot) .. 255 (covered). Dots snap to the sub-pixel grid
+    (1 / ``supersampling`` of a pixel) and are the nearest disc of whole sub-pixels; dots that
+    overlap do not add up.
 
     Parameters
     ----------
@@ -107,10 +106,6 @@ def rasterise(
         Of the square frame and of a dot, in output pixels.
     supersampling
         Sub-pixels along a side of an output pixel.
-
-    Returns
-    -------
-    uint8 array (frames, size, size), 0 (no dot) .. 255 (covered).
     """
     frames, s = len(x), supersampling
     reach = max(diameter * s / 2, 0.5)

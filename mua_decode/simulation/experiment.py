@@ -24,12 +24,7 @@ def simulate(
     """Run the simulated experiment.
 
     Videos and spikes come from independent random streams: with other dots (number of variants,
-    speed, colours' lightness ...) the same seed still gives the same spikes.
-
-    Parameters
-    ----------
-    seed
-        A whole number >= 0; the same seed gives the same recording.
+    speed, colours' lightness ...) the same seed, a whole number >= 0, still gives the same spikes.
 
     Returns
     -------

@@ -86,11 +86,6 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
     trial is one bin of baseline and one of response, spike counts are Poisson.
 
-    Parameters
-    ----------
-    seed
-        A whole number >= 0.
-
     Returns
     -------
     Recording
@@ -128,9 +123,9 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
         },
         truth={
             "sites": truth,
-            "images": pd.DataFrame(
-                latent, columns=[f"latent_{d}" for d in range(p.latents)]
-            ).assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
+            "images": pd.DataFrame(latent)
+            .add_prefix("latent_")
+            .assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
         },
     )
 

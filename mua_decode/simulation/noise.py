@@ -66,7 +66,7 @@ def draw_counts(
     noise: NoiseParameters,
     seed: np.random.SeedSequence,
 ) -> np.ndarray:
-    """Spike counts of the trials of one session.
+    """Spike counts (trials, T, N) of one session, unsigned, uint8 unless a count exceeds 255.
 
     Parameters
     ----------
@@ -78,10 +78,6 @@ def draw_counts(
         float (N,), the unit of the shared noise.
     seed
         Gains, latents, Poisson draws come from three streams spawned from it.
-
-    Returns
-    -------
-    Unsigned counts (trials, T, N), uint8 unless a count exceeds 255.
     """
     trials, bins, n = len(condition), rates.shape[1], rates.shape[2]
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)

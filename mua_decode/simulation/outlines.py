@@ -64,10 +64,8 @@ class CueParameters:
     ----------
     outlines
         Which outlines are shown, any of ``cross``, ``quatrefoil``, ``circle``, ``triangle``.
-    span_px
-        Outer width of an outline in pixels.
-    line_px
-        Width of the line in pixels.
+    span_px, line_px
+        Outer width of an outline, and width of its line, in pixels.
     grey
         Grey level of the line, 0..255.
     """
@@ -93,21 +91,11 @@ class CueParameters:
 
 @dataclass(frozen=True, kw_only=True)
 class Canvas:
-    """The supersampled pixel grid of a square frame.
+    """The supersampled pixel grid of a square frame."""
 
-    Parameters
-    ----------
-    size
-        Output pixels along a side.
-    resolution
-        Output pixels per pixel of the lengths given to the methods.
-    supersampling
-        Sub-pixels along a side of an output pixel.
-    """
-
-    size: int
-    resolution: float
-    supersampling: int
+    size: int  # output pixels along a side
+    resolution: float  # output pixels per pixel of the lengths given to the methods
+    supersampling: int  # sub-pixels along a side of an output pixel
 
     def _grid(self) -> tuple[np.ndarray, np.ndarray]:
         n = self.size * self.supersampling

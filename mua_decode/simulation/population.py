@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -64,11 +64,7 @@ class PopulationParameters:
     @property
     def planted(self) -> pd.DataFrame:
         """One row per region: ``region`` and everything planted in it."""
-        rows = [
-            {"region": name, **{f.name: getattr(region, f.name) for f in fields(region)}}
-            for name, region in self.regions.items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame([{"region": name, **vars(r)} for name, r in self.regions.items()])
 
 
 def _deal(planted: pd.DataFrame, parameters: PopulationParameters) -> pd.DataFrame:
@@ -91,14 +87,9 @@ def _deal(planted: pd.DataFrame, parameters: PopulationParameters) -> pd.DataFra
 def simulate_sessions(
     parameters: PopulationParameters, *, stimuli: StimulusSet, seed: np.random.SeedSequence
 ) -> tuple[tuple[Session, ...], pd.DataFrame]:
-    """Record all sessions.
+    """Record all sessions; of the stimuli only conditions and timing are used, never the dots.
 
-    Parameters
-    ----------
-    stimuli
-        Only its conditions and timing are used, never the random dots.
-    seed
-        Tuning and every session have random streams of their own, spawned from this seed.
+    Tuning and every session have random streams of their own, spawned from ``seed``.
 
     Returns
     -------

@@ -212,17 +212,8 @@ def render_stimuli(parameters: StimulusParameters, *, seed: np.random.SeedSequen
     """Render the videos of all conditions.
 
     Videos of a condition differ only in the stimulus segment; fixation and cue frames are equal.
-
-    Parameters
-    ----------
-    seed
-        Every condition has a random stream of its own, spawned from this seed.
-
-    Returns
-    -------
-    StimulusSet
-        Videos uint8 (conditions x variants, T, 3, crop, crop), the variants of a condition next
-        to each other.
+    Every condition has a random stream of its own, spawned from ``seed``. The videos are uint8
+    (conditions x variants, T, 3, crop, crop), the variants of a condition next to each other.
     """
     frame, cues = parameters.frame, parameters.cues
     canvas, marks = frame.canvas, _Marks.of(frame)

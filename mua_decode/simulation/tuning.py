@@ -21,13 +21,11 @@ class TuningParameters:
     ----------
     baseline_hz
         Median rate before the cue, spikes per second, > 0.
-    baseline_spread
-        Standard deviation of the log baseline over sites, >= 0.
+    baseline_spread, latency_spread
+        Standard deviation of the log baseline and of the log latency over sites, >= 0.
     weight_spread
         Standard deviation of a site's weights relative to its region's mean, >= 0 (gamma
         distributed, so that a weight is never negative and a planted 0 stays 0).
-    latency_spread
-        Standard deviation of the log latency over sites, >= 0.
     direction_kappa, hue_kappa
         Concentration of the von Mises tuning curves over direction and hue, > 0.
     hue_centre_deg, hue_range_deg

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.recordings.files import named
-from mua_decode.recordings.videos import VideoSource, read_frames, segments_of, segments_table
+from mua_decode.recordings.videos import VideoSource, read_frames, segments_of
 from mua_decode.types import InputError, StimulusSet, nearest_name
 
 MODULE = "stimulus_set"
@@ -27,10 +27,9 @@ def own_stimuli(nwb: Any, path: Path) -> StimulusSet | None:
         tables = {n: _table(module[n]) for n in ("conditions", "videos", "segments")}
         frames = np.asarray(nwb.stimulus_template[SERIES].data[:])
         frames = frames if frames.ndim == 4 else frames[..., None]
-        n_videos = len(tables["videos"])
-        videos = frames.reshape(n_videos, -1, *frames.shape[1:]).transpose(0, 1, 4, 2, 3)
+        videos = frames.reshape(len(tables["videos"]), -1, *frames.shape[1:])
         return StimulusSet(
-            videos=np.ascontiguousarray(videos),
+            videos=np.ascontiguousarray(videos.transpose(0, 1, 4, 2, 3)),
             condition=tables["videos"]["condition"].to_numpy(int),
             conditions=tables["conditions"],
             segments=segments_of(tables["segments"]),
@@ -180,18 +179,3 @@ def _table(table: Any) -> pd.DataFrame:
     """Return the columns as plain lists, so that text is text and numbers are numbers."""
     columns = {c: np.asarray(table[c].data[:]).tolist() for c in table.colnames}
     return pd.DataFrame(columns)
-
-
-def stimulus_tables(stimuli: StimulusSet, sums: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Tables that :func:`own_stimuli` reads: conditions, videos and segments."""
-    return {
-        "conditions": stimuli.conditions,
-        "videos": pd.DataFrame(
-            {
-                "condition": stimuli.condition,
-                "first_frame": np.arange(len(stimuli.videos)) * stimuli.n_frames,
-                "sha256": list(sums),
-            }
-        ),
-        "segments": segments_table(stimuli),
-    }

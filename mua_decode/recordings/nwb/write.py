@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import whole
-from mua_decode.recordings.nwb.videos import MODULE, SERIES, stimulus_tables
-from mua_decode.recordings.videos import digest
+from mua_decode.recordings.nwb.videos import MODULE, SERIES
+from mua_decode.recordings.videos import digest, segments_table
 from mua_decode.types import InputError, Recording, Session, SpikeTimes, StimulusSet
 
 _RESERVED = ("id", "start_time", "stop_time", "tags", "timeseries", "timeseries_index")
@@ -23,7 +24,7 @@ _GAP_S = 1.0  # between trials laid end to end; whole, so that adding starts cos
 def write_nwb(
     recording: Recording, folder: Path, *, species: str | None = None, age: str | None = None
 ) -> list[Path]:
-    """Write ``SESSION.nwb`` for every session, each whole or not at all.
+    """Write ``SESSION.nwb`` for every session, each whole or not at all; return the files.
 
     The trials of a session are laid end to end on one clock, since a recording does not keep
     when they happened. Counts become as many spikes, spread evenly over their bin, which the file
@@ -37,10 +38,6 @@ def write_nwb(
         ISO 8601 duration such as ``P7Y``, or a range ``P5Y/P9Y``; ``None`` writes ``P0D/``,
         the format's way to say that nothing is known.
 
-    Returns
-    -------
-    The files.
-
     Raises
     ------
     InputError
@@ -52,11 +49,11 @@ def write_nwb(
     if len({n.lower() for n in names}) < len(names):
         raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
     sums = [digest(v) for v in recording.stimuli.videos]
-    written = []
+    written, animal = [], {"species": species, "age": age or "P0D/"}
     for name, session, times in zip(names, recording.sessions, spikes, strict=True):
         path = folder / f"{name}.nwb"
         with whole(path) as partial:
-            _write(recording, session, times, sums, {"species": species, "age": age}, partial)
+            _write(recording, session, times, sums, animal, partial)
         written.append(path)
     return written
 
@@ -103,7 +100,7 @@ def _write(
     session: Session,
     spikes: SpikeTimes,
     sums: list[str],
-    animal: dict[str, str | None],
+    animal: Mapping[str, str | None],
     path: Path,
 ) -> None:
     from pynwb import NWBHDF5IO, NWBFile
@@ -121,13 +118,8 @@ def _write(
         experiment_description=recording.name,
         notes="\n".join(recording.notes) or None,
     )
-    subjects = list(dict.fromkeys(session.sites.subject.tolist()))
-    nwb.subject = Subject(
-        subject_id=" ".join(subjects),
-        species=animal["species"],
-        age=animal["age"] or "P0D/",
-        sex="U",
-    )
+    subjects = " ".join(dict.fromkeys(session.sites.subject.tolist()))
+    nwb.subject = Subject(subject_id=subjects, sex="U", **animal)
     start_s = np.arange(session.n_trials) * (np.ceil(spikes.duration_s) + _GAP_S)
     _add_trials(nwb, session.trials, start_s, spikes.duration_s)
     _add_units(nwb, session, spikes, start_s)
@@ -240,7 +232,14 @@ def _add_stimuli(nwb: Any, stimuli: StimulusSet, sums: list[str]) -> None:
     module = nwb.create_processing_module(
         MODULE, "conditions, the videos of each, and segments of the videos in frames"
     )
-    for name, frame in stimulus_tables(stimuli, sums).items():
+    videos = pd.DataFrame({"condition": stimuli.condition})
+    videos["first_frame"] = np.arange(len(stimuli.videos)) * stimuli.n_frames
+    tables = {
+        "conditions": stimuli.conditions,
+        "videos": videos.assign(sha256=sums),
+        "segments": segments_table(stimuli),
+    }
+    for name, frame in tables.items():
         columns = [
             VectorData(name=str(c), description=f"{c} of the {name}", data=_plain(frame[c]))
             for c in frame.columns
