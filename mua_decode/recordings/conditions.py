@@ -26,19 +26,9 @@ def usable_trials(
 ) -> tuple[np.ndarray, list[str]]:
     """Find the trials that are not bad and whose needed values are all known.
 
-    Parameters
-    ----------
-    needed
-        Columns in which NaN and empty text count as unknown.
-    bad
-        bool (trials,), if the file says so; ``called`` so in the notes.
-
-    Returns
-    -------
-    rows
-        int (usable trials,); none is an InputError.
-    notes
-        What was left out, with numbers.
+    NaN and empty text in the ``needed`` columns are unknown; ``bad`` is bool (trials,), if the
+    file says so, and ``called`` so in the notes. Returns their rows, int (usable trials,), of
+    which none is an InputError, and notes that say what was left out, with numbers.
     """
     usable, notes = np.ones(len(table), bool), []
     if bad is not None:
@@ -70,12 +60,8 @@ def make_conditions(
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
     """Every distinct combination of the columns of the sessions' trials tables is a condition.
 
-    Returns
-    -------
-    conditions
-        One row per condition, sorted by ``columns``; ``name`` joins their values.
-    condition
-        Per session, the condition of every trial.
+    Returns one row per condition, sorted by ``columns``, whose ``name`` joins their values; and per
+    session, the condition of every trial.
     """
     columns = list(columns)
     every = pd.concat([t[columns] for t in tables])

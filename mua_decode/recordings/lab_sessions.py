@@ -198,12 +198,8 @@ def _cut(
 ) -> SpikeTimes:
     """Spikes of the usable trials, in seconds from the start of the trial.
 
-    Parameters
-    ----------
-    place
-        Number of every trial of the file among the usable ones, -1 where it is none of them.
-    window
-        Starts of the usable trials and the length of all, seconds.
+    ``place`` is every trial's number among the usable ones, or -1; ``window`` holds the starts of
+    the usable trials and the length of all, in seconds.
     """
     (start_s, duration_s), shape = window, (len(place), n_sites)
     if np.shape(cells) != shape:

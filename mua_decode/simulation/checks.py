@@ -19,14 +19,7 @@ def require_range(
 ) -> None:
     """Raise an InputError unless these values are finite numbers in ``low <= value <= high``.
 
-    Parameters
-    ----------
-    where
-        What is being checked, named in the message.
-    names
-        Which of the values; none named: all.
-    above
-        The lower bound is exclusive.
+    ``names`` says which of the values, all if none; with ``above`` the lower bound is exclusive.
     """
     for name in names or values:
         value = values[name]

@@ -48,17 +48,9 @@ def read_series(
 ) -> tuple[dict[int, np.ndarray], float]:
     """Read one video per condition, from the first trial that showed it.
 
-    Parameters
-    ----------
-    starts
-        Condition -> start of its first trial, seconds on the session's clock.
-    source
-        With ``series``, frames are cut from that series by time; without, every condition has a
-        series of its own name.
-
-    Returns
-    -------
-    Condition -> uint8 (T, C, H, W); and the seconds from frame to frame.
+    ``starts`` are those of the first trial of each condition, seconds on the session's clock. With
+    ``source.series``, frames are cut from that series by time; without, every condition has a
+    series of its own name. Returns condition -> uint8 (T, C, H, W), and the seconds of a frame.
     """
     known = {**nwb.stimulus_template, **nwb.stimulus}
     frame_s = source.frame_s
