@@ -57,10 +57,8 @@ def read_tensors(
         The value of a full grey level in the videos: 1 or 255.
     standardised
         Whether the activity was standardised before it was stored; otherwise it holds counts.
-    crop
-        Keep the central ``crop`` x ``crop`` pixels, before ``frame_size``; ``None`` keeps all.
-    frame_size
-        Height and width in pixels after area resampling; ``None`` keeps the size.
+    crop, frame_size
+        Keep the central ``crop`` x ``crop`` pixels, then resample to so many; ``None`` keeps all.
     segments
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
     """
@@ -73,14 +71,10 @@ def read_tensors(
     library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
     activity, table = _read_parts(folder, len(regions), library, standardised)
     stimuli = _stimuli(library.videos, table, bin_s, segments)
+    ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
     session = Session(
         name="pooled",
-        sites=site_table(
-            "pooled",
-            [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)],
-            region=regions,
-            subject=subject,
-        ),
+        sites=site_table("pooled", ids, region=regions, subject=subject),
         trials=table,
         counts=activity,
         bin_s=float(bin_s),
