@@ -1,10 +1,12 @@
-"""One reader per file format: a function that returns a Recording."""
+"""One reader per file format: a function that returns a Recording.
+
+What cannot be read raises an InputError: the file, what was expected and what was found.
+"""
 
 from mua_decode.recordings.arrays import read_arrays
 from mua_decode.recordings.lab_sessions import LabFields, read_lab_sessions
 from mua_decode.recordings.native import read_native, write_recording
-from mua_decode.recordings.nwb.read import read_nwb
-from mua_decode.recordings.nwb.write import write_nwb
+from mua_decode.recordings.nwb import read_nwb, write_nwb
 from mua_decode.recordings.tensors import read_tensors
 from mua_decode.recordings.v1_movies import read_v1_movies
 from mua_decode.recordings.v4_images import read_v4_images

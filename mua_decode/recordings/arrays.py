@@ -16,46 +16,21 @@ import pandas as pd
 import yaml
 
 from mua_decode.files import sha256
-from mua_decode.recordings.files import load_npy
+from mua_decode.recordings.files import load_csv, load_npy, named
+from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import as_bytes, cut_segments
-from mua_decode.types import (
-    InputError,
-    Recording,
-    Session,
-    SiteTable,
-    StimulusSet,
-    nearest_name,
-)
+from mua_decode.types import InputError, Recording, Session, StimulusSet, nearest_name
 
 _SESSION_KEYS = [
-    "name",
-    "subject",
-    "counts",
-    "condition",
-    "region",
-    "site_id",
-    "trials",
-    "bin_s",
-    "window_s",
-    "measure",
+    *("name", "subject", "counts", "condition", "region", "site_id", "trials"),
+    *("bin_s", "window_s", "measure"),
 ]
 _STIMULI_KEYS = ["videos", "condition", "conditions", "names", "frame_s", "segments"]
 _TOP_KEYS = ("name", "arrays", "sessions", "stimuli", "notes")
 
 
 def read_arrays(path: str | None) -> Recording:
-    """Read arrays as a YAML file describes them.
-
-    Parameters
-    ----------
-    path
-        The YAML file, or the ``.npz`` beside it.
-
-    Raises
-    ------
-    InputError
-        Naming the file and key, what was expected and what was found.
-    """
+    """Read arrays as a YAML file describes them; ``path`` is it, or the ``.npz`` beside it."""
     if not path:
         raise InputError("recording.path is not set; give the YAML file: recording.path=FILE.yaml")
     source = Path(path).expanduser()
@@ -63,10 +38,10 @@ def read_arrays(path: str | None) -> Recording:
     described = _described(source)
     arrays = _Arrays(source, described)
     stimuli = _stimuli(described["stimuli"], arrays)
-    sessions = []
-    for number, entry in enumerate(described["sessions"]):
-        given = _keys(entry, _SESSION_KEYS, f"{source}: sessions[{number}]")
-        sessions.append(_session(given, arrays, stimuli))
+    sessions = [
+        _session(_keys(entry, _SESSION_KEYS, f"{source}: sessions[{number}]"), arrays, stimuli)
+        for number, entry in enumerate(described["sessions"])
+    ]
     notes = described.get("notes") or []
     return Recording(
         name=str(described.get("name", source.stem)),
@@ -109,18 +84,16 @@ class _Arrays:
 
     def __init__(self, source: Path, described: Mapping[str, Any]) -> None:
         self.source = source
-        name = described.get("arrays") or f"{source.stem}.npz"
-        archive = source.parent / str(name)
-        self._archive: Any = None
-        if archive.is_file():
+        self._archive = source.parent / str(described.get("arrays") or f"{source.stem}.npz")
+        self._packed: Any = {}
+        if self._archive.is_file():
             try:
-                self._archive = np.load(archive, allow_pickle=False)
-                self._archive.files  # noqa: B018
+                self._packed = np.load(self._archive, allow_pickle=False)
+                self._packed.files  # noqa: B018
             except (ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
-                raise InputError(f"{archive}: is damaged or not a .npz archive") from error
+                raise InputError(f"{self._archive}: is damaged or not a .npz archive") from error
         elif "arrays" in described:
-            raise InputError(f"{self.source}: arrays: no such file: {archive}")
-        self._name = archive
+            raise InputError(f"{self.source}: arrays: no such file: {self._archive}")
 
     def get(self, given: Any, key: str) -> np.ndarray:
         """Return the array a value names, or the list it is."""
@@ -129,21 +102,17 @@ class _Arrays:
             return np.asarray(given)
         if not isinstance(given, str):
             raise InputError(f"{where}: expected the name of an array, or a list, found {given}")
-        if self._archive is not None and given in self._archive.files:
+        if given in list(self._packed):
             try:
-                return np.asarray(self._archive[given])
+                return np.asarray(self._packed[given])
             except Exception as error:  # zip and NumPy raise many kinds
-                unsafe = "allow_pickle" in str(error) or "Object arrays" in str(error)
-                reason = (
-                    "holds Python objects, which could run code; expected numbers or text"
-                    if unsafe
-                    else "is damaged"
-                )
-                raise InputError(f"{self._name}: {given}: refused, it {reason}") from error
+                reason = "is damaged"
+                if "allow_pickle" in str(error) or "Object arrays" in str(error):
+                    reason = "holds Python objects, which could run code; expected numbers or text"
+                raise InputError(f"{self._archive}: {given}: refused, it {reason}") from error
         if (self.source.parent / given).is_file():
             return load_npy(self.source.parent / given, lazily=True)
-        known = list(self._archive.files) if self._archive is not None else []
-        known += [p.name for p in self.source.parent.glob("*.npy")]
+        known = [*self._packed, *(p.name for p in self.source.parent.glob("*.npy"))]
         raise InputError(f"{where}: no array '{given}'{nearest_name(given, known)}")
 
 
@@ -153,12 +122,10 @@ def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:
     if videos.ndim in (3, 4):  # stills (V, H, W) or (V, C, H, W): videos of one frame
         videos = videos[:, None] if videos.ndim == 4 else videos[:, None, None]
     videos = as_bytes(videos, f"{where}.videos")
-    n_videos = len(videos)
-    condition = np.arange(n_videos)
+    condition = np.arange(len(videos))
     if "condition" in given:
-        condition = _whole(
-            arrays.get(given["condition"], "stimuli.condition"), f"{where}.condition"
-        )
+        labels = arrays.get(given["condition"], "stimuli.condition")
+        condition = _whole(labels, f"{where}.condition")
     table = _table(given.get("conditions"), arrays, "stimuli.conditions")
     if "names" in given:
         table = (pd.DataFrame() if table is None else table).assign(
@@ -167,10 +134,8 @@ def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:
     if table is None:
         table = pd.DataFrame({"name": [f"condition{k:04d}" for k in range(condition.max() + 1)]})
     segments = cut_segments(given.get("segments"), videos.shape[1], f"{where}.segments")
-    try:
+    with named(where):
         return StimulusSet(videos, condition, table, segments, _seconds(given, "frame_s", where))
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
 
 
 def _session(given: Mapping[str, Any], arrays: _Arrays, stimuli: StimulusSet) -> Session:
@@ -194,38 +159,35 @@ def _session(given: Mapping[str, Any], arrays: _Arrays, stimuli: StimulusSet) ->
         if len(table) != len(trials):
             raise InputError(f"{where}: trials has {len(table)} rows, counts {len(trials)} trials")
         trials = pd.concat([trials, table.drop(columns="condition", errors="ignore")], axis=1)
-    region = _per_site(given["region"], arrays, "region", n_sites, where)
-    ids = [f"{name}-{i + 1:03d}" for i in range(n_sites)]
+    given = {"site_id": numbered(name, n_sites), "subject": ["unknown"] * n_sites, **given}
+    region = _per_site(given, "region", arrays, n_sites, where)
     bin_s = _seconds(given, "bin_s", where, default=stimuli.frame_s)
-    try:
+    with named(arrays.source):
+        ids, subject = (
+            _per_site(given, key, arrays, n_sites, where) for key in ("site_id", "subject")
+        )
         return Session(
             name=name,
-            sites=SiteTable(
-                site_id=_per_site(given.get("site_id", ids), arrays, "site_id", n_sites, where),
-                region=region,
-                session=np.full(n_sites, name),
-                subject=_per_site(
-                    given.get("subject", ["unknown"] * n_sites), arrays, "subject", n_sites, where
-                ),
-            ),
+            sites=site_table(name, ids, region=region, subject=subject),
             trials=trials,
             counts=counts,
             bin_s=bin_s,
             window_s=_seconds(given, "window_s", where, default=bin_s),
             measure=str(given.get("measure", "counts")),
         )
-    except InputError as error:
-        raise InputError(f"{arrays.source}: {error}") from error
 
 
-def _per_site(given: Any, arrays: _Arrays, key: str, n_sites: int, where: str) -> np.ndarray:
+def _per_site(
+    given: Mapping[str, Any], key: str, arrays: _Arrays, n_sites: int, where: str
+) -> np.ndarray:
     """One label per site; a single name that is no array stands for all sites."""
+    name = given[key]
     try:
-        labels = arrays.get(given, key).astype(str)
+        labels = arrays.get(name, key).astype(str)
     except InputError:
-        if not isinstance(given, str) or given.endswith(".npy"):
+        if not isinstance(name, str) or name.endswith(".npy"):
             raise
-        labels = np.full(n_sites, given)
+        labels = np.full(n_sites, name)
     if labels.shape != (n_sites,):
         raise InputError(f"{where}: {key} must be ({n_sites},), one per site, found {labels.shape}")
     return labels
@@ -254,11 +216,6 @@ def _table(given: Any, arrays: _Arrays, key: str) -> pd.DataFrame | None:
         path = arrays.source.parent / given
         if not path.is_file():
             raise InputError(f"{arrays.source}: {key}: no such file: {path}")
-        try:
-            return pd.read_csv(path)
-        except (ValueError, OSError) as error:
-            raise InputError(f"{path}: is not a table: {error}") from error
-    try:
+        return load_csv(path)
+    with named(f"{arrays.source}: {key}: is not a table", ValueError, TypeError):
         return pd.DataFrame(given)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{arrays.source}: {key}: is not a table: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,9 @@ import pandas as pd
 from mua_decode.types import InputError, StimulusSet, nearest_name
 
 
-def require_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> None:
-    """Refuse a table that lacks a column, naming the nearest.
-
-    Raises
-    ------
-    InputError
-        Naming the table, the column and the columns there are.
-    """
-    known = [str(c) for c in table.columns]
+def require_columns(table: Iterable[object], columns: Sequence[str], where: str) -> None:
+    """Refuse a table (or the names of its columns) that lacks a column, naming the nearest."""
+    known = [str(c) for c in table]
     for name in columns:
         if name not in known:
             raise InputError(
@@ -27,21 +21,34 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], where: str) -> 
             )
 
 
-def complete(table: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    """Bool (rows,): no value of these columns is missing (NaN, or empty text)."""
-    part = table[list(columns)]
+def usable_trials(
+    table: pd.DataFrame, needed: Sequence[str], *, bad: np.ndarray | None, called: str, where: str
+) -> tuple[np.ndarray, list[str]]:
+    """Find the trials that are not bad and whose needed values are all known.
+
+    NaN and empty text in the ``needed`` columns are unknown; ``bad`` is bool (trials,), if the
+    file says so, and ``called`` so in the notes. Returns their rows, int (usable trials,), of
+    which none is an InputError, and notes that say what was left out, with numbers.
+    """
+    usable, notes = np.ones(len(table), bool), []
+    if bad is not None:
+        usable &= ~bad
+        notes.append(f"{int(bad.sum())} of {len(table)} trials left out as {called}")
+    part = table[list(needed)]
     blank = part.isna() | part.map(lambda v: isinstance(v, str) and v.strip() in ("", "nan"))
-    return np.asarray(~blank.to_numpy(bool).any(axis=1))
+    empty = usable & blank.to_numpy(bool).any(axis=1)
+    if empty.any():
+        notes.append(
+            f"{int(empty.sum())} of {len(table)} trials left out: {', '.join(needed)} not all known"
+        )
+    rows = np.flatnonzero(usable & ~empty)
+    if not len(rows):
+        raise InputError(f"{where}: no usable trial among {len(table)}")
+    return rows, notes
 
 
 def flags(column: pd.Series, where: str) -> np.ndarray:
-    """Return a column of true and false, 0 and 1, as booleans.
-
-    Raises
-    ------
-    InputError
-        If it holds anything else.
-    """
+    """Return a column of true and false, 0 and 1, as booleans; an InputError if it is none."""
     numbers = pd.to_numeric(column, errors="coerce").fillna(-1).to_numpy(float)
     if not np.isin(numbers, [0, 1]).all():
         raise InputError(f"{where} must hold true or false, found {list(column.unique())[:3]}")
@@ -51,22 +58,13 @@ def flags(column: pd.Series, where: str) -> np.ndarray:
 def make_conditions(
     tables: Sequence[pd.DataFrame], columns: Sequence[str]
 ) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """Every distinct combination of the columns is a condition.
+    """Every distinct combination of the columns of the sessions' trials tables is a condition.
 
-    Parameters
-    ----------
-    tables
-        One trials table per session, complete in ``columns``.
-
-    Returns
-    -------
-    conditions
-        One row per condition, sorted by ``columns``; ``name`` joins their values.
-    condition
-        Per session, the condition of every trial.
+    Returns one row per condition, sorted by ``columns``, whose ``name`` joins their values; and per
+    session, the condition of every trial.
     """
     columns = list(columns)
-    every = pd.concat([t[columns] for t in tables], ignore_index=True)
+    every = pd.concat([t[columns] for t in tables])
     found = every.drop_duplicates().sort_values(columns, kind="stable", ignore_index=True)
     index = found.assign(_row=np.arange(len(found)))
     rows = [t[columns].merge(index, on=columns, how="left")["_row"].to_numpy(int) for t in tables]
@@ -83,7 +81,9 @@ def match_conditions(
     codes: Mapping[str, Mapping[object, object]] | None = None,
     where: str = "trials",
 ) -> np.ndarray:
-    """Find the condition of every trial in a stimulus set.
+    """Find the condition of every trial, int (trials,), in a stimulus set.
+
+    A value that has no condition is an InputError that names it.
 
     Parameters
     ----------
@@ -93,14 +93,6 @@ def match_conditions(
     codes
         Column of the stimulus set -> what a value in the trials table means there.
 
-    Returns
-    -------
-    int (trials,).
-
-    Raises
-    ------
-    InputError
-        Naming the value that has no condition.
     """
     if not match:
         raise InputError("recording.match is empty; say which columns tell the conditions apart")
@@ -116,8 +108,7 @@ def match_conditions(
     found = []
     for column, source in match.items():
         means = {_plain(k): v for k, v in (codes or {}).get(column, {}).items()}
-        values = pd.Series([means.get(_plain(v), v) for v in trials[source]])
-        keys = _keys(values, column)
+        keys = _keys((means.get(_plain(v), v) for v in trials[source]), column)
         allowed = set(_keys(stimuli.conditions[column], column))
         for key, value in zip(keys, trials[source], strict=True):
             if key not in allowed:
@@ -127,17 +118,15 @@ def match_conditions(
                     f"({shown}); say what it means in recording.codes.{column}"
                 )
         found.append(keys)
-    out = []
-    for combined in zip(*found, strict=True):
-        key = tuple(combined)
+    wanted = list(zip(*found, strict=True))
+    for key in wanted:
         if key not in rows:
             shown = ", ".join(map(str, key))
             raise InputError(f"{where}: no video has {', '.join(match)} = {shown}")
-        out.append(rows[key])
-    return np.array(out, int)
+    return np.array([rows[key] for key in wanted], int)
 
 
-def _keys(values: pd.Series, column: str) -> list[object]:
+def _keys(values: Iterable[object], column: str) -> list[object]:
     plain = [_plain(v) for v in values]
     if column.endswith("_deg"):
         return [round(v % 360, 6) if isinstance(v, float) else v for v in plain]

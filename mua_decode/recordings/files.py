@@ -8,20 +8,25 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from mua_decode.types import InputError
 
 _MOST_BYTES = 1 << 38
 
 
-def existing_folder(path: str | Path | None, option: str) -> Path:
-    """Return ``path`` as a folder that exists.
+@contextmanager
+def named(where: object, *kinds: type[Exception]) -> Iterator[None]:
+    """Put ``where`` in front of what an InputError, or another error of these kinds, says."""
+    caught: tuple[type[Exception], ...] = (InputError, *kinds)
+    try:
+        yield
+    except caught as error:
+        raise InputError(f"{where}: {error}") from error
 
-    Raises
-    ------
-    InputError
-        If it is not given or not a folder.
-    """
+
+def existing_folder(path: str | Path | None, option: str) -> Path:
+    """Return ``path`` as a folder that exists; an InputError if it is not given or none."""
     if not path:
         raise InputError(f"{option} is not set; give the folder of the recording: {option}=PATH")
     folder = Path(path).expanduser()
@@ -33,10 +38,7 @@ def existing_folder(path: str | Path | None, option: str) -> Path:
 def source_files(path: str | Sequence[str] | None, option: str, suffix: str) -> list[Path]:
     """Return the files named: one file, all files of a folder with ``suffix``, or a list.
 
-    Raises
-    ------
-    InputError
-        If nothing is named or a file is missing.
+    An InputError if nothing is named or a file is missing.
     """
     if not path:
         raise InputError(f"{option} is not set; give a {suffix} file, a folder or a list of files")
@@ -52,20 +54,21 @@ def source_files(path: str | Sequence[str] | None, option: str, suffix: str) -> 
     return files
 
 
+def is_matlab_5(path: Path) -> bool:
+    """Tell a MATLAB file older than v7.3; an InputError if there is no such file."""
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    with path.open("rb") as stream:
+        return stream.read(128).startswith(b"MATLAB 5.0")
+
+
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file (which MATLAB v7.3 files are) for reading.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated, or another kind of file.
+    An InputError if it is missing, truncated, or another kind of file.
     """
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    with path.open("rb") as stream:
-        head = stream.read(128)
-    if head.startswith(b"MATLAB 5.0"):
+    if is_matlab_5(path):
         raise InputError(f"{path}: is a MATLAB 5 file, expected v7.3 (save it with '-v7.3')")
     try:
         file = h5py.File(path, "r")
@@ -83,10 +86,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
     """Load the numbers or text of a ``.npy`` file; objects, which could run code, are refused.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated, or holds objects.
+    An InputError if the file is missing, truncated, or holds objects.
     """
     if not path.is_file():
         raise InputError(f"no such file: {path}")
@@ -104,13 +104,16 @@ def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
     return found
 
 
+def load_csv(path: Path) -> pd.DataFrame:
+    """Load a table; an InputError if the file is none."""
+    with named(f"{path}: is not a table", ValueError, OSError):
+        return pd.read_csv(path)
+
+
 def require_numbers(item: object, path: Path) -> h5py.Dataset:
     """Return ``item`` as a dataset of real numbers that fits into memory.
 
-    Raises
-    ------
-    InputError
-        If it is a group, text, cells or complex numbers, or declares more than 256 GiB.
+    An InputError if it is a group, text, cells or complex numbers, or declares over 256 GiB.
     """
     name = str(getattr(item, "name", "")).lstrip("/")
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import sha256
-from mua_decode.recordings.conditions import complete, flags, match_conditions, require_columns
-from mua_decode.recordings.files import source_files
+from mua_decode.recordings.conditions import flags, match_conditions, require_columns, usable_trials
+from mua_decode.recordings.files import load_csv, named, source_files
 from mua_decode.recordings.matlab import read_mat, spike_cells
+from mua_decode.recordings.sites import Labels, numbered, site_table
 from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
 
 
@@ -81,19 +82,12 @@ def read_lab_sessions(
         A file, a folder of ``.mat`` files, or a list of files; the session is named after it.
     stimuli
         The videos, rendered or read from a folder; trials are matched to its conditions.
-    fields
-        Names in the files.
     match, codes
         Which trials column says what, and what its codes mean; see
         :func:`mua_decode.recordings.conditions.match_conditions`.
     offset_s, duration_s
         A trial runs from ``offset_s`` after cue onset for ``duration_s`` seconds. Spikes outside
         it are left out.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what was found.
     """
     names = fields or LabFields()
     if stimuli is None:
@@ -105,8 +99,9 @@ def read_lab_sessions(
     sessions, notes = [], []
     files = source_files(path, "recording.path", ".mat")
     for file in files:
-        spikes, tables = _variables(file, names)
-        trials, rows, note = _trials(file, tables[names.trials], names, match)
+        cells, tables = _variables(file, names)
+        rows, left_out = _usable(file, tables[names.trials], names, match)
+        trials = tables[names.trials].iloc[rows].reset_index(drop=True)
         condition = match_conditions(
             trials, stimuli, match=match, codes=codes, where=f"{file}: {names.trials}"
         )
@@ -114,19 +109,13 @@ def read_lab_sessions(
         table = pd.DataFrame({"condition": condition, **kept})
         sites = _sites(file, tables, names)
         zero = trials[names.align].to_numpy(float) if names.align else np.zeros(len(trials))
-        times = _cut(
-            spikes,
-            f"{file}: {names.spike_times}",
-            shape=(len(tables[names.trials]), len(sites)),
-            rows=rows,
-            start_s=zero + offset_s,
-            duration_s=float(duration_s),
-        )
-        try:
+        place = np.full(len(tables[names.trials]), -1)
+        place[rows] = np.arange(len(rows))
+        window = (zero + offset_s, float(duration_s))
+        times = _cut(cells, f"{file}: {names.spike_times}", len(sites), place, window)
+        with named(file):
             sessions.append(Session(name=file.stem, sites=sites, trials=table, spike_times=times))
-        except InputError as error:
-            raise InputError(f"{file}: {error}") from error
-        notes += [f"session {file.stem}: {n}" for n in note]
+        notes += [f"session {file.stem}: {n}" for n in left_out]
     return Recording(
         name="lab_sessions",
         sessions=tuple(sessions),
@@ -147,42 +136,26 @@ def _variables(path: Path, names: LabFields) -> tuple[Any, dict[str, pd.DataFram
     for name in wanted[1:]:
         csv = beside.get(f"{path.stem}_{name}.csv".lower())
         if name in found:
-            table = found[name]
-            if not isinstance(table, pd.DataFrame):
+            tables[name] = found[name]
+            if not isinstance(found[name], pd.DataFrame):
                 raise InputError(f"{path}: {name} must be a struct of columns, found an array")
-            tables[name] = table
         elif csv is not None:
-            try:
-                tables[name] = pd.read_csv(csv)
-            except (ValueError, OSError) as error:
-                raise InputError(f"{csv}: is not a table: {error}") from error
+            tables[name] = load_csv(csv)
         elif name != names.electrodes:
             raise InputError(f"{path}: no table '{name}', nor {path.stem}_{name}.csv beside it")
     return found[names.spike_times], tables
 
 
-def _trials(
+def _usable(
     path: Path, table: pd.DataFrame, names: LabFields, match: Mapping[str, str]
-) -> tuple[pd.DataFrame, np.ndarray, list[str]]:
-    """Usable trials, their rows in the file, and what was left out."""
+) -> tuple[np.ndarray, list[str]]:
+    """Rows of the usable trials, and what was left out."""
     where = f"{path}: {names.trials}"
     needed = [*match.values(), *([names.align] if names.align else [])]
     flag = [names.bad_trial] if names.bad_trial else []
     require_columns(table, [*needed, *flag, *names.keep.values()], where)
-    usable, notes = np.ones(len(table), bool), []
-    if names.bad_trial:
-        bad = flags(table[names.bad_trial], f"{where}.{names.bad_trial}")
-        usable &= ~bad
-        notes.append(f"{int(bad.sum())} of {len(table)} trials left out as bad")
-    empty = usable & ~complete(table, needed)
-    if empty.any():
-        notes.append(
-            f"{int(empty.sum())} of {len(table)} trials left out: {', '.join(needed)} not all known"
-        )
-    rows = np.flatnonzero(usable & ~empty)
-    if not len(rows):
-        raise InputError(f"{where}: no usable trial among {len(table)}")
-    return table.iloc[rows].reset_index(drop=True), rows, notes
+    bad = flags(table[flag[0]], f"{where}.{flag[0]}") if flag else None
+    return usable_trials(table, needed, bad=bad, called="bad", where=where)
 
 
 def _sites(path: Path, tables: Mapping[str, pd.DataFrame], names: LabFields) -> SiteTable:
@@ -206,44 +179,33 @@ def _sites(path: Path, tables: Mapping[str, pd.DataFrame], names: LabFields) -> 
             f"{where}: has no column '{names.area}', and there is no table '{names.electrodes}'"
         )
     session = path.stem
-    if names.unit is None:
-        ids = [f"{session}-{n + 1:03d}" for n in range(len(units))]
-    else:
+    ids = numbered(session, len(units))
+    if names.unit is not None:
         require_columns(units, [names.unit], where)
         ids = [f"{session}-{v}" for v in units[names.unit]]
-    subject = ["unknown"] * len(units)
+    subject: Labels = "unknown"
     if names.subject in units.columns:
         subject = units[names.subject].astype(str).tolist()
     elif names.subject is not None:
         require_columns(tables[names.trials], [names.subject], f"{path}: {names.trials}")
-        subject = [str(tables[names.trials][names.subject].iloc[0])] * len(units)
-    try:
-        return SiteTable(
-            site_id=np.array(ids),
-            region=area.astype(str).to_numpy(str),
-            session=np.array([session] * len(units)),
-            subject=np.array(subject),
-        )
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        subject = str(tables[names.trials][names.subject].iloc[0])
+    with named(path):
+        return site_table(session, ids, region=area.astype(str).to_numpy(str), subject=subject)
 
 
 def _cut(
-    cells: Any,
-    where: str,
-    *,
-    shape: tuple[int, int],
-    rows: np.ndarray,
-    start_s: np.ndarray,
-    duration_s: float,
+    cells: Any, where: str, n_sites: int, place: np.ndarray, window: tuple[np.ndarray, float]
 ) -> SpikeTimes:
-    """Spikes of the usable trials, in seconds from the start of the trial."""
+    """Spikes of the usable trials, in seconds from the start of the trial.
+
+    ``place`` is every trial's number among the usable ones, or -1; ``window`` holds the starts of
+    the usable trials and the length of all, in seconds.
+    """
+    (start_s, duration_s), shape = window, (len(place), n_sites)
     if np.shape(cells) != shape:
         raise InputError(
             f"{where}: expected (trials, units) = {shape} as in the tables, found {np.shape(cells)}"
         )
-    place = np.full(shape[0], -1)
-    place[rows] = np.arange(len(rows))
     times, trial, site = [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)]
     for row, unit, seconds in spike_cells(cells, where):
         new = int(place[row])

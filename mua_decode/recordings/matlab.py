@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import scipy.io
 
-from mua_decode.recordings.files import open_hdf5
+from mua_decode.recordings.files import is_matlab_5, open_hdf5
 from mua_decode.types import InputError, nearest_name
 
 _OBJECT = (
@@ -30,18 +30,9 @@ def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     -------
     Variable name as asked for -> DataFrame (a struct, or array of structs, of columns), object
     array (a cell array, of numbers or text), number array, or text. Axes are MATLAB's.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or a variable holds code or objects.
     """
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    with path.open("rb") as stream:
-        head = stream.read(128)
     try:
-        if head.startswith(b"MATLAB 5.0"):
+        if is_matlab_5(path):
             return _read_v5(path, names)
         with open_hdf5(path) as file:
             found = _pick(path, [k for k in file if not k.startswith("#")], names)
@@ -85,9 +76,7 @@ def _from_scipy(value: np.ndarray, where: str) -> Any:
         return cells
     if value.dtype.kind == "U":
         return "".join(value.ravel().tolist())
-    if value.dtype.kind not in "fiub":
-        raise InputError(f"{where}: expected numbers or text, found {value.dtype}")
-    return value
+    return _numbers(value, where)
 
 
 def _column(field: np.ndarray, where: str) -> list[Any]:
@@ -95,8 +84,7 @@ def _column(field: np.ndarray, where: str) -> list[Any]:
     entries = [_from_scipy(np.asanyarray(v), where) for v in field.ravel()]
     if len(entries) > 1:
         return [_scalar(e) for e in entries]
-    (whole,) = entries
-    return [whole] if isinstance(whole, str) else [_scalar(v) for v in np.ravel(whole)]
+    return _rows(entries[0])
 
 
 def _from_hdf5(item: Any, file: h5py.File, where: str) -> Any:
@@ -105,11 +93,7 @@ def _from_hdf5(item: Any, file: h5py.File, where: str) -> Any:
     if kind in ("function_handle", "FileWrapper__") or "MATLAB_object_decode" in item.attrs:
         raise InputError(f"{where}: refused, it holds {_OBJECT}")
     if isinstance(item, h5py.Group):
-        columns = {}
-        for name in item:
-            whole = _from_hdf5(item[name], file, f"{where}.{name}")
-            is_text = isinstance(whole, str)
-            columns[name] = [whole] if is_text else [_scalar(v) for v in np.ravel(whole)]
+        columns = {n: _rows(_from_hdf5(item[n], file, f"{where}.{n}")) for n in item}
         return _table(columns, where)
     if "MATLAB_empty" in item.attrs:
         return "" if kind == "char" else np.empty((0, 0))
@@ -121,12 +105,19 @@ def _from_hdf5(item: Any, file: h5py.File, where: str) -> Any:
                 raise InputError(f"{where}: a cell refers to nothing; the file is damaged")
             cells[i] = _from_hdf5(file[reference], file, where)
         return cells
-    if item.dtype.kind not in "fiub":
-        raise InputError(f"{where}: expected numbers or text, found {item.dtype}")
-    values = item[()]
-    if kind == "char":
-        return "".join(chr(int(c)) for c in np.asarray(values).T.ravel())
-    return np.asarray(values).T
+    values = np.asarray(_numbers(item, where)[()]).T
+    return "".join(chr(int(c)) for c in values.ravel()) if kind == "char" else values
+
+
+def _numbers(array: Any, where: str) -> Any:
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{where}: expected numbers or text, found {array.dtype}")
+    return array
+
+
+def _rows(column: Any) -> list[Any]:
+    """One entry per row; text is a single one."""
+    return [column] if isinstance(column, str) else [_scalar(v) for v in np.ravel(column)]
 
 
 def _scalar(value: Any) -> Any:
@@ -156,10 +147,7 @@ def _table(columns: dict[str, list[Any]], where: str) -> pd.DataFrame:
 def spike_cells(cells: Any, where: str) -> Iterator[tuple[int, int, np.ndarray]]:
     """Yield (trial, unit, times) of a trials x units cell array of spike times.
 
-    Raises
-    ------
-    InputError
-        If it is no cell array, or a cell holds anything but real numbers in order.
+    An InputError if it is none, or a cell holds anything but real numbers in order.
     """
     if not isinstance(cells, np.ndarray) or cells.dtype != object or cells.ndim != 2:
         found = getattr(cells, "shape", type(cells).__name__)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.files import open_hdf5, require_numbers
-from mua_decode.types import (
-    InputError,
-    Recording,
-    Segment,
-    Session,
-    SiteTable,
-    SpikeTimes,
-    StimulusSet,
-)
+from mua_decode.files import whole
+from mua_decode.recordings.files import named, open_hdf5, require_numbers
+from mua_decode.recordings.videos import segments_of, segments_table
+from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
 
 _FORMAT = "mua_decode recording"
 _VERSION = 1
@@ -43,17 +36,8 @@ _VERSION = 1
 def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
     """Read a file written by :func:`write_recording`.
 
-    Parameters
-    ----------
-    path
-        The file.
-    verify
-        Compare the contents with the stored checksum.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, of another format or a newer version.
+    A file that is damaged, of another format or a newer version is refused; with ``verify`` also
+    one whose contents do not have the checksum it was stored with.
     """
     if not path:
         raise InputError("recording.path is not set; give the file: recording.path=FILE.h5")
@@ -70,24 +54,17 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
         if verify and _digest(file) != file.attrs["sha256"]:
             raise InputError(f"{source}: contents do not match their checksum; copy it again")
         try:
-            return _read(file)
+            with named(source, ValueError, TypeError, AttributeError):
+                return _read(file)
         except KeyError as error:
             raise InputError(f"{source}: incomplete, {error.args[0]}") from error
-        except (InputError, ValueError, TypeError, AttributeError) as error:
-            raise InputError(f"{source}: {error}") from error
 
 
 def write_recording(recording: Recording, path: Path) -> None:
     """Write a recording to one HDF5 file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with h5py.File(partial, "w") as file:
-            _write(recording, file)
-            file.attrs.update(format=_FORMAT, version=_VERSION, sha256=_digest(file))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial, h5py.File(partial, "w") as file:
+        _write(recording, file)
+        file.attrs.update(format=_FORMAT, version=_VERSION, sha256=_digest(file))
 
 
 def _check_contents(file: h5py.File, source: Path) -> None:
@@ -115,8 +92,7 @@ def _write(recording: Recording, file: h5py.File) -> None:
     group.attrs["frame_s"] = stimuli.frame_s
     _write_array(group, "condition", stimuli.condition)
     _write_table(group, "conditions", stimuli.conditions)
-    segments = pd.DataFrame([vars(s) for s in stimuli.segments])
-    _write_table(group, "segments", segments)
+    _write_table(group, "segments", segments_table(stimuli))
     sessions = file.create_group("sessions", track_order=True)
     for session in recording.sessions:
         group = sessions.create_group(session.name)
@@ -160,7 +136,6 @@ def _write_table(group: h5py.Group, name: str, frame: pd.DataFrame) -> None:
 def _read(file: h5py.File) -> Recording:
     stimuli = file["stimuli"]
     sessions = tuple(_read_session(name, group) for name, group in file["sessions"].items())
-    segments = _read_table(stimuli["segments"])
     return Recording(
         name=str(file.attrs["name"]),
         sessions=sessions,
@@ -168,10 +143,7 @@ def _read(file: h5py.File) -> Recording:
             videos=stimuli["videos"][()],
             condition=stimuli["condition"][()],
             conditions=_read_table(stimuli["conditions"]),
-            segments=tuple(
-                Segment(str(s["name"]), int(s["start"]), int(s["stop"]), float(s["weight"]))
-                for s in segments.to_dict("records")
-            ),
+            segments=segments_of(_read_table(stimuli["segments"])),
             frame_s=float(stimuli.attrs["frame_s"]),
         ),
         provenance=json.loads(file.attrs["provenance"]),

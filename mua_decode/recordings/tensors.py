@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
 
 from mua_decode.recordings.files import existing_folder, load_npy
-from mua_decode.recordings.videos import cut_segments, digest
-from mua_decode.types import PARTS, InputError, Recording, Session, SiteTable, StimulusSet
+from mua_decode.recordings.sites import site_table
+from mua_decode.recordings.videos import cut_segments, digest, resize
+from mua_decode.types import PARTS, InputError, Recording, Session, StimulusSet
 
 _SUFFIXES = (".pt", ".pth", ".npy", "")
+_POOLED = (
+    "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
+    "published_part); one recorded trial can lie behind several, so no split of them is known to "
+    "be free of leaks"
+)
 
 
 def read_tensors(
@@ -37,15 +42,13 @@ def read_tensors(
     segments: Sequence[Sequence[Any]] | None = None,
     subject: str = "pooled",
 ) -> Recording:
-    """Read the tensors; every distinct video is stored once.
+    """Read the tensors; every distinct video is stored once. Files that could run code are refused.
 
     A distinct video is a condition, unless files ``PART_condition`` with whole numbers (trials,)
     say which trials belong together; then the videos of a condition are its variants.
 
     Parameters
     ----------
-    root
-        Folder of the files (``.pt``, ``.pth``, ``.npy``).
     sites
         [region, number of sites] of each region, in their order along the site axis.
     bin_s
@@ -54,18 +57,10 @@ def read_tensors(
         The value of a full grey level in the videos: 1 or 255.
     standardised
         Whether the activity was standardised before it was stored; otherwise it holds counts.
-    crop
-        Keep the central ``crop`` x ``crop`` pixels, before ``frame_size``; ``None`` keeps all.
-    frame_size
-        Height and width in pixels after area resampling; ``None`` keeps the size.
+    crop, frame_size
+        Keep the central ``crop`` x ``crop`` pixels, then resample to so many; ``None`` keeps all.
     segments
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what was found. Files that could run code are
-        refused.
     """
     folder = existing_folder(root, "recording.root")
     if not (np.isfinite(bin_s) and bin_s > 0) or video_max not in (1, 255):
@@ -73,35 +68,15 @@ def read_tensors(
             f"recording: bin_s must be > 0 s and video_max 1 or 255, found {bin_s} and {video_max}"
         )
     regions = _regions(sites)
-    n_sites = len(regions)
     library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
-    parts = [p for p in PARTS if _file(folder, f"{p}_input") is not None]
-    if not parts:
-        raise InputError(f"recording.root: {folder} holds no train_input, val_input or test_input")
-    activity, numbers = [], []
-    for part in parts:
-        values, shown = _read_part(folder, part, n_sites, library, standardised)
-        activity.append(values)
-        numbers += shown
-    if len({a.shape[1] for a in activity}) > 1:
-        raise InputError(f"{folder}: parts differ in bins: {[a.shape for a in activity]}")
-    labels = [_labels(folder, p, len(a)) for p, a in zip(parts, activity, strict=True)]
-    part_of = np.repeat(parts, [len(a) for a in activity])
-    number = np.array(numbers)
-    condition = _conditions(folder, labels, number)
-    stimuli = _stimuli(library.videos, number, condition, bin_s, segments)
-    table = pd.DataFrame({"condition": condition, "published_part": part_of, "video": number})
-    site_table = SiteTable(
-        site_id=np.array([f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]),
-        region=np.array(regions),
-        session=np.full(n_sites, "pooled"),
-        subject=np.full(n_sites, subject),
-    )
+    activity, table = _read_parts(folder, len(regions), library, standardised)
+    stimuli = _stimuli(library.videos, table, bin_s, segments)
+    ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
     session = Session(
         name="pooled",
-        sites=site_table,
+        sites=site_table("pooled", ids, region=regions, subject=subject),
         trials=table,
-        counts=np.concatenate(activity),
+        counts=activity,
         bin_s=float(bin_s),
         measure="standardised" if standardised else "counts",
     )
@@ -110,17 +85,31 @@ def read_tensors(
         sessions=(session,),
         stimuli=stimuli,
         provenance={"reader": "tensors", "folder": str(folder.resolve())},
-        notes=(
-            "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
-            "published_part); one recorded trial can lie behind several, so no split of them is "
-            "known to be free of leaks",
-        ),
+        notes=(_POOLED,),
     )
+
+
+def _read_parts(
+    folder: Path, n_sites: int, library: _VideoLibrary, standardised: bool
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Activity (trials, bins, sites) of all parts and their table of trials."""
+    parts = [p for p in PARTS if _file(folder, f"{p}_input") is not None]
+    if not parts:
+        raise InputError(f"recording.root: {folder} holds no train_input, val_input or test_input")
+    read = [_read_part(folder, part, n_sites, library, standardised) for part in parts]
+    activity = [values for values, _ in read]
+    if len({a.shape[1] for a in activity}) > 1:
+        raise InputError(f"{folder}: parts differ in bins: {[a.shape for a in activity]}")
+    sizes = {part: len(a) for part, a in zip(parts, activity, strict=True)}
+    video = np.concatenate([numbers for _, numbers in read])
+    table = pd.DataFrame({"condition": _conditions(folder, sizes, video)})
+    table["published_part"] = np.repeat(parts, list(sizes.values()))
+    return np.concatenate(activity), table.assign(video=video)
 
 
 def _read_part(
     folder: Path, part: str, n_sites: int, library: _VideoLibrary, standardised: bool
-) -> tuple[np.ndarray, list[int]]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Activity (trials, bins, sites) of a part and the number of each trial's video."""
     source, values = _load(folder, f"{part}_input")
     if values.ndim != 3 or values.shape[2] != n_sites:
@@ -132,7 +121,8 @@ def _read_part(
         raise InputError(
             f"{film}: expected ({len(values)} trials, frames, C, H, W), found {tuple(videos.shape)}"
         )
-    return _activity(values, source, standardised), [library.add(v, str(film)) for v in videos]
+    activity = _activity(values, source, standardised)
+    return activity, np.array([library.add(v, str(film)) for v in videos], int)
 
 
 def _regions(sites: Sequence[tuple[str, int]]) -> list[str]:
@@ -178,15 +168,14 @@ class _VideoLibrary:
             y, x = (height - crop) // 2, (width - crop) // 2
             values = values[..., y : y + crop, x : x + crop]
         if size is not None:
-            flat = values.reshape(-1, *values.shape[-2:])
-            small = [cv2.resize(f, (size, size), interpolation=cv2.INTER_AREA) for f in flat]
+            small = [resize(frame, size) for frame in values.reshape(-1, *values.shape[-2:])]
             values = np.stack(small).reshape(*values.shape[:-2], size, size)
         return np.rint(values * (255 / top)).astype(np.uint8)
 
 
 def _file(folder: Path, name: str) -> Path | None:
-    found = [folder / f"{name}{s}" for s in _SUFFIXES if (folder / f"{name}{s}").is_file()]
-    return found[0] if found else None
+    files = (folder / f"{name}{suffix}" for suffix in _SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
@@ -223,9 +212,7 @@ def _activity(values: torch.Tensor | np.ndarray, path: Path, standardised: bool)
     return np.asarray(array, np.float32)
 
 
-def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray | None:
-    if _file(folder, f"{part}_condition") is None:
-        return None
+def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray:
     path, values = _load(folder, f"{part}_condition")
     labels = np.asarray(values)
     if labels.shape != (n_trials,) or labels.dtype.kind not in "iu" or (labels < 0).any():
@@ -236,29 +223,30 @@ def _labels(folder: Path, part: str, n_trials: int) -> np.ndarray | None:
     return labels
 
 
-def _conditions(folder: Path, labels: list[np.ndarray | None], number: np.ndarray) -> np.ndarray:
-    given = [v for v in labels if v is not None]
-    if not given:
-        return number
-    if len(given) < len(labels):
+def _conditions(folder: Path, sizes: Mapping[str, int], video: np.ndarray) -> np.ndarray:
+    """Condition of every trial, given the trials of every part and the number of each's video."""
+    parts = [p for p in sizes if _file(folder, f"{p}_condition") is not None]
+    if not parts:
+        return video
+    labels = [_labels(folder, p, sizes[p]) for p in parts]
+    if len(parts) < len(sizes):
         raise InputError(f"{folder}: some parts have a PART_condition and some do not")
-    return np.unique(np.concatenate(given), return_inverse=True)[1]
+    return np.unique(np.concatenate(labels), return_inverse=True)[1]
 
 
 def _stimuli(
     videos: list[np.ndarray],
-    number: np.ndarray,
-    condition: np.ndarray,
+    trials: pd.DataFrame,
     frame_s: float,
     segments: Sequence[Sequence[Any]] | None,
 ) -> StimulusSet:
-    pairs = np.unique(np.stack([condition, number], axis=1), axis=0)
+    pairs = np.unique(trials[["condition", "video"]].to_numpy(), axis=0)
     if len({v.shape for v in videos}) > 1:
         raise InputError(f"videos differ in shape: {sorted({v.shape for v in videos})[:2]}")
     return StimulusSet(
         videos=np.stack([videos[n] for n in pairs[:, 1]]),
         condition=pairs[:, 0],
-        conditions=pd.DataFrame({"name": [f"video{k:04d}" for k in range(condition.max() + 1)]}),
+        conditions=pd.DataFrame({"name": [f"video{k:04d}" for k in range(pairs[:, 0].max() + 1)]}),
         segments=cut_segments(segments, len(videos[0]), "recording.segments"),
         frame_s=frame_s,
     )

@@ -6,6 +6,7 @@ video trajectories", Nature Communications 2021, doi 10.1038/s41467-021-25939-z.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,15 +16,9 @@ import pandas as pd
 
 from mua_decode.files import sha256
 from mua_decode.recordings.files import existing_folder, open_hdf5, require_numbers
-from mua_decode.types import (
-    InputError,
-    Recording,
-    Segment,
-    Session,
-    SiteTable,
-    StimulusSet,
-    nearest_name,
-)
+from mua_decode.recordings.sites import numbered, site_table
+from mua_decode.recordings.videos import resize
+from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet, nearest_name
 
 _SUFFIX = "_image_sequences.mat"
 _SCALES = ("zoom1x", "zoom2x")
@@ -49,25 +44,16 @@ def read_v1_movies(
         Session names such as ``ay2_u003``; ``None`` reads all.
     frame_size
         Height and width of the frames in pixels after area resampling.
-
-    Raises
-    ------
-    InputError
-        Naming the file or session and what is wrong with it.
     """
     folder = existing_folder(root, "recording.root")
     if not isinstance(frame_size, int) or not 2 <= frame_size <= 1024:
         raise InputError(f"recording.frame_size: expected 2 to 1024 pixels, found {frame_size}")
     files = _session_files(folder, sessions)
     stimuli, frame_files = _read_stimuli(folder, frame_size)
-    read, notes = [], []
-    for name, path in files.items():
-        session, missing = _read_session(name, path)
-        read.append(session)
-        notes.append(f"session {name}: {missing:.1%} of site-trials not recorded (NaN)")
+    read = [_read_session(name, path) for name, path in files.items()]
     return Recording(
         name="v1_movies",
-        sessions=tuple(read),
+        sessions=tuple(session for session, _ in read),
         stimuli=stimuli,
         provenance={
             "reader": "v1_movies",
@@ -78,7 +64,10 @@ def read_v1_movies(
                 "frames": sha256(frame_files),
             },
         },
-        notes=tuple(notes),
+        notes=tuple(
+            f"session {session.name}: {missing:.1%} of site-trials not recorded (NaN)"
+            for session, missing in read
+        ),
     )
 
 
@@ -102,14 +91,12 @@ def _session_files(root: Path, sessions: Sequence[str] | None) -> dict[str, Path
 
 def _read_stimuli(root: Path, size: int) -> tuple[StimulusSet, list[Path]]:
     folder = existing_folder(root / "images" / "stimulus_fullfield", "recording.root")
-    table = conditions_table()
+    table = _conditions()
     files = []
-    for row in table.itertuples():
-        movie = folder / f"stimSelected-{row.scale!s}" / f"movie{row.movie}"
+    for _, scale, category, movie in table.itertuples(index=False):
         for frame in range(1, _N_FRAMES + 1):
-            shared = frame in (1, _N_FRAMES)
-            category = "natural" if shared else str(row.category)
-            files.append(movie / f"{category}{frame:02d}.png")
+            kept = "natural" if frame in (1, _N_FRAMES) else category  # shared by both categories
+            files.append(folder / f"stimSelected-{scale}/movie{movie}/{kept}{frame:02d}.png")
     images = {path: _read_frame(path, size) for path in dict.fromkeys(files)}
     stimuli = StimulusSet(
         videos=np.stack([images[p] for p in files]).reshape(-1, _N_FRAMES, 1, size, size),
@@ -127,19 +114,15 @@ def _read_frame(path: Path, size: int) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise InputError(f"{path}: is not a readable image")
-    return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    return resize(image, size)
 
 
-def conditions_table() -> pd.DataFrame:
-    """Return the 40 conditions: scale, category and movie of each, row number = condition."""
-    rows = [
-        {"name": f"{scale}-{category}-{movie}", "scale": scale, "category": category}
-        | {"movie": movie}
-        for scale in _SCALES
-        for category in _CATEGORIES
-        for movie in range(1, 11)
-    ]
-    return pd.DataFrame(rows)
+def _conditions() -> pd.DataFrame:
+    """Scale, category and movie of the 40 conditions."""
+    rows = list(itertools.product(_SCALES, _CATEGORIES, range(1, 11)))
+    table = pd.DataFrame(rows, columns=["scale", "category", "movie"])
+    table.insert(0, "name", [f"{scale}-{category}-{movie}" for scale, category, movie in rows])
+    return table
 
 
 def _read_session(name: str, path: Path) -> tuple[Session, float]:
@@ -164,30 +147,17 @@ def _read_session(name: str, path: Path) -> tuple[Session, float]:
     # (repeat, unit, frame, movie, category, scale) -> (scale, category, movie, repeat, frame, unit)
     counts = counts.transpose(5, 4, 3, 0, 2, 1).reshape(-1, _N_FRAMES, n_units)
     condition, repeat = np.divmod(np.arange(len(counts)), n_repeats)
-    table = conditions_table()
-    movie = (
-        table["scale"].to_numpy()[condition]
-        + "-"
-        + table["movie"].astype(str).to_numpy()[condition]
-    )
-    trials = pd.DataFrame(
-        {
-            "condition": condition,
-            "repeat": repeat,
-            "presentation": [f"{m}-{r}" for m, r in zip(movie, repeat, strict=True)],
-        }
-    )
+    shown = _conditions().iloc[condition]
+    presentation = [
+        f"{scale}-{movie}-{r}"
+        for scale, movie, r in zip(shown["scale"], shown["movie"], repeat, strict=True)
+    ]
+    trials = pd.DataFrame({"condition": condition, "repeat": repeat, "presentation": presentation})
     unrecorded = np.isnan(counts).any(axis=1)
     usable = ~unrecorded.all(axis=1)
-    sites = SiteTable(
-        site_id=np.array([f"{name}-{unit:03d}" for unit in range(n_units)]),
-        region=np.full(n_units, area),
-        session=np.full(n_units, name),
-        subject=np.full(n_units, monkey),
-    )
     session = Session(
         name=name,
-        sites=sites,
+        sites=site_table(name, numbered(name, n_units, first=0), region=area, subject=monkey),
         trials=trials[usable].reset_index(drop=True),
         counts=counts[usable].astype(np.float32),
         bin_s=on_s + off_s,

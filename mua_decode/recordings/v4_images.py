@@ -16,15 +16,9 @@ import pandas as pd
 
 from mua_decode.files import sha256
 from mua_decode.recordings.files import existing_folder
-from mua_decode.types import (
-    InputError,
-    Recording,
-    Segment,
-    Session,
-    SiteTable,
-    StimulusSet,
-    nearest_name,
-)
+from mua_decode.recordings.sites import numbered, site_table
+from mua_decode.recordings.videos import resize
+from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet, nearest_name
 
 _BIN_S = 0.1
 _IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -47,8 +41,6 @@ def read_v4_images(
 
     Parameters
     ----------
-    root
-        Folder of the files.
     session
         For example 201025.
     frame_size
@@ -56,11 +48,6 @@ def read_v4_images(
     trials
         ``"raw"``: single trials, spike counts in 100 ms. ``"averaged"``: one averaged response
         per image, so no noise ceiling can be known. ``"auto"``: single trials if they are there.
-
-    Raises
-    ------
-    InputError
-        Naming the file and what is wrong with it; also if images and responses differ in number.
     """
     folder = existing_folder(root, "recording.root")
     if trials not in ("auto", "raw", "averaged"):
@@ -81,12 +68,10 @@ def read_v4_images(
         segments=(Segment("image", 0, 1),),
         frame_s=_BIN_S,
     )
-    notes = []
-    if responses.ndim == 2:
-        notes.append(
-            f"session {name}: responses are averages over repeats; single trials, and with them "
-            "the noise ceiling, are not known"
-        )
+    averages = (
+        f"session {name}: responses are averages over repeats; single trials, and with them the "
+        "noise ceiling, are not known"
+    )
     return Recording(
         name=f"v4_images_{name}",
         sessions=(_session(name, responses),),
@@ -97,7 +82,7 @@ def read_v4_images(
             "terms": "research data; redistribution terms not stated by the authors",
             "sha256": {p.name: sha256([p]) for p in (archive, source)},
         },
-        notes=tuple(notes),
+        notes=(averages,) if responses.ndim == 2 else (),
     )
 
 
@@ -135,13 +120,11 @@ def _read_images(archive: Path, size: int | None) -> tuple[list[str], np.ndarray
     """Return names and uint8 RGB images (K, 3, H, W) in name order."""
     if size is not None and size < 2:
         raise InputError(f"recording.frame_size must be at least 2 pixels, found {size}")
-    images = []
     try:
         with zipfile.ZipFile(archive) as file:
             entries = [e for e in file.namelist() if _is_image(e)]
             entries.sort(key=lambda e: _natural(Path(e).name))
-            for entry in entries:
-                images.append(_decode(file.read(entry), f"{archive.name}: {entry}", size))
+            images = [_decode(file.read(e), f"{archive.name}: {e}", size) for e in entries]
     except (zipfile.BadZipFile, OSError, EOFError) as error:
         raise InputError(f"{archive}: is damaged or not a zip file") from error
     if not images:
@@ -167,9 +150,7 @@ def _decode(data: bytes, where: str, size: int | None) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{where}: is not a readable image")
-    if size is not None:
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1), np.uint8)
+    return np.ascontiguousarray(resize(image, size)[:, :, ::-1].transpose(2, 0, 1), np.uint8)
 
 
 def _read_responses(path: Path) -> np.ndarray:
@@ -194,15 +175,10 @@ def _session(name: str, responses: np.ndarray) -> Session:
     usable = ~np.isnan(counts).all(axis=1)
     table = pd.DataFrame({"condition": image, "repeat": repeat})
     table["averaged"] = responses.ndim == 2
-    sites = SiteTable(
-        site_id=np.array([f"{name}-{unit:03d}" for unit in range(n_sites)]),
-        region=np.full(n_sites, "V4"),
-        session=np.full(n_sites, name),
-        subject=np.full(n_sites, _subject(name)),
-    )
+    ids = numbered(name, n_sites, first=0)
     return Session(
         name=name,
-        sites=sites,
+        sites=site_table(name, ids, region="V4", subject=_subject(name)),
         trials=table[usable].reset_index(drop=True),
         counts=counts[usable][:, None],
         bin_s=_BIN_S,

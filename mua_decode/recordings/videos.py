@@ -67,20 +67,15 @@ class VideoSource:
     def shape_frame(self, frame: np.ndarray, where: str) -> np.ndarray:
         """Return one frame (H, W) or (H, W, C) as uint8 (C, H, W) of the size and colour asked for.
 
-        Raises
-        ------
-        InputError
-            If values are neither whole numbers 0..255 nor floats 0..1.
+        An InputError if values are neither whole numbers 0..255 nor floats 0..1.
         """
         if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (1, 3, 4)):
             raise InputError(f"{where}: frames must be (H, W[, 1|3|4]), found {frame.shape}")
         image = as_bytes(frame if frame.ndim == 3 else frame[:, :, None], where)[:, :, :3]
         if self.grey and image.shape[2] == 3:
             image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[:, :, None]
-        if self.frame_size is not None and image.shape[:2] != (self.frame_size,) * 2:
-            size = (int(self.frame_size),) * 2
-            image = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
-            image = image if image.ndim == 3 else image[:, :, None]
+        image = resize(np.ascontiguousarray(image), self.frame_size)
+        image = image if image.ndim == 3 else image[:, :, None]
         return np.ascontiguousarray(image.transpose(2, 0, 1))
 
     def shape_video(self, frames: Iterable[np.ndarray], where: str) -> np.ndarray:
@@ -97,23 +92,12 @@ class VideoSource:
     def assemble(
         self, videos: Mapping[int, Sequence[np.ndarray]], conditions: pd.DataFrame, frame_s: float
     ) -> StimulusSet:
-        """Return a stimulus set in which every distinct video is stored once.
+        """Return a stimulus set that stores every distinct video of a condition once.
 
-        Parameters
-        ----------
-        videos
-            Condition -> its videos, uint8 (T, C, H, W).
+        ``videos`` are those of every condition, uint8 (T, C, H, W).
         """
-        kept: list[np.ndarray] = []
-        condition: list[int] = []
-        for k in range(len(conditions)):
-            seen = set()
-            for video in videos.get(k, ()):
-                key = digest(video)
-                if key not in seen:
-                    seen.add(key)
-                    kept.append(video)
-                    condition.append(k)
+        distinct = {k: {digest(v): v for v in videos.get(k, ())} for k in range(len(conditions))}
+        kept = [video for found in distinct.values() for video in found.values()]
         shapes = sorted({v.shape for v in kept})
         if len(shapes) > 1:
             raise InputError(
@@ -122,20 +106,14 @@ class VideoSource:
             )
         return StimulusSet(
             videos=np.stack(kept),
-            condition=np.array(condition),
+            condition=np.repeat(list(distinct), [len(found) for found in distinct.values()]),
             conditions=conditions,
             segments=cut_segments(self.segments, shapes[0][0], "recording.videos.segments"),
             frame_s=frame_s,
         )
 
     def read_folder(self, conditions: pd.DataFrame) -> StimulusSet:
-        """Read the videos of all conditions from ``folder``.
-
-        Raises
-        ------
-        InputError
-            Naming the file that is missing or cannot be read.
-        """
+        """Read the videos of all conditions from ``folder``."""
         folder = existing_folder(self.folder, "recording.videos.folder")
         if self.frame_s is None:
             raise InputError("recording.videos.frame_s is not set; give the seconds of a frame")
@@ -161,10 +139,7 @@ def cut_segments(
 ) -> tuple[Segment, ...]:
     """Return segments given as [name, number of frames, weight in the loss]; ``None``: one.
 
-    Raises
-    ------
-    InputError
-        If they are anything else, or do not cover ``n_frames`` frames.
+    An InputError if they are anything else, or do not cover ``n_frames`` frames.
     """
     out: list[Segment] = []
     for given in segments or [["stimulus", n_frames, 1.0]]:
@@ -182,6 +157,26 @@ def cut_segments(
     return tuple(out)
 
 
+def segments_table(stimuli: StimulusSet) -> pd.DataFrame:
+    """Return the segments as a table that :func:`segments_of` reads."""
+    return pd.DataFrame([vars(s) for s in stimuli.segments])
+
+
+def segments_of(table: pd.DataFrame) -> tuple[Segment, ...]:
+    """Return the segments a file holds as a table, one row each."""
+    return tuple(
+        Segment(str(s["name"]), int(s["start"]), int(s["stop"]), float(s["weight"]))
+        for s in table.to_dict("records")
+    )
+
+
+def resize(frame: np.ndarray, size: int | None) -> np.ndarray:
+    """Return a frame (H, W) or (H, W, C) of ``size`` x ``size`` pixels, averaged over areas."""
+    if size is None or frame.shape[:2] == (size, size):
+        return frame
+    return np.asarray(cv2.resize(frame, (int(size), int(size)), interpolation=cv2.INTER_AREA))
+
+
 def digest(video: np.ndarray) -> str:
     """SHA-256 of the shape and contents of an array."""
     found = hashlib.sha256(str((video.shape, video.dtype.str)).encode())
@@ -192,10 +187,7 @@ def digest(video: np.ndarray) -> str:
 def as_bytes(frame: np.ndarray, where: str) -> np.ndarray:
     """Return grey levels as uint8: whole numbers 0..255 as they are, floats 0..1 times 255.
 
-    Raises
-    ------
-    InputError
-        For any other range or type.
+    An InputError for any other range or type.
     """
     if frame.dtype == np.uint8:
         return frame
@@ -215,10 +207,7 @@ def as_bytes(frame: np.ndarray, where: str) -> np.ndarray:
 def read_frames(path: Path) -> Iterator[np.ndarray]:
     """Yield the frames of a film, array, picture or folder of pictures, (H, W) or (H, W, C) RGB.
 
-    Raises
-    ------
-    InputError
-        If it is missing or cannot be read.
+    An InputError if it is missing or cannot be read.
     """
     if path.is_dir():
         for picture in sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES):
@@ -263,11 +252,10 @@ def _find(folder: Path, name: str) -> list[Path]:
     """Videos of one condition: one file, one folder of pictures, or a folder of variants."""
     if Path(name).name != name:
         raise InputError(f"condition '{name}' cannot name a file; set recording.videos.column")
-    if Path(name).suffix.lower() in _VIDEOS and (folder / name).is_file():
-        return [folder / name]
-    for suffix in _VIDEOS:
-        if (folder / f"{name}{suffix}").is_file():
-            return [folder / f"{name}{suffix}"]
+    named = [name] if Path(name).suffix.lower() in _VIDEOS else []
+    for file in (*named, *(f"{name}{suffix}" for suffix in _VIDEOS)):
+        if (folder / file).is_file():
+            return [folder / file]
     inside = folder / name
     if inside.is_dir():
         films = [p for p in sorted(inside.iterdir()) if p.suffix.lower() in (*_FILMS, ".npy")]

@@ -1,4 +1,8 @@
-"""The simulated experiment: the task's videos and a population of sites that watches them."""
+"""The simulated experiment: the task's videos and a population of sites that watches them.
+
+Every class of parameters refuses what it cannot use with an InputError that names it: a value out
+of range, an unknown or repeated name, a list that is empty or of the wrong length.
+"""
 
 from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters

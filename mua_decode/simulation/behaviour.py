@@ -12,15 +12,12 @@ from mua_decode.simulation.checks import require_range
 from mua_decode.types import InputError, nearest_name
 
 _RULES = ("direction", "colour")
-
-
-def _two_rules() -> dict[str, str]:
-    return {
-        "cross": "direction",
-        "quatrefoil": "direction",
-        "circle": "colour",
-        "triangle": "colour",
-    }
+_TWO_RULES = {
+    "cross": "direction",
+    "quatrefoil": "direction",
+    "circle": "colour",
+    "triangle": "colour",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +33,9 @@ class BehaviourParameters:
         Hues (CIE L*a*b*) from this angle on count as greenish; 95 is about yellow.
     lapse
         Share of trials answered at random, 0..1.
-
-    Raises
-    ------
-    InputError
-        For an unknown rule or a value out of range.
     """
 
-    rules: Mapping[str, str] = field(default_factory=_two_rules)
+    rules: Mapping[str, str] = field(default_factory=lambda: dict(_TWO_RULES))
     hue_boundary_deg: float = 95.0
     lapse: float = 0.1
 
@@ -55,28 +47,16 @@ class BehaviourParameters:
                     f"behaviour: rule '{rule}' of cue '{cue}' is unknown"
                     f"{nearest_name(rule, _RULES)}; use {' or '.join(_RULES)}"
                 )
-        require_range("behaviour", low=-360, high=360, hue_boundary_deg=self.hue_boundary_deg)
-        require_range("behaviour", low=0, high=1, lapse=self.lapse)
+        require_range("behaviour", vars(self), "hue_boundary_deg", low=-360, high=360)
+        require_range("behaviour", vars(self), "lapse", low=0, high=1)
 
 
 def draw_responses(
     trials: pd.DataFrame, *, behaviour: BehaviourParameters, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Answer every trial.
+    """Answer every trial, told by columns ``cue``, ``hue_deg`` and ``direction_deg``.
 
-    Parameters
-    ----------
-    trials
-        Columns ``cue``, ``hue_deg``, ``direction_deg``.
-    behaviour
-        The rule and the lapses.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``response`` (``left`` or ``right``) and ``correct`` (bool).
+    The answers have columns ``response`` (``left`` or ``right``) and ``correct`` (bool).
     """
     unruled = [cue for cue in dict.fromkeys(trials["cue"]) if cue not in behaviour.rules]
     if unruled:

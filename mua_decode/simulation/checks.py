@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 
 from mua_decode.types import InputError
 
 
 def require_range(
     where: str,
-    *,
+    values: Mapping[str, float],
+    *names: str,
     low: float = -math.inf,
     high: float = math.inf,
     above: bool = False,
-    **values: float,
 ) -> None:
-    """Raise unless every value is a finite number in ``low <= value <= high``.
+    """Raise an InputError unless these values are finite numbers in ``low <= value <= high``.
 
-    Parameters
-    ----------
-    where
-        What is being checked, named in the message.
-    low, high
-        Inclusive bounds; with ``above`` the lower bound is exclusive.
-    values
-        The numbers by parameter name.
-
-    Raises
-    ------
-    InputError
-        Naming the parameter, the range and the value found.
+    ``names`` says which of the values, all if none; with ``above`` the lower bound is exclusive.
     """
-    for name, value in values.items():
+    for name in names or values:
+        value = values[name]
         if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise InputError(f"{where}: {name} must be a number, found {value!r}")
         too_low = value <= low if above else value < low
@@ -42,9 +32,10 @@ def require_range(
             raise InputError(f"{where}: {name} must be {sign} {low:g}{upper}, found {value:g}")
 
 
-def require_whole(where: str, *, low: int, **values: int) -> None:
-    """Raise unless every value is a whole number of at least ``low``."""
-    for name, value in values.items():
+def require_whole(where: str, values: Mapping[str, int], *names: str, low: int) -> None:
+    """Raise an InputError unless these values (default: all) are whole numbers >= ``low``."""
+    for name in names or values:
+        value = values[name]
         if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < low:
             raise InputError(f"{where}: {name} must be a whole number >= {low}, found {value!r}")
 

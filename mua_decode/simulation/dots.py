@@ -19,18 +19,11 @@ class DotParameters:
     ----------
     n_dots
         Dots in the aperture, all moving in one direction.
-    aperture_radius_px
-        Radius of the circle that holds every dot's centre, in pixels.
-    diameter_px
-        Diameter of a dot in pixels.
+    aperture_radius_px, diameter_px
+        Radius of the circle that holds every dot's centre, and diameter of a dot, in pixels.
     speed_px_s
         Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
         frame) is what optical flow between frames two apart can follow on single videos.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     n_dots: int = 400
@@ -39,15 +32,9 @@ class DotParameters:
     speed_px_s: float = 8.0
 
     def __post_init__(self) -> None:
-        require_whole("dots", low=1, n_dots=self.n_dots)
-        require_range(
-            "dots",
-            low=0,
-            above=True,
-            aperture_radius_px=self.aperture_radius_px,
-            diameter_px=self.diameter_px,
-        )
-        require_range("dots", low=0, speed_px_s=self.speed_px_s)
+        require_whole("dots", vars(self), "n_dots", low=1)
+        require_range("dots", vars(self), "aperture_radius_px", "diameter_px", low=0, above=True)
+        require_range("dots", vars(self), "speed_px_s", low=0)
 
 
 def _in_disc(n: int, *, radius: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -74,16 +61,12 @@ def dot_paths(
 
     Parameters
     ----------
-    dots
-        The dots.
     direction_deg
         Direction of motion, degrees counter-clockwise from rightward.
     frames, frame_s
         Number of frames and seconds from one to the next; the first shows the start positions.
     variants
         Number of videos.
-    rng
-        Source of randomness.
 
     Returns
     -------
@@ -111,23 +94,18 @@ def rasterise(
 ) -> np.ndarray:
     """Share of every pixel that opaque dots cover, with anti-aliasing by supersampling.
 
-    Dots snap to the sub-pixel grid (1 / ``supersampling`` of a pixel) and are the nearest disc of
-    whole sub-pixels; dots that overlap do not add up.
+    It is uint8 (frames, size, size), 0 (no dot) .. 255 (covered). Dots snap to the sub-pixel grid
+    (1 / ``supersampling`` of a pixel) and are the nearest disc of whole sub-pixels; dots that
+    overlap do not add up.
 
     Parameters
     ----------
     x, y
         float arrays (frames, n_dots), output pixels from the centre, y up.
-    size
-        Output pixels along a side of the square frame.
-    diameter
-        Diameter of a dot in output pixels.
+    size, diameter
+        Of the square frame and of a dot, in output pixels.
     supersampling
         Sub-pixels along a side of an output pixel.
-
-    Returns
-    -------
-    uint8 array (frames, size, size), 0 (no dot) .. 255 (covered).
     """
     frames, s = len(x), supersampling
     reach = max(diameter * s / 2, 0.5)

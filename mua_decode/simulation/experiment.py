@@ -24,16 +24,7 @@ def simulate(
     """Run the simulated experiment.
 
     Videos and spikes come from independent random streams: with other dots (number of variants,
-    speed, colours' lightness ...) the same seed still gives the same spikes.
-
-    Parameters
-    ----------
-    stimulus, population
-        What is shown and what is recorded.
-    seed
-        A whole number >= 0; the same seed gives the same recording.
-    name
-        Name of the recording.
+    speed, colours' lightness ...) the same seed, a whole number >= 0, still gives the same spikes.
 
     Returns
     -------
@@ -47,7 +38,7 @@ def simulate(
     InputError
         If the seed is negative or bins and frames do not fit together.
     """
-    require_whole("simulation", low=0, seed=seed)
+    require_whole("simulation", {"seed": seed}, low=0)
     stimulus_seed, population_seed = np.random.SeedSequence(seed).spawn(2)
     stimuli = render_stimuli(stimulus, seed=stimulus_seed)
     sessions, sites = simulate_sessions(population, stimuli=stimuli, seed=population_seed)

@@ -46,11 +46,6 @@ class ImageryParameters:
         Baseline rate; response to any image; and its standard deviation over images.
     bin_s
         Length of baseline and of response, in seconds; one bin each.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     regions: Mapping[str, int] = field(default_factory=lambda: {"VTC": 120, "MTL": 60})
@@ -70,36 +65,19 @@ class ImageryParameters:
     bin_s: float = 0.5
 
     def __post_init__(self) -> None:
-        where = "imagery"
         object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
         if not self.regions:
-            raise InputError(f"{where}: no region")
-        require_whole(where, low=self.sessions, **self.regions)
-        require_whole(where, low=1, sessions=self.sessions, latents=self.latents)
-        require_whole(where, low=2, objects=self.objects, image_size=self.image_size)
-        require_whole(where, low=self.objects, images=self.images)
-        require_whole(
-            where,
-            low=1,
-            perception_trials=self.perception_trials,
-            imagery_trials=self.imagery_trials,
-        )
-        require_range(
-            where,
-            low=0,
-            high=1,
-            share_tuned=self.share_tuned,
-            share_reactivating=self.share_reactivating,
-        )
-        require_range(
-            where,
-            low=0,
-            imagery_scale=self.imagery_scale,
-            baseline_hz=self.baseline_hz,
-            onset_hz=self.onset_hz,
-            modulation_hz=self.modulation_hz,
-        )
-        require_range(where, low=0, above=True, bin_s=self.bin_s)
+            raise InputError("imagery: no region")
+        where, given = "imagery", vars(self)
+        require_whole(where, self.regions, low=self.sessions)
+        require_whole(where, given, "sessions", "latents", low=1)
+        require_whole(where, given, "objects", "image_size", low=2)
+        require_whole(where, given, "images", low=self.objects)
+        require_whole(where, given, "perception_trials", "imagery_trials", low=1)
+        require_range(where, given, "share_tuned", "share_reactivating", low=0, high=1)
+        levels = ("imagery_scale", "baseline_hz", "onset_hz", "modulation_hz")
+        require_range(where, given, *levels, low=0)
+        require_range(where, given, "bin_s", low=0, above=True)
 
 
 def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:
@@ -108,22 +86,13 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
     trial is one bin of baseline and one of response, spike counts are Poisson.
 
-    Parameters
-    ----------
-    imagery
-        What is shown, imagined and planted.
-    seed
-        A whole number >= 0.
-    name
-        Name of the recording.
-
     Returns
     -------
     Recording
         ``truth["sites"]`` has ``tuned``, ``reactivates`` and the axis of every site;
         ``truth["images"]`` the position of every image.
     """
-    require_whole("imagery", low=0, seed=seed)
+    require_whole("imagery", {"seed": seed}, low=0)
     p = imagery
     image_rng, site_rng, spike_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
@@ -131,7 +100,7 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     stimuli, latent = _render(p, image_rng)
     objects = np.sort(image_rng.choice(p.images, p.objects, replace=False))
     truth = _plant(p, site_rng)
-    axes = truth[[f"axis_{d}" for d in range(p.latents)]].to_numpy()
+    axes = truth.filter(like="axis_").to_numpy()
     drive = latent @ axes.T  # (K, N), unit variance
     untuned = ~truth["tuned"].to_numpy()
     drive[:, untuned] = site_rng.standard_normal((p.images, int(untuned.sum())))
@@ -139,12 +108,8 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     sessions = []
     for s in range(p.sessions):
         here = np.flatnonzero(truth["session"].to_numpy() == f"s{s}")
-        imagined = response[:, here] * p.imagery_scale * truth["reactivates"].to_numpy()[here]
-        sessions.append(
-            _session(
-                p, truth.iloc[here], response[:, here], imagined, objects, spike_rng, stimuli.names
-            )
-        )
+        planted = truth.iloc[here]
+        sessions.append(_session(p, planted, response[:, here], objects, spike_rng, stimuli.names))
     return Recording(
         name=name,
         sessions=tuple(sessions),
@@ -158,9 +123,9 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
         },
         truth={
             "sites": truth,
-            "images": pd.DataFrame(
-                latent, columns=[f"latent_{d}" for d in range(p.latents)]
-            ).assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
+            "images": pd.DataFrame(latent)
+            .add_prefix("latent_")
+            .assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
         },
     )
 
@@ -214,12 +179,12 @@ def _session(
     p: ImageryParameters,
     planted: pd.DataFrame,
     perceived: np.ndarray,
-    imagined: np.ndarray,
     objects: np.ndarray,
     rng: np.random.Generator,
     names: list[str],
 ) -> Session:
-    """Poisson counts of one session; perceived and imagined are (K, N) above baseline, hertz."""
+    """Poisson counts of one session; what is perceived is (K, N) above baseline, hertz."""
+    imagined = perceived * p.imagery_scale * planted["reactivates"].to_numpy()
     shown = np.repeat(np.arange(p.images), p.perception_trials)
     thought = np.repeat(objects, p.imagery_trials)
     condition = np.concatenate([shown, thought])

@@ -27,11 +27,6 @@ class NoiseParameters:
     fano
         Variance over mean of the counts of a base bin given its rate, >= 1; above 1 counts are
         negative binomial and independent from bin to bin.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     shared_gain_sd: float = 0.06
@@ -42,16 +37,11 @@ class NoiseParameters:
     fano: float = 1.0
 
     def __post_init__(self) -> None:
-        require_range(
-            "noise",
-            low=0,
-            shared_gain_sd=self.shared_gain_sd,
-            private_gain_sd=self.private_gain_sd,
-            shared_sd=self.shared_sd,
-        )
-        require_whole("noise", low=0, shared_dimensions=self.shared_dimensions)
-        require_range("noise", low=0, above=True, shared_tau_s=self.shared_tau_s)
-        require_range("noise", low=1, fano=self.fano)
+        given = vars(self)
+        require_range("noise", given, "shared_gain_sd", "private_gain_sd", "shared_sd", low=0)
+        require_whole("noise", given, "shared_dimensions", low=0)
+        require_range("noise", given, "shared_tau_s", low=0, above=True)
+        require_range("noise", given, "fano", low=1)
 
 
 def _latents(
@@ -76,7 +66,7 @@ def draw_counts(
     noise: NoiseParameters,
     seed: np.random.SeedSequence,
 ) -> np.ndarray:
-    """Spike counts of the trials of one session.
+    """Spike counts (trials, T, N) of one session, unsigned, uint8 unless a count exceeds 255.
 
     Parameters
     ----------
@@ -86,16 +76,8 @@ def draw_counts(
         int (trials,): condition of every trial.
     baseline_hz
         float (N,), the unit of the shared noise.
-    bin_s
-        Width of a bin in seconds.
-    noise
-        The variability.
     seed
         Gains, latents, Poisson draws come from three streams spawned from it.
-
-    Returns
-    -------
-    Unsigned counts (trials, T, N), uint8 unless a count exceeds 255.
     """
     trials, bins, n = len(condition), rates.shape[1], rates.shape[2]
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)

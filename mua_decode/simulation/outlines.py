@@ -64,17 +64,10 @@ class CueParameters:
     ----------
     outlines
         Which outlines are shown, any of ``cross``, ``quatrefoil``, ``circle``, ``triangle``.
-    span_px
-        Outer width of an outline in pixels.
-    line_px
-        Width of the line in pixels.
+    span_px, line_px
+        Outer width of an outline, and width of its line, in pixels.
     grey
         Grey level of the line, 0..255.
-
-    Raises
-    ------
-    InputError
-        For an unknown or repeated outline or a value out of range.
     """
 
     outlines: Sequence[str] = ("cross", "quatrefoil", "circle", "triangle")
@@ -92,27 +85,17 @@ class CueParameters:
                 )
         if not self.outlines or len(set(self.outlines)) != len(self.outlines):
             raise InputError(f"cues: name every outline once, found {list(self.outlines)}")
-        require_range("cues", low=0, above=True, span_px=self.span_px, line_px=self.line_px)
-        require_range("cues", low=0, high=255, grey=self.grey)
+        require_range("cues", vars(self), "span_px", "line_px", low=0, above=True)
+        require_range("cues", vars(self), "grey", low=0, high=255)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Canvas:
-    """The supersampled pixel grid of a square frame.
+    """The supersampled pixel grid of a square frame."""
 
-    Parameters
-    ----------
-    size
-        Output pixels along a side.
-    resolution
-        Output pixels per pixel of the lengths given to the methods.
-    supersampling
-        Sub-pixels along a side of an output pixel.
-    """
-
-    size: int
-    resolution: float
-    supersampling: int
+    size: int  # output pixels along a side
+    resolution: float  # output pixels per pixel of the lengths given to the methods
+    supersampling: int  # sub-pixels along a side of an output pixel
 
     def _grid(self) -> tuple[np.ndarray, np.ndarray]:
         n = self.size * self.supersampling

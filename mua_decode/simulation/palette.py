@@ -19,7 +19,6 @@ _XYZ_TO_RGB = np.array(
     ]
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
-_LUMINANCE = np.array([0.2126729, 0.7151522, 0.0721750])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +35,6 @@ class Palette:
         L*, 0..100, the same for all colours, hence equal luminance.
     chroma
         Distance from grey in the a*b* plane, > 0; too much of it leaves the RGB gamut.
-
-    Raises
-    ------
-    InputError
-        If names and hues differ in number, a name repeats or a colour is outside the gamut.
     """
 
     names: Sequence[str] = ("green", "lime", "orange", "red")
@@ -58,8 +52,8 @@ class Palette:
             )
         if len(set(self.names)) != len(self.names):
             raise InputError(f"palette: names repeat: {list(self.names)}")
-        require_range("palette", low=0, high=100, lightness=self.lightness)
-        require_range("palette", low=0, above=True, chroma=self.chroma)
+        require_range("palette", vars(self), "lightness", low=0, high=100)
+        require_range("palette", vars(self), "chroma", low=0, above=True)
         linear = self._linear()
         outside = ((linear < -1e-6) | (linear > 1 + 1e-6)).any(axis=1)
         if outside.any():
@@ -90,10 +84,3 @@ class Palette:
         linear = np.clip(self._linear(), 0, 1)
         coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
         return np.rint(255 * coded).astype(np.uint8)
-
-
-def luminance(rgb: np.ndarray) -> np.ndarray:
-    """Relative luminance (0..1) of uint8 sRGB colours (..., 3), IEC 61966-2-1."""
-    coded = np.asarray(rgb, dtype=np.float64) / 255
-    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
-    return np.asarray(linear @ _LUMINANCE)

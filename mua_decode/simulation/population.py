@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from mua_decode.simulation.tuning import TuningParameters, plant_sites
 from mua_decode.types import InputError, Session, SiteTable, StimulusSet
 
 _NEEDED = ("cue", "hue_deg", "direction_deg")
+_IDENTITY = ("site_id", "region", "session", "subject")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,8 @@ class PopulationParameters:
 
     Parameters
     ----------
-    regions
-        What is planted, by region name.
-    tuning, noise, behaviour
-        Tuning curves and time courses, variability, and the animal's answers.
     sessions
-        Number of sessions, >= 1; every region's sites are dealt out to them in turn.
+        Number of sessions, >= 1 and <= sites; every region's sites are dealt out to them in turn.
     subjects
         Names of the animals, recorded in turn.
     trials_per_condition
@@ -38,11 +35,6 @@ class PopulationParameters:
     base_bin_s
         Width of the bins in which spikes are counted, seconds; frames and the trial are whole
         numbers of bins.
-
-    Raises
-    ------
-    InputError
-        For a value out of range, no region, or fewer sites than sessions.
     """
 
     regions: Mapping[str, RegionParameters] = field(default_factory=six_regions)
@@ -57,11 +49,9 @@ class PopulationParameters:
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
         object.__setattr__(self, "subjects", tuple(str(s) for s in self.subjects))
-        where = "population"
-        require_whole(
-            where, low=1, sessions=self.sessions, trials_per_condition=self.trials_per_condition
-        )
-        require_range(where, low=0, above=True, base_bin_s=self.base_bin_s)
+        where, given = "population", vars(self)
+        require_whole(where, given, "sessions", "trials_per_condition", low=1)
+        require_range(where, given, "base_bin_s", low=0, above=True)
         if not self.regions or not self.subjects:
             raise InputError(f"{where}: at least one region and one subject are needed")
         total = sum(r.sites for r in self.regions.values())
@@ -74,11 +64,7 @@ class PopulationParameters:
     @property
     def planted(self) -> pd.DataFrame:
         """One row per region: ``region`` and everything planted in it."""
-        rows = [
-            {"region": name, **{f.name: getattr(region, f.name) for f in fields(region)}}
-            for name, region in self.regions.items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame([{"region": name, **vars(r)} for name, r in self.regions.items()])
 
 
 def _deal(planted: pd.DataFrame, parameters: PopulationParameters) -> pd.DataFrame:
@@ -88,32 +74,22 @@ def _deal(planted: pd.DataFrame, parameters: PopulationParameters) -> pd.DataFra
     as there are sessions is in all of them and sessions differ by one site at most.
     """
     dealt = planted.copy()
-    number = np.arange(len(planted)) % parameters.sessions
-    names = np.array([f"session{s + 1:02d}" for s in range(parameters.sessions)])
-    subjects = np.array(parameters.subjects)
-    dealt["session"] = names[number]
+    number, subjects = np.arange(len(planted)) % parameters.sessions, np.array(parameters.subjects)
+    dealt["session"] = [f"session{s + 1:02d}" for s in number]
     dealt["subject"] = subjects[number % len(subjects)]
     within = planted.groupby("region").cumcount() + 1
     dealt["site_id"] = dealt["session"] + "-" + dealt["region"] + "-" + within.map("{:03d}".format)
     order = np.argsort(number, kind="stable")
-    first = ["site_id", "region", "session", "subject"]
-    rest = [c for c in dealt.columns if c not in first]
-    return dealt[first + rest].iloc[order].reset_index(drop=True)
+    columns = [*_IDENTITY, *(c for c in dealt.columns if c not in _IDENTITY)]
+    return dealt[columns].iloc[order].reset_index(drop=True)
 
 
 def simulate_sessions(
     parameters: PopulationParameters, *, stimuli: StimulusSet, seed: np.random.SeedSequence
 ) -> tuple[tuple[Session, ...], pd.DataFrame]:
-    """Record all sessions.
+    """Record all sessions; of the stimuli only conditions and timing are used, never the dots.
 
-    Parameters
-    ----------
-    parameters
-        What to record.
-    stimuli
-        Only its conditions and timing are used, never the random dots.
-    seed
-        Tuning and every session have random streams of their own, spawned from this seed.
+    Tuning and every session have random streams of their own, spawned from ``seed``.
 
     Returns
     -------
@@ -128,12 +104,8 @@ def simulate_sessions(
     if missing:
         raise InputError(f"population: conditions table has no column '{missing[0]}'")
     width = parameters.base_bin_s
-    bins = whole_steps(
-        "population",
-        duration_s=stimuli.n_frames * stimuli.frame_s,
-        step_s=width,
-        name="trial",
-    )
+    duration_s = stimuli.n_frames * stimuli.frame_s
+    bins = whole_steps("population", duration_s=duration_s, step_s=width, name="trial")
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
     site_seed, *session_seeds = fresh.spawn(1 + parameters.sessions)
     planted = plant_sites(
@@ -144,11 +116,10 @@ def simulate_sessions(
     )
     sites = _deal(planted, parameters)
     time_s = (np.arange(bins) + 0.5) * width
+    groups = [group for _, group in sites.groupby("session", sort=False)]
     sessions = tuple(
         _record(group, parameters=parameters, stimuli=stimuli, time_s=time_s, seed=child)
-        for (_, group), child in zip(
-            sites.groupby("session", sort=False), session_seeds, strict=True
-        )
+        for group, child in zip(groups, session_seeds, strict=True)
     )
     return sessions, sites
 
@@ -169,11 +140,7 @@ def _record(
     shown = stimuli.conditions.drop(columns="name").iloc[condition].reset_index(drop=True)
     answers = draw_responses(shown, behaviour=parameters.behaviour, rng=rng)
     rates = mean_rates(
-        sites,
-        regions=parameters.regions,
-        tuning=parameters.tuning,
-        stimuli=stimuli,
-        time_s=time_s,
+        sites, regions=parameters.regions, tuning=parameters.tuning, stimuli=stimuli, time_s=time_s
     )
     counts = draw_counts(
         rates,
@@ -183,10 +150,9 @@ def _record(
         noise=parameters.noise,
         seed=spike_seed,
     )
-    identity = {c: sites[c].to_numpy() for c in ("site_id", "region", "session", "subject")}
     return Session(
         name=str(sites["session"].iloc[0]),
-        sites=SiteTable(**identity),
+        sites=SiteTable(**{c: sites[c].to_numpy() for c in _IDENTITY}),
         trials=pd.concat([pd.DataFrame({"condition": condition}), shown, answers], axis=1),
         counts=counts,
         bin_s=parameters.base_bin_s,

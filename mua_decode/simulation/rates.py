@@ -1,4 +1,7 @@
-"""The expected rate of every site in every condition, from its tuning and its time course."""
+"""The expected rate of every site in every condition, from its tuning and its time course.
+
+Tables of sites are rows of :func:`mua_decode.simulation.tuning.plant_sites`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def time_course(
     sustained: np.ndarray,
     linger: float,
 ) -> np.ndarray:
-    """Response over time to something shown from ``onset_s`` to ``offset_s``.
+    """Response over time (T, N) to something shown from ``onset_s`` to ``offset_s``.
 
     It starts a latency after the onset, peaks near 1, decays to the sustained level, and after
     the offset falls with the transient's time constant to ``linger`` of what it was.
@@ -31,19 +34,13 @@ def time_course(
     Parameters
     ----------
     time_s
-        Times (T,), seconds from the start of the trial.
-    onset_s, offset_s
-        Seconds from the start of the trial.
+        Times (T,); these and ``onset_s``, ``offset_s`` are seconds from the start of the trial.
     latency_s, transient_s, sustained
         One value per site, each (N,).
     rise_s
-        Rise time constant in seconds.
+        Rise time constant.
     linger
         Share that stays for the rest of the trial, 0..1.
-
-    Returns
-    -------
-    float array (T, N)
     """
     since = np.maximum(time_s[:, None] - onset_s - latency_s, 0)
     past = np.maximum(time_s[:, None] - offset_s - latency_s, 0)
@@ -55,21 +52,10 @@ def time_course(
 def feature_drive(
     sites: pd.DataFrame, *, tuning: TuningParameters, conditions: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tuned part of the response at its peak, in baselines.
+    """Tuned part of the response at its peak, in baselines: to the cue, and to the stimulus.
 
-    Parameters
-    ----------
-    sites
-        Rows of :func:`~mua_decode.simulation.tuning.plant_sites`.
-    tuning
-        Shape of the tuning curves.
-    conditions
-        Columns ``cue``, ``hue_deg``, ``direction_deg``.
-
-    Returns
-    -------
-    cue, stimulus : float arrays (K, N)
-        The cue's part, and the sum of colour's and direction's.
+    Both are (K, N), the latter is the sum of colour's and direction's part. Conditions need
+    columns ``cue``, ``hue_deg``, ``direction_deg``.
     """
     responses = {c: sites[f"response_{c}"].to_numpy() for c in dict.fromkeys(conditions["cue"])}
     centre = np.mean(list(responses.values()), axis=0)
@@ -92,24 +78,17 @@ def mean_rates(
 ) -> np.ndarray:
     """Expected rate of every site in every condition before trial-to-trial noise.
 
-    Cue, colour and direction add up; colour and direction act from stimulus onset, the cue from
-    cue onset, and both onsets have an untuned transient besides. Rates are cut off at 0.
+    Float32 (K, T, N), spikes per second. Cue, colour and direction add up; colour and direction
+    act from stimulus onset, the cue from cue onset, and both onsets have an untuned transient
+    besides. Rates are cut off at 0.
 
     Parameters
     ----------
-    sites
-        Rows of :func:`~mua_decode.simulation.tuning.plant_sites`.
-    regions, tuning
-        What the sites were planted with.
     stimuli
         Its conditions table needs ``cue``, ``hue_deg`` and ``direction_deg``; its segments need
         one named ``cue`` and one named ``stimulus``.
     time_s
         Times (T,) in seconds from the start of the trial.
-
-    Returns
-    -------
-    float32 array (K, T, N), spikes per second.
     """
     segments = {s.name: s for s in stimuli.segments}
     missing = [name for name in ("cue", "stimulus") if name not in segments]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from mua_decode.simulation.checks import require_range, require_whole
 
@@ -32,11 +32,6 @@ class RegionParameters:
         Decay of the response from its peak to the sustained level, seconds, > 0.
     sustained
         Sustained level as a share of the peak, 0..1.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     sites: int
@@ -49,18 +44,21 @@ class RegionParameters:
     sustained: float = 0.6
 
     def __post_init__(self) -> None:
-        require_whole("region", low=1, sites=self.sites)
-        require_range(
-            "region",
-            low=0,
-            cue=self.cue,
-            colour=self.colour,
-            direction=self.direction,
-            onset=self.onset,
-            latency_s=self.latency_s,
-        )
-        require_range("region", low=0, above=True, transient_s=self.transient_s)
-        require_range("region", low=0, high=1, sustained=self.sustained)
+        require_whole("region", vars(self), "sites", low=1)
+        require_range("region", vars(self), *FEATURES, "onset", "latency_s", low=0)
+        require_range("region", vars(self), "transient_s", low=0, above=True)
+        require_range("region", vars(self), "sustained", low=0, high=1)
+
+
+_SIX_REGIONS = {
+    # sites, cue, colour, direction, onset, latency_s, transient_s, sustained
+    "PFC": (30, 0.0, 0.0, 0.0, 0.10, 0.13, 0.25, 0.7),
+    "FEF": (30, 0.0, 0.0, 0.0, 0.25, 0.08, 0.20, 0.6),
+    "LIP": (30, 0.48, 0.95, 0.35, 0.25, 0.09, 0.25, 0.7),
+    "MT": (20, 0.40, 0.48, 1.25, 0.50, 0.05, 0.10, 0.6),
+    "IT": (10, 0.40, 0.35, 0.15, 0.30, 0.10, 0.20, 0.5),
+    "V4": (20, 1.60, 0.58, 0.65, 0.50, 0.06, 0.12, 0.5),
+}
 
 
 def six_regions() -> dict[str, RegionParameters]:
@@ -71,48 +69,8 @@ def six_regions() -> dict[str, RegionParameters]:
     MT, IT weak; PFC and FEF respond to onsets but are planted with no tuning at all, so that an
     analysis that finds some there is wrong.
     """
-    region = RegionParameters
+    names = [f.name for f in fields(RegionParameters)][1:]
     return {
-        "PFC": region(sites=30, onset=0.10, latency_s=0.13, transient_s=0.25, sustained=0.7),
-        "FEF": region(sites=30, onset=0.25, latency_s=0.08, transient_s=0.20, sustained=0.6),
-        "LIP": region(
-            sites=30,
-            cue=0.48,
-            colour=0.95,
-            direction=0.35,
-            onset=0.25,
-            latency_s=0.09,
-            transient_s=0.25,
-            sustained=0.7,
-        ),
-        "MT": region(
-            sites=20,
-            cue=0.40,
-            colour=0.48,
-            direction=1.25,
-            onset=0.50,
-            latency_s=0.05,
-            transient_s=0.10,
-            sustained=0.6,
-        ),
-        "IT": region(
-            sites=10,
-            cue=0.40,
-            colour=0.35,
-            direction=0.15,
-            onset=0.30,
-            latency_s=0.10,
-            transient_s=0.20,
-            sustained=0.5,
-        ),
-        "V4": region(
-            sites=20,
-            cue=1.60,
-            colour=0.58,
-            direction=0.65,
-            onset=0.50,
-            latency_s=0.06,
-            transient_s=0.12,
-            sustained=0.5,
-        ),
+        region: RegionParameters(sites=sites, **dict(zip(names, others, strict=True)))
+        for region, (sites, *others) in _SIX_REGIONS.items()
     }

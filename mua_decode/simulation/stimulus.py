@@ -19,6 +19,8 @@ from mua_decode.simulation.outlines import Canvas, CueParameters
 from mua_decode.simulation.palette import Palette
 from mua_decode.types import InputError, Segment, StimulusSet
 
+_PARTS = ("fixation", "cue", "stimulus")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrialTiming:
@@ -36,25 +38,21 @@ class TrialTiming:
     stimulus_weight: float = 5.0
 
     def __post_init__(self) -> None:
-        require_range("timing", low=0, above=True, frame_s=self.frame_s)
-        for name in ("fixation", "cue", "stimulus"):
-            duration, weight = getattr(self, f"{name}_s"), getattr(self, f"{name}_weight")
-            require_range("timing", low=0, above=True, **{f"{name}_s": duration})
-            require_range("timing", low=0, **{f"{name}_weight": weight})
+        require_range("timing", vars(self), "frame_s", low=0, above=True)
+        for name in _PARTS:
+            require_range("timing", vars(self), f"{name}_s", low=0, above=True)
+            require_range("timing", vars(self), f"{name}_weight", low=0)
         _ = self.segments
 
     @property
     def segments(self) -> tuple[Segment, ...]:
         """The three parts in frames."""
         out: list[Segment] = []
-        start = 0
-        for name in ("fixation", "cue", "stimulus"):
-            frames = whole_steps(
-                "timing", duration_s=getattr(self, f"{name}_s"), step_s=self.frame_s, name=name
-            )
+        for name in _PARTS:
+            start, duration_s = out[-1].stop if out else 0, getattr(self, f"{name}_s")
+            frames = whole_steps("timing", duration_s=duration_s, step_s=self.frame_s, name=name)
             weight = float(getattr(self, f"{name}_weight"))
             out.append(Segment(name=name, start=start, stop=start + frames, weight=weight))
-            start += frames
         return tuple(out)
 
 
@@ -93,34 +91,17 @@ class FrameParameters:
     target_grey: int = 70
 
     def __post_init__(self) -> None:
-        require_whole(
-            "frame",
-            low=1,
-            rendered_px=self.rendered_px,
-            crop_px=self.crop_px,
-            supersampling=self.supersampling,
-        )
+        require_whole("frame", vars(self), "rendered_px", "crop_px", "supersampling", low=1)
         if self.crop_px > self.rendered_px or (self.rendered_px - self.crop_px) % 2:
             raise InputError(
                 f"frame: crop_px {self.crop_px} is not a central crop of rendered_px "
                 f"{self.rendered_px}"
             )
-        require_range("frame", low=0, above=True, resolution=self.resolution)
-        require_range(
-            "frame",
-            low=0,
-            fixation_radius_px=self.fixation_radius_px,
-            target_eccentricity_px=self.target_eccentricity_px,
-            target_radius_px=self.target_radius_px,
-        )
-        require_range(
-            "frame",
-            low=0,
-            high=255,
-            background=self.background,
-            fixation_grey=self.fixation_grey,
-            target_grey=self.target_grey,
-        )
+        require_range("frame", vars(self), "resolution", low=0, above=True)
+        lengths = ("fixation_radius_px", "target_eccentricity_px", "target_radius_px")
+        require_range("frame", vars(self), *lengths, low=0)
+        greys = ("background", "fixation_grey", "target_grey")
+        require_range("frame", vars(self), *greys, low=0, high=255)
 
     @property
     def canvas(self) -> Canvas:
@@ -135,17 +116,10 @@ class StimulusParameters:
 
     Parameters
     ----------
-    timing, frame, cues, palette, dots
-        The trial, the frame, the cue outlines, the colours and the dots.
     directions_deg
         Directions of motion, degrees counter-clockwise from rightward (90 is up).
     variants
         Videos per condition that differ in their random dots, >= 1.
-
-    Raises
-    ------
-    InputError
-        For a value out of range, or an empty or repeating list.
     """
 
     timing: TrialTiming = field(default_factory=TrialTiming)
@@ -158,9 +132,9 @@ class StimulusParameters:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "directions_deg", tuple(float(d) for d in self.directions_deg))
-        require_whole("stimulus", low=1, variants=self.variants)
+        require_whole("stimulus", vars(self), "variants", low=1)
         for angle in self.directions_deg:
-            require_range("stimulus", low=-360, high=360, directions_deg=angle)
+            require_range("stimulus", {"directions_deg": angle}, low=-360, high=360)
         distinct = {angle % 360 for angle in self.directions_deg}
         if not distinct or len(distinct) != len(self.directions_deg):
             raise InputError(
@@ -174,21 +148,12 @@ class StimulusParameters:
         Columns ``name``, ``cue``, ``colour``, ``hue_deg`` (CIE L*a*b*), ``red``, ``green``,
         ``blue`` (0..255) and ``direction_deg``.
         """
-        colours = zip(self.palette.names, self.palette.hues_deg, self.palette.rgb, strict=True)
-        rows = [
-            {
-                "name": f"{cue} {name} {direction:g}",
-                "cue": cue,
-                "colour": name,
-                "hue_deg": hue,
-                **dict(zip(("red", "green", "blue"), rgb.tolist(), strict=True)),
-                "direction_deg": direction,
-            }
-            for cue, (name, hue, rgb), direction in itertools.product(
-                self.cues.outlines, colours, self.directions_deg
-            )
-        ]
-        return pd.DataFrame(rows)
+        palette = zip(self.palette.names, self.palette.hues_deg, self.palette.rgb, strict=True)
+        colours = [(name, hue, *rgb.tolist()) for name, hue, rgb in palette]
+        every = itertools.product(self.cues.outlines, colours, self.directions_deg)
+        rows = [(f"{cue} {c[0]} {angle:g}", cue, *c, angle) for cue, c, angle in every]
+        colour = ["colour", "hue_deg", "red", "green", "blue"]
+        return pd.DataFrame(rows, columns=["name", "cue", *colour, "direction_deg"])
 
 
 @dataclass(frozen=True)
@@ -203,14 +168,13 @@ class _Marks:
     def of(cls, frame: FrameParameters) -> _Marks:
         canvas = frame.canvas
         x = frame.target_eccentricity_px
-        discs = [
-            (frame.fixation_grey, canvas.disc(x_px=0, y_px=0, radius_px=frame.fixation_radius_px)),
-            (frame.target_grey, canvas.disc(x_px=-x, y_px=0, radius_px=frame.target_radius_px)),
-            (frame.target_grey, canvas.disc(x_px=x, y_px=0, radius_px=frame.target_radius_px)),
-        ]
         keep, add = np.ones(canvas.size**2), np.zeros(canvas.size**2)
-        for grey, disc in discs:
-            alpha = disc.ravel()
+        for grey, x_px, radius_px in (
+            (frame.fixation_grey, 0, frame.fixation_radius_px),
+            (frame.target_grey, -x, frame.target_radius_px),
+            (frame.target_grey, x, frame.target_radius_px),
+        ):
+            alpha = canvas.disc(x_px=x_px, y_px=0, radius_px=radius_px).ravel()
             keep, add = keep * (1 - alpha), add * (1 - alpha) + grey * alpha
         index = np.flatnonzero(keep < 1)
         return cls(index=index, keep=keep[index], add=add[index])
@@ -223,17 +187,16 @@ class _Marks:
 
 def _draw_dots(
     videos: np.ndarray,
-    *,
-    x: np.ndarray,
-    y: np.ndarray,
-    rgb: np.ndarray,
+    paths: tuple[np.ndarray, np.ndarray],
+    rgb: list[int],
     parameters: StimulusParameters,
 ) -> None:
-    """Draw dots at x, y (variants, frames, n_dots) on uint8 (variants, frames, 3, H, W)."""
+    """Draw dots at x and y (variants, frames, n_dots) on uint8 (variants, frames, 3, H, W)."""
     frame = parameters.frame
     levels = np.linspace(0, 1, 256)[:, None]
-    lookup = np.rint(frame.background + levels * (rgb - frame.background)).astype(np.uint8)
-    for video, path_x, path_y in zip(videos, x, y, strict=True):
+    above = np.array(rgb) - frame.background
+    lookup = np.rint(frame.background + levels * above).astype(np.uint8)
+    for video, path_x, path_y in zip(videos, *paths, strict=True):
         covered = rasterise(
             path_x * frame.resolution,
             path_y * frame.resolution,
@@ -249,47 +212,33 @@ def render_stimuli(parameters: StimulusParameters, *, seed: np.random.SeedSequen
     """Render the videos of all conditions.
 
     Videos of a condition differ only in the stimulus segment; fixation and cue frames are equal.
-
-    Parameters
-    ----------
-    parameters
-        What to render.
-    seed
-        Every condition has a random stream of its own, spawned from this seed.
-
-    Returns
-    -------
-    StimulusSet
-        Videos uint8 (conditions x variants, T, 3, crop, crop), the variants of a condition next
-        to each other.
+    Every condition has a random stream of its own, spawned from ``seed``. The videos are uint8
+    (conditions x variants, T, 3, crop, crop), the variants of a condition next to each other.
     """
-    frame, dots = parameters.frame, parameters.dots
+    frame, cues = parameters.frame, parameters.cues
     canvas, marks = frame.canvas, _Marks.of(frame)
     segments = parameters.timing.segments
     _, cue, stimulus = segments
     conditions = parameters.conditions
-    n_frames = stimulus.stop - stimulus.start
     shape = (len(conditions), parameters.variants, stimulus.stop, 3, canvas.size, canvas.size)
     videos = np.full(shape, frame.background, np.uint8)
     marks.draw(videos[:, :, : cue.start])
     children = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(shape[0])
     for k, row in enumerate(conditions.to_dict("records")):
-        line = canvas.outline(
-            row["cue"], span_px=parameters.cues.span_px, line_px=parameters.cues.line_px
-        )
-        still = frame.background + line * (parameters.cues.grey - frame.background)
+        line = canvas.outline(row["cue"], span_px=cues.span_px, line_px=cues.line_px)
+        still = frame.background + line * (cues.grey - frame.background)
         videos[k, :, cue.start : cue.stop] = np.rint(still)
         marks.draw(videos[k, :, cue.start : cue.stop])
-        x, y = dot_paths(
-            dots,
+        paths = dot_paths(
+            parameters.dots,
             direction_deg=row["direction_deg"],
-            frames=n_frames,
+            frames=stimulus.stop - stimulus.start,
             frame_s=parameters.timing.frame_s,
             variants=parameters.variants,
             rng=np.random.default_rng(children[k]),
         )
-        rgb = np.array([row["red"], row["green"], row["blue"]])
-        _draw_dots(videos[k, :, stimulus.start :], x=x, y=y, rgb=rgb, parameters=parameters)
+        rgb = [row["red"], row["green"], row["blue"]]
+        _draw_dots(videos[k, :, stimulus.start :], paths, rgb, parameters)
         marks.draw(videos[k, :, stimulus.start :])
     return StimulusSet(
         videos=videos.reshape(-1, *shape[2:]),

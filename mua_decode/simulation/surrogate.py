@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from mua_decode.types import InputError, Recording, Session, StimulusSet
+from mua_decode.types import InputError, Recording, Session, StimulusSet, Stream
 
 
 def noise_surrogate(
-    recording: Recording,
-    *,
-    seed: int,
-    bin_s: float = 0.02,
-    n_conditions: int | None = None,
+    recording: Recording, *, seed: int, bin_s: float = 0.02, n_conditions: int | None = None
 ) -> Recording:
     """Replace the activity of every site by Poisson noise of the same mean rate.
 
@@ -26,21 +21,13 @@ def noise_surrogate(
 
     Parameters
     ----------
-    recording
-        Any recording.
-    seed
-        Of the noise.
     bin_s
         Bins of the surrogate where the recording has spike times; recorded counts keep theirs.
     n_conditions
-        Keep only so many conditions, spread evenly over the list; ``None``: all.
-
-    Raises
-    ------
-    InputError
-        If ``n_conditions`` is below 2 or a session is left without trials.
+        Keep only so many conditions (>= 2), spread evenly over the list; ``None``: all. A session
+        left without trials is an InputError.
     """
-    rng = np.random.default_rng([seed, 41])
+    rng = Stream.SURROGATE.rng(seed)
     stimuli, kept = recording.stimuli, np.arange(recording.stimuli.n_conditions)
     if n_conditions is not None and n_conditions < len(kept):
         if n_conditions < 2:
@@ -59,13 +46,13 @@ def noise_surrogate(
     )
 
 
-def _only(stimuli: StimulusSet, kept: Sequence[int] | np.ndarray) -> StimulusSet:
+def _only(stimuli: StimulusSet, kept: np.ndarray) -> StimulusSet:
     chosen = np.isin(stimuli.condition, kept)
     return replace(
         stimuli,
         videos=stimuli.videos[chosen],
         condition=np.searchsorted(kept, stimuli.condition[chosen]),
-        conditions=stimuli.conditions.iloc[list(kept)].reset_index(drop=True),
+        conditions=stimuli.conditions.iloc[kept].reset_index(drop=True),
     )
 
 

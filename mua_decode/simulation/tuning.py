@@ -21,13 +21,11 @@ class TuningParameters:
     ----------
     baseline_hz
         Median rate before the cue, spikes per second, > 0.
-    baseline_spread
-        Standard deviation of the log baseline over sites, >= 0.
+    baseline_spread, latency_spread
+        Standard deviation of the log baseline and of the log latency over sites, >= 0.
     weight_spread
         Standard deviation of a site's weights relative to its region's mean, >= 0 (gamma
         distributed, so that a weight is never negative and a planted 0 stays 0).
-    latency_spread
-        Standard deviation of the log latency over sites, >= 0.
     direction_kappa, hue_kappa
         Concentration of the von Mises tuning curves over direction and hue, > 0.
     hue_centre_deg, hue_range_deg
@@ -38,11 +36,6 @@ class TuningParameters:
         Share of the cue response that stays after the cue is gone, 0..1.
     rise_s
         Rise time constant of a response, seconds, > 0.
-
-    Raises
-    ------
-    InputError
-        For a value out of range.
     """
 
     baseline_hz: float = 40.0
@@ -58,14 +51,13 @@ class TuningParameters:
     rise_s: float = 0.02
 
     def __post_init__(self) -> None:
-        where = "tuning"
+        where, given = "tuning", vars(self)
         positive = ("baseline_hz", "direction_kappa", "hue_kappa", "rise_s")
-        require_range(where, low=0, above=True, **{n: getattr(self, n) for n in positive})
-        spreads = ("baseline_spread", "weight_spread", "latency_spread")
-        require_range(where, low=0, **{n: getattr(self, n) for n in spreads})
-        require_range(where, low=-360, high=360, hue_centre_deg=self.hue_centre_deg)
-        require_range(where, low=0, high=360, hue_range_deg=self.hue_range_deg)
-        require_range(where, low=0, high=1, second_cue=self.second_cue, cue_linger=self.cue_linger)
+        require_range(where, given, *positive, low=0, above=True)
+        require_range(where, given, "baseline_spread", "weight_spread", "latency_spread", low=0)
+        require_range(where, given, "hue_centre_deg", low=-360, high=360)
+        require_range(where, given, "hue_range_deg", low=0, high=360)
+        require_range(where, given, "second_cue", "cue_linger", low=0, high=1)
 
 
 def plant_sites(
@@ -92,12 +84,11 @@ def plant_sites(
     for name, region in regions.items():
         n = region.sites
         table = pd.DataFrame({"region": [name] * n})
-        table["baseline_hz"] = tuning.baseline_hz * np.exp(
-            tuning.baseline_spread * rng.standard_normal(n)
-        )
-        table["latency_s"] = region.latency_s * np.exp(
-            tuning.latency_spread * rng.standard_normal(n)
-        )
+        for column, median, sd in (
+            ("baseline_hz", tuning.baseline_hz, tuning.baseline_spread),
+            ("latency_s", region.latency_s, tuning.latency_spread),
+        ):
+            table[column] = median * np.exp(sd * rng.standard_normal(n))
         spread = max(tuning.weight_spread, 1e-6) ** 2
         for feature in FEATURES:
             scale = rng.gamma(1 / spread, spread, n)

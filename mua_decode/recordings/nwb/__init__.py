@@ -1,1 +1,6 @@
 """Neurodata Without Borders: read and written."""
+
+from mua_decode.recordings.nwb.read import read_nwb
+from mua_decode.recordings.nwb.write import write_nwb
+
+__all__ = ["read_nwb", "write_nwb"]

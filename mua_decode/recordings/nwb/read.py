@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.recordings.conditions import (
-    complete,
     flags,
     make_conditions,
     match_conditions,
     require_columns,
+    usable_trials,
 )
-from mua_decode.recordings.files import open_hdf5, source_files
+from mua_decode.recordings.files import named, open_hdf5, source_files
 from mua_decode.recordings.nwb.spikes import read_spikes, read_units
 from mua_decode.recordings.nwb.videos import own_stimuli, read_series
 from mua_decode.recordings.videos import VideoSource
@@ -58,11 +58,9 @@ def read_nwb(
         A trial runs from ``offset_s`` after the time in column ``align`` for ``duration_s``
         seconds; ``None``: until the earliest ``stop_time``. Trials in which ``align`` or a
         condition column is empty are left out, with a note.
-    region
-        Column of the units table or, failing that, of the electrodes table.
-    site
-        Column of the units table with the sites' names; ``None``: ``site_id`` if there is one,
-        otherwise session and unit id.
+    region, site
+        Column of the units table or, failing that, of the electrodes table; column of the units
+        table with the sites' names, ``None``: ``site_id`` if there is one, or session and unit id.
     bad_trial
         Column of the trials table that is true in trials to leave out.
     videos
@@ -70,31 +68,24 @@ def read_nwb(
     stimuli, match, codes
         Instead of videos: a stimulus set, and which trials column says what; see
         :func:`mua_decode.recordings.conditions.match_conditions`.
-
-    Raises
-    ------
-    InputError
-        Naming the file, what was expected and what was found.
     """
     files = source_files(path, "recording.path", ".nwb")
-    source = videos or VideoSource()
     columns = [condition] if isinstance(condition, str) else list(condition or ())
     window = _Window(align, float(offset_s), duration_s)
-    window.check()
     parts = [_read_file(f, columns, window, region, site, bad_trial) for f in files]
-    if stimuli is not None:
+    if stimuli is None:
+        stimuli, rows = _videos_shown(parts, columns, videos or VideoSource())
+    else:
         rows = [
             match_conditions(p.trials, stimuli, match=match or {}, codes=codes, where=str(p.path))
             for p in parts
         ]
-    elif not columns:
-        stimuli, rows = _written_by_us(parts)
-    else:
-        conditions, rows = make_conditions([p.trials for p in parts], columns)
-        if source.folder is not None:
-            stimuli = source.read_folder(conditions)
-        else:
-            stimuli = _from_series(parts, rows, conditions, source)
+    return _recording(parts, rows, stimuli)
+
+
+def _recording(
+    parts: Sequence[_Part], rows: Sequence[np.ndarray], stimuli: StimulusSet
+) -> Recording:
     return Recording(
         name=parts[0].recording if len({p.recording for p in parts}) == 1 else "nwb",
         sessions=tuple(p.session(k) for p, k in zip(parts, rows, strict=True)),
@@ -117,7 +108,7 @@ class _Window:
     offset_s: float
     duration_s: float | None
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         if not np.isfinite(self.offset_s):
             raise InputError(f"recording.offset_s: expected seconds, found {self.offset_s}")
         if self.duration_s is not None and not 0 < self.duration_s < np.inf:
@@ -153,10 +144,8 @@ class _Part:
         made_up = ["start_time", "stop_time"] if self.stimuli is not None else []
         trials = self.trials.drop(columns=["condition", *made_up], errors="ignore")
         trials.insert(0, "condition", condition)
-        try:
+        with named(self.path):
             return Session(name=self.name, trials=trials, **self.given)
-        except InputError as error:
-            raise InputError(f"{self.path}: {error}") from error
 
 
 def _read_file(
@@ -193,10 +182,7 @@ def _read_file(
 def open_nwb(path: Path) -> Iterator[Any]:
     """Open an NWB file for reading, lazily.
 
-    Raises
-    ------
-    InputError
-        If it is missing, damaged, or an HDF5 file of another kind.
+    An InputError if it is missing, damaged, or an HDF5 file of another kind.
     """
     from pynwb import NWBHDF5IO  # takes seconds to import, which other commands need not pay
 
@@ -229,7 +215,7 @@ def _trials(
         raise InputError(f"{path}: has no trials table")
     wanted = [align, *columns, *([bad_trial] if bad_trial else [])]
     known = list(nwb.trials.colnames)
-    require_columns(pd.DataFrame(columns=known), wanted, f"{path}: trials table")
+    require_columns(known, wanted, f"{path}: trials table")
     plain = {}
     for name in known:
         data = nwb.trials[name].data
@@ -241,29 +227,33 @@ def _trials(
     require_columns(table, wanted, f"{path}: trials table, one value per trial")
     if not pd.api.types.is_numeric_dtype(table[align]):
         raise InputError(f"{path}: trials column '{align}' must hold seconds")
-    notes = []
-    keep = np.ones(len(table), bool)
+    bad = None
     if bad_trial is not None:
         bad = flags(table[bad_trial], f"{path}: trials column '{bad_trial}'")
-        keep &= ~bad
-        notes.append(f"{int(bad.sum())} of {len(table)} trials left out as bad ({bad_trial})")
-    empty = keep & ~complete(table, [align, *columns])
-    if empty.any():
-        notes.append(
-            f"{int(empty.sum())} of {len(table)} trials left out: "
-            f"{', '.join([align, *columns])} not all known"
-        )
-    keep &= ~empty
-    if not keep.any():
-        raise InputError(f"{path}: no usable trial among {len(table)}")
-    return table[keep].reset_index(drop=True), notes
+    rows, notes = usable_trials(
+        table, [align, *columns], bad=bad, called=f"bad ({bad_trial})", where=str(path)
+    )
+    return table.iloc[rows].reset_index(drop=True), notes
 
 
 def _refers(values: np.ndarray) -> bool:
     return values.dtype.kind == "O" and not all(isinstance(v, str | bytes) for v in values)
 
 
+def _videos_shown(
+    parts: Sequence[_Part], columns: list[str], source: VideoSource
+) -> tuple[StimulusSet, list[np.ndarray]]:
+    """Videos as the files or a folder have them, and the condition of every trial of each file."""
+    if not columns:
+        return _written_by_us(parts)
+    conditions, rows = make_conditions([p.trials for p in parts], columns)
+    if source.folder is not None:
+        return source.read_folder(conditions), rows
+    return _from_series(parts, rows, conditions, source), rows
+
+
 def _written_by_us(parts: Sequence[_Part]) -> tuple[StimulusSet, list[np.ndarray]]:
+    found = []
     for part in parts:
         if part.stimuli is None:
             known = ", ".join(map(str, part.trials.columns))
@@ -272,14 +262,11 @@ def _written_by_us(parts: Sequence[_Part]) -> tuple[StimulusSet, list[np.ndarray
                 f"condition in {part.path}: {known}"
             )
         require_columns(part.trials, ["condition"], f"{part.path}: trials table")
-    first = parts[0].stimuli
-    assert first is not None
-    for part in parts[1:]:
-        other = part.stimuli
-        assert other is not None
-        if not (np.array_equal(first.videos, other.videos) and first.names == other.names):
+        found.append(part.stimuli)
+    for part, other in zip(parts, found, strict=True):
+        if not (np.array_equal(found[0].videos, other.videos) and found[0].names == other.names):
             raise InputError(f"{part.path}: has other videos than {parts[0].path}")
-    return first, [p.trials["condition"].to_numpy(int) for p in parts]
+    return found[0], [p.trials["condition"].to_numpy(int) for p in parts]
 
 
 def _from_series(
@@ -290,12 +277,11 @@ def _from_series(
 ) -> StimulusSet:
     """Videos from the series in the files; a condition missing from one may be in another."""
     found: dict[int, list[np.ndarray]] = {}
-    frame_s = source.frame_s
+    frame_s, names = source.frame_s, conditions["name"].astype(str).tolist()
     for part, condition in zip(parts, rows, strict=True):
         present, first = np.unique(condition, return_index=True)
         starts = dict(zip(present.tolist(), part.start_s[first].tolist(), strict=True))
         duration_s = part.given["spike_times"].duration_s
-        names = conditions["name"].astype(str).tolist()
         with open_nwb(part.path) as nwb:
             videos, seconds = read_series(
                 nwb, part.path, starts=starts, duration_s=duration_s, names=names, source=source

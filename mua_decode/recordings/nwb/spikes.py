@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mua_decode.recordings.files import named
+from mua_decode.recordings.sites import site_table
 from mua_decode.types import InputError, SiteTable, SpikeTimes, nearest_name
 
 _BLOCK = 1 << 18  # spikes, 2 MiB
@@ -16,13 +18,7 @@ _TOLERANCE_S = 1e-6
 def read_units(
     nwb: Any, path: Path, *, session: str, subject: str, region: str, site: str | None
 ) -> SiteTable:
-    """Return the units as sites.
-
-    Raises
-    ------
-    InputError
-        If there is no units table, or no column that says where a unit lies.
-    """
+    """Return the units as sites; an InputError if no column says where a unit lies."""
     units = nwb.units
     if units is None or not len(units):
         raise InputError(f"{path}: has no units table")
@@ -35,27 +31,20 @@ def read_units(
             f"{path}: units table has no column '{site}'{nearest_name(site, units.colnames)}; "
             f"found: {', '.join(units.colnames)}"
         )
-    named = site or ("site_id" if "site_id" in units.colnames else None)
-    if named is None:
-        names = [f"{session}-{number}" for number in units.id[:]]
+    column = site or "site_id"
+    if column in units.colnames:
+        names = _text(units[column].data[:])
     else:
-        names = [str(v) for v in _text(units[named].data[:])]
-    n = len(units)
-    owner = [subject] * n if "subject" not in units.colnames else _text(units["subject"].data[:])
-    try:
-        return SiteTable(
-            site_id=np.array(names),
-            region=np.array(_regions(units, path, region)),
-            session=np.array([session] * n),
-            subject=np.array(owner),
-        )
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        names = [f"{session}-{number}" for number in units.id[:]]
+    owner = _text(units["subject"].data[:]) if "subject" in units.colnames else subject
+    with named(path):
+        region_of = _regions(units, path, region)
+        return site_table(session, names, region=region_of, subject=owner)
 
 
 def _regions(units: Any, path: Path, region: str) -> list[str]:
     if region in units.colnames:
-        return [str(v) for v in _text(units[region].data[:])]
+        return _text(units[region].data[:])
     if "electrodes" in units.colnames:
         column = getattr(units["electrodes"], "target", units["electrodes"])
         electrodes = column.table
@@ -63,13 +52,13 @@ def _regions(units: Any, path: Path, region: str) -> list[str]:
             places = _text(electrodes[region].data[:])
             rows = np.asarray(column.data[:], int)
             if column is units["electrodes"]:  # exactly one electrode per unit
-                return [str(places[r]) for r in rows]
+                return [places[r] for r in rows]
             ends = np.asarray(units["electrodes"].data[:], int)
             starts = np.concatenate([[0], ends[:-1]])
             if (starts == ends).any():
                 unit = int(units.id[int(np.flatnonzero(starts == ends)[0])])
                 raise InputError(f"{path}: unit {unit} has no electrode, so no region")
-            return [str(places[r]) for r in rows[starts]]
+            return [places[r] for r in rows[starts]]
         known = [*units.colnames, *electrodes.colnames]
     else:
         known = list(units.colnames)
@@ -88,15 +77,8 @@ def _text(values: Any) -> list[str]:
 def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float) -> SpikeTimes:
     """Read the spikes that fall into trials; all others are never kept.
 
-    Parameters
-    ----------
-    start_s
-        float (trials,): starts on the session's clock; trials may overlap.
-
-    Raises
-    ------
-    InputError
-        If spike times are negative, not sorted, or the index does not fit them.
+    Trials start at ``start_s`` (trials,) on the session's clock and may overlap. Spike times that
+    are negative or not sorted, or that the index does not fit, are an InputError.
     """
     times, index = nwb.units["spike_times"].target.data, nwb.units["spike_times"].data
     ends = np.asarray(index[:], np.int64)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.videos import VideoSource, read_frames
-from mua_decode.types import InputError, Segment, StimulusSet, nearest_name
+from mua_decode.recordings.files import named
+from mua_decode.recordings.videos import VideoSource, read_frames, segments_of
+from mua_decode.types import InputError, StimulusSet, nearest_name
 
 MODULE = "stimulus_set"
 SERIES = "stimulus_videos"
@@ -22,24 +23,18 @@ def own_stimuli(nwb: Any, path: Path) -> StimulusSet | None:
     if MODULE not in nwb.processing or SERIES not in nwb.stimulus_template:
         return None
     module = nwb.processing[MODULE]
-    try:
+    with named(f"{path}: {MODULE}", KeyError, ValueError, TypeError, AttributeError):
         tables = {n: _table(module[n]) for n in ("conditions", "videos", "segments")}
         frames = np.asarray(nwb.stimulus_template[SERIES].data[:])
         frames = frames if frames.ndim == 4 else frames[..., None]
-        n_videos = len(tables["videos"])
-        videos = frames.reshape(n_videos, -1, *frames.shape[1:]).transpose(0, 1, 4, 2, 3)
+        videos = frames.reshape(len(tables["videos"]), -1, *frames.shape[1:])
         return StimulusSet(
-            videos=np.ascontiguousarray(videos),
+            videos=np.ascontiguousarray(videos.transpose(0, 1, 4, 2, 3)),
             condition=tables["videos"]["condition"].to_numpy(int),
             conditions=tables["conditions"],
-            segments=tuple(
-                Segment(str(s["name"]), int(s["start"]), int(s["stop"]), float(s["weight"]))
-                for s in tables["segments"].to_dict("records")
-            ),
+            segments=segments_of(tables["segments"]),
             frame_s=round(1 / float(nwb.stimulus_template[SERIES].rate), 9),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: {MODULE}: {error}") from error
 
 
 def read_series(
@@ -53,26 +48,16 @@ def read_series(
 ) -> tuple[dict[int, np.ndarray], float]:
     """Read one video per condition, from the first trial that showed it.
 
-    Parameters
-    ----------
-    starts
-        Condition -> start of its first trial, seconds on the session's clock.
-    names
-        Names of all conditions.
-    source
-        With ``series``, frames are cut from that series by time; without, every condition has a
-        series of its own name.
-
-    Returns
-    -------
-    Condition -> uint8 (T, C, H, W); and the seconds from frame to frame.
+    ``starts`` are those of the first trial of each condition, seconds on the session's clock. With
+    ``source.series``, frames are cut from that series by time; without, every condition has a
+    series of its own name. Returns condition -> uint8 (T, C, H, W), and the seconds of a frame.
     """
     known = {**nwb.stimulus_template, **nwb.stimulus}
     frame_s = source.frame_s
     if source.series is not None:
         series = _named(known, source.series, path)
         times = _times(series, path)
-        frame_s = frame_s or round(float(np.median(np.diff(times))), 9)
+        frame_s = frame_s or _step(times)
         n_frames = max(1, int(duration_s / frame_s + _TOLERANCE))
         wanted = {
             k: _frames_on_screen(times, t + (np.arange(n_frames) + 0.5) * frame_s, series, path)
@@ -87,7 +72,7 @@ def read_series(
             times = _times(one, path)
             if len(times) < 2:
                 raise InputError(f"{path}: series '{one.name}' has one frame; set videos.frame_s")
-            frame_s = round(float(np.median(np.diff(times))), 9)
+            frame_s = _step(times)
         where = f"{path}: series '{one.name}'"
         frames = _frames(one, wanted.get(k), path, where)
         videos[k] = source.shape_video(
@@ -107,16 +92,6 @@ def _named(known: Mapping[str, Any], name: str, path: Path) -> Any:
     return known[name]
 
 
-def _n_frames(series: Any, path: Path) -> int:
-    if series.external_file is None:
-        return len(series.data)
-    if series.timestamps is not None:
-        return len(series.timestamps)
-    if getattr(series, "num_samples", None):  # not in files written before pynwb 4
-        return int(series.num_samples)
-    return sum(1 for _ in _external(series, path))
-
-
 def _times(series: Any, path: Path) -> np.ndarray:
     """Start of every frame, seconds on the session's clock."""
     if series.timestamps is not None:
@@ -126,8 +101,17 @@ def _times(series: Any, path: Path) -> np.ndarray:
         return times
     if not series.rate:
         raise InputError(f"{path}: series '{series.name}' has neither rate nor timestamps")
-    n = len(series.data) if not _is_external(series) else _n_frames(series, path)
+    if not _is_external(series):
+        n = len(series.data)
+    elif getattr(series, "num_samples", None):  # not in files written before pynwb 4
+        n = int(series.num_samples)
+    else:
+        n = sum(1 for _ in _external(series, path))
     return float(series.starting_time or 0) + np.arange(n) / float(series.rate)
+
+
+def _step(times: np.ndarray) -> float:
+    return round(float(np.median(np.diff(times))), 9)
 
 
 def _is_external(series: Any) -> bool:
@@ -159,11 +143,8 @@ def _frames(series: Any, index: np.ndarray | None, path: Path, where: str) -> li
         return [np.asarray(images[i].data[:]) for i in picture]
     if _is_external(series):
         wanted = None if index is None else set(index.tolist())
-        kept = {
-            i: frame
-            for i, frame in enumerate(_external(series, path))
-            if wanted is None or i in wanted
-        }
+        film = enumerate(_external(series, path))
+        kept = {i: frame for i, frame in film if wanted is None or i in wanted}
         order = range(len(kept)) if index is None else index.tolist()
         if any(i not in kept for i in order):
             raise InputError(f"{where}: external film has fewer frames than its timestamps")
@@ -190,18 +171,3 @@ def _table(table: Any) -> pd.DataFrame:
     """Return the columns as plain lists, so that text is text and numbers are numbers."""
     columns = {c: np.asarray(table[c].data[:]).tolist() for c in table.colnames}
     return pd.DataFrame(columns)
-
-
-def stimulus_tables(stimuli: StimulusSet, sums: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Tables that :func:`own_stimuli` reads: conditions, videos and segments."""
-    return {
-        "conditions": stimuli.conditions,
-        "videos": pd.DataFrame(
-            {
-                "condition": stimuli.condition,
-                "first_frame": np.arange(len(stimuli.videos)) * stimuli.n_frames,
-                "sha256": list(sums),
-            }
-        ),
-        "segments": pd.DataFrame([vars(s) for s in stimuli.segments]),
-    }

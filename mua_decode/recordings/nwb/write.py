@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.nwb.videos import MODULE, SERIES, stimulus_tables
-from mua_decode.recordings.videos import digest
+from mua_decode.files import whole
+from mua_decode.recordings.nwb.videos import MODULE, SERIES
+from mua_decode.recordings.videos import digest, segments_table
 from mua_decode.types import InputError, Recording, Session, SpikeTimes, StimulusSet
 
 _RESERVED = ("id", "start_time", "stop_time", "tags", "timeseries", "timeseries_index")
@@ -23,7 +24,7 @@ _GAP_S = 1.0  # between trials laid end to end; whole, so that adding starts cos
 def write_nwb(
     recording: Recording, folder: Path, *, species: str | None = None, age: str | None = None
 ) -> list[Path]:
-    """Write ``SESSION.nwb`` for every session, each whole or not at all.
+    """Write ``SESSION.nwb`` for every session, each whole or not at all; return the files.
 
     The trials of a session are laid end to end on one clock, since a recording does not keep
     when they happened. Counts become as many spikes, spread evenly over their bin, which the file
@@ -31,17 +32,11 @@ def write_nwb(
 
     Parameters
     ----------
-    folder
-        Made if missing.
     species
         Latin binomial of the animals, such as ``Macaca mulatta``.
     age
         ISO 8601 duration such as ``P7Y``, or a range ``P5Y/P9Y``; ``None`` writes ``P0D/``,
         the format's way to say that nothing is known.
-
-    Returns
-    -------
-    The files.
 
     Raises
     ------
@@ -53,17 +48,12 @@ def write_nwb(
     names = [re.sub(r"[^\w.-]+", "_", s.name) for s in recording.sessions]
     if len({n.lower() for n in names}) < len(names):
         raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
-    folder.mkdir(parents=True, exist_ok=True)
     sums = [digest(v) for v in recording.stimuli.videos]
-    written = []
+    written, animal = [], {"species": species, "age": age or "P0D/"}
     for name, session, times in zip(names, recording.sessions, spikes, strict=True):
         path = folder / f"{name}.nwb"
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial.nwb")
-        try:
-            _write(recording, session, times, sums, {"species": species, "age": age}, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(path) as partial:
+            _write(recording, session, times, sums, animal, partial)
         written.append(path)
     return written
 
@@ -71,10 +61,7 @@ def write_nwb(
 def as_spike_times(session: Session) -> SpikeTimes:
     """Spike times of a session; counts become as many spikes, spread evenly over their bin.
 
-    Raises
-    ------
-    InputError
-        If it holds anything but spikes.
+    An InputError if it holds anything but spikes.
     """
     if session.spike_times is not None:
         return session.spike_times
@@ -113,7 +100,7 @@ def _write(
     session: Session,
     spikes: SpikeTimes,
     sums: list[str],
-    animal: dict[str, str | None],
+    animal: Mapping[str, str | None],
     path: Path,
 ) -> None:
     from pynwb import NWBHDF5IO, NWBFile
@@ -131,13 +118,8 @@ def _write(
         experiment_description=recording.name,
         notes="\n".join(recording.notes) or None,
     )
-    subjects = list(dict.fromkeys(session.sites.subject.tolist()))
-    nwb.subject = Subject(
-        subject_id=" ".join(subjects),
-        species=animal["species"],
-        age=animal["age"] or "P0D/",
-        sex="U",
-    )
+    subjects = " ".join(dict.fromkeys(session.sites.subject.tolist()))
+    nwb.subject = Subject(subject_id=subjects, sex="U", **animal)
     start_s = np.arange(session.n_trials) * (np.ceil(spikes.duration_s) + _GAP_S)
     _add_trials(nwb, session.trials, start_s, spikes.duration_s)
     _add_units(nwb, session, spikes, start_s)
@@ -194,15 +176,12 @@ def _add_units(nwb: Any, session: Session, spikes: SpikeTimes, start_s: np.ndarr
     times = (spikes.time_s + start_s[spikes.trial])[order]
     ends = np.searchsorted(spikes.site[order], np.arange(n), side="right")
     about = "seconds from the start of the first trial"
+    group = [groups[r] for r in session.sites.region.tolist()]
     columns = [
         VectorData(name="site_id", description="name of the site", data=session.sites.site_id),
         VectorData(name="subject", description="animal", data=session.sites.subject),
         *_ragged("spike_times", f"spike times, {about}", times, ends),
-        VectorData(
-            name="electrode_group",
-            description="region of the site",
-            data=[groups[r] for r in session.sites.region.tolist()],
-        ),
+        VectorData(name="electrode_group", description="region of the site", data=group),
     ]
     electrodes = DynamicTableRegion(
         name="electrodes", data=list(range(n)), description="one per site", table=nwb.electrodes
@@ -239,15 +218,11 @@ def _add_stimuli(nwb: Any, stimuli: StimulusSet, sums: list[str]) -> None:
     frames = stimuli.videos.transpose(0, 1, 3, 4, 2)
     frames = frames.reshape(-1, *frames.shape[2:])
     frames = frames[..., 0] if frames.shape[-1] == 1 else frames
+    chunks = (stimuli.n_frames, *frames.shape[1:])
     nwb.add_stimulus_template(
         ImageSeries(
             name=SERIES,
-            data=H5DataIO(
-                frames,
-                compression="gzip",
-                compression_opts=1,
-                chunks=(stimuli.n_frames, *frames.shape[1:]),
-            ),
+            data=H5DataIO(frames, compression="gzip", compression_opts=1, chunks=chunks),
             unit="grey level 0..255",
             starting_time=0.0,
             rate=1 / stimuli.frame_s,
@@ -257,7 +232,14 @@ def _add_stimuli(nwb: Any, stimuli: StimulusSet, sums: list[str]) -> None:
     module = nwb.create_processing_module(
         MODULE, "conditions, the videos of each, and segments of the videos in frames"
     )
-    for name, frame in stimulus_tables(stimuli, sums).items():
+    videos = pd.DataFrame({"condition": stimuli.condition})
+    videos["first_frame"] = np.arange(len(stimuli.videos)) * stimuli.n_frames
+    tables = {
+        "conditions": stimuli.conditions,
+        "videos": videos.assign(sha256=sums),
+        "segments": segments_table(stimuli),
+    }
+    for name, frame in tables.items():
         columns = [
             VectorData(name=str(c), description=f"{c} of the {name}", data=_plain(frame[c]))
             for c in frame.columns

@@ -1,0 +1,96 @@
+"""What a recording holds: tables and lines for people to read, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from mua_decode.types import Recording, Session, StimulusSet
+
+
+def stimuli_lines(stimuli: StimulusSet) -> Iterator[str]:
+    """Yield number, shape and segments of the videos."""
+    c, h, w = stimuli.frame_shape
+    yield (
+        f"{stimuli.n_conditions} conditions, {len(stimuli.videos)} videos of {stimuli.n_frames} "
+        f"frames, {c}x{h}x{w}, one every {stimuli.frame_s:g} s"
+    )
+    for s in stimuli.segments:
+        begin_s, end_s = s.start * stimuli.frame_s, s.stop * stimuli.frame_s
+        yield f"  {s.name}: {begin_s:g} to {end_s:g} s, loss weight {s.weight:g}"
+
+
+def sessions_table(recording: Recording) -> Table:
+    """Trials, bins and missing data of every session."""
+    table = _table("sessions", "session", "trials", "per condition", "bins", "missing site-trials")
+    for s in recording.sessions:
+        per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
+        if s.counts is not None:
+            bins = f"{s.counts.shape[1]} x {s.bin_s:g} s"
+            bins += "" if s.measure == "counts" else f", {s.measure}"
+        else:
+            assert s.spike_times is not None
+            bins = f"spike times, {s.spike_times.duration_s:g} s"
+        share = f"{missing_share(s):.1%}"
+        table.add_row(escape(s.name), str(s.n_trials), f"{per.min()}-{per.max()}", bins, share)
+    return table
+
+
+def sites_table(recording: Recording) -> Table:
+    """Sites of every session by region."""
+    regions = recording.sites.regions
+    table = _table("sites per region", "session", *regions, "all")
+    rows = [(escape(s.name), s.sites) for s in recording.sessions]
+    for name, sites in (*rows, ("all", recording.sites)):
+        numbers = [int((sites.region == r).sum()) for r in regions]
+        last = len(table.rows) == len(rows) - 1
+        table.add_row(name, *map(str, [*numbers, sum(numbers)]), end_section=last)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for number, name in enumerate(columns):
+        table.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def origin(recording: Recording) -> Iterator[str]:
+    """Yield where the recording came from; nested parameters are counted, not listed."""
+    for key, value in recording.provenance.items():
+        if not isinstance(value, Mapping):
+            yield f"{key}: {value}"
+        elif all(isinstance(v, str) for v in value.values()):
+            yield from (f"{key} {name}: {text}" for name, text in value.items())
+        else:
+            yield f"{key}: {', '.join(map(str, value))} (kept with the recording)"
+
+
+def missing_share(session: Session) -> float:
+    """Share of site-trials with any missing bin."""
+    if session.spike_times is not None and session.spike_times.observed is not None:
+        return float(1 - session.spike_times.observed.mean())
+    if session.counts is None or session.counts.dtype.kind != "f":
+        return 0.0
+    return float(np.isnan(session.counts).any(axis=1).mean())
+
+
+def problems(recording: Recording) -> Iterator[str]:
+    """Yield what will get in the way of decoding, in numbers."""
+    for s in recording.sessions:
+        per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
+        if (per == 0).any():
+            yield f"session {s.name}: {int((per == 0).sum())} conditions without trials"
+        if few := int(((per > 0) & (per < 3)).sum()):
+            yield f"session {s.name}: {few} conditions with fewer than 3 trials"
+        if s.counts is not None:
+            silent = int((np.nansum(np.abs(s.counts), axis=(0, 1)) == 0).sum())
+        else:
+            assert s.spike_times is not None
+            silent = len(s.sites) - len(np.unique(s.spike_times.site))
+        if silent:
+            yield f"session {s.name}: {silent} sites without a spike"
