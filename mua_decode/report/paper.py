@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.report.elements import NotApplicable, Picture, Section
+from mua_decode.report.films import Films
 from mua_decode.types import whole
+
+Tables = Mapping[str, "PaperTable"]
+"""Tables by their number."""
+
+HEADLINE = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")
 
 TITLES = {
     "published": "as published (pooled, then split: LEAKS)",
@@ -39,6 +46,11 @@ class PaperTable:
     title: str
     frame: pd.DataFrame | None
     reason: str = ""
+
+    @property
+    def number(self) -> str:
+        """``S1``."""
+        return self.name.split("_")[0]
 
 
 class Results:
@@ -98,6 +110,29 @@ class Results:
                 parts.append(made)
         return pd.concat(parts, ignore_index=True) if parts else None
 
+    def table(
+        self,
+        name: str,
+        title: str,
+        file: str,
+        make: Callable[[pd.DataFrame], pd.DataFrame | None] = lambda frame: frame,
+        *,
+        why: str = "not done",
+    ) -> PaperTable:
+        """Make a table of a file of every protocol; ``why`` it is missing where no step says so."""
+        frame = self.both(file, make)
+        reason = "" if frame is not None else self.reason(file.split("/")[0], why)
+        return PaperTable(name, title, frame, reason)
+
+    def pictures(self, step: str, name: str, caption: str) -> list[Picture]:
+        """A figure that a step left in its folder, one per protocol."""
+        return [
+            Picture(path, f"{caption} {TITLES[protocol].capitalize()}.")
+            for protocol in self.protocols
+            for path in [self.out / protocol / step / "figures" / f"{name}.png"]
+            if path.is_file() and self.has(protocol, step.split("/")[0])
+        ]
+
     def reason(self, step: str, otherwise: str) -> str:
         """Why a step has no result."""
         for protocol in self.protocols:
@@ -112,11 +147,6 @@ class Results:
             return None
         found: dict[str, float] = json.loads(path.read_text())
         return found
-
-
-def or_not(name: str, title: str, frame: pd.DataFrame | None, reason: str) -> PaperTable:
-    """Make a table, or the reason why there is none."""
-    return PaperTable(name, title, frame, "" if frame is not None else reason)
 
 
 def spread(values: pd.Series) -> dict[str, float]:
@@ -144,12 +174,33 @@ def beside(known: Any, name: str) -> dict[str, float]:
     return {"published": float(value[0]), "published_sd": float(value[1])}
 
 
-def step_tests(results: Results, step: str, name: str, title: str) -> PaperTable:
-    """Every test that a step made."""
-    frame = results.both(f"{step}/tests.csv", lambda tests: tests)
-    return or_not(name, title, frame, results.reason(step, "the step has no tests"))
-
-
 def frames_first(videos: np.ndarray) -> np.ndarray:
     """(K, C, T, H, W) -> (K, T, C, H, W)."""
     return np.ascontiguousarray(videos.swapaxes(1, 2))
+
+
+def paper_section(
+    title: str,
+    text: Sequence[str],
+    tables: Sequence[PaperTable],
+    pictures: Sequence[Picture] = (),
+    films: Sequence[Films] = (),
+) -> Section:
+    """Section of the report after a figure of the paper; a table that is missing says why."""
+    named = {f"{t.number}. {t.title}": t for t in tables}
+    return Section(
+        title,
+        text=text,
+        tables={k: _blank(t.frame) for k, t in named.items() if t.frame is not None},
+        pictures=pictures,
+        not_applicable=[NotApplicable(k, t.reason) for k, t in named.items() if t.frame is None],
+        films=films,
+    )
+
+
+def _blank(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave cells empty where the paper has no value."""
+    out = frame.copy()
+    for column in (c for c in frame.columns if str(c).startswith("published")):
+        out[column] = out[column].astype(object).where(out[column].notna(), "")
+    return out

@@ -16,10 +16,7 @@ from mua_decode.analyses.reconstruct import paper as reconstruct
 from mua_decode.analyses.repeat import paper as repeat
 from mua_decode.analyses.similarity import paper as similarity
 from mua_decode.files import write_text
-from mua_decode.report.paper import PaperTable, Results, step_tests
-
-_MASKING_TESTS = "Tests of region masking"
-_ALONE_TESTS = "One region alone: noise inputs, as published; permuted conditions"
+from mua_decode.report.paper import PaperTable, Results
 
 
 def paper_tables(results: Results) -> list[PaperTable]:
@@ -29,13 +26,13 @@ def paper_tables(results: Results) -> list[PaperTable]:
         reconstruct.colour(results),
         reconstruct.motion(results),
         *(ablate.masking(results, metric) for metric in ablate.MASKED),
-        step_tests(results, "ablation", "S7_masking_tests", _MASKING_TESTS),
+        ablate.tests(results),
         isolate.alone(results),
-        step_tests(results, "isolate", "S9_alone_chance", _ALONE_TESTS),
+        isolate.chance(results),
         encode.encoding(results),
         encode.bands(results),
         similarity.similarity(results),
-        compare.compare(results),
+        compare.baselines(results),
         crossval.folds(results),
         ablate.shapley(results),
         ablate.equal_sites(results),

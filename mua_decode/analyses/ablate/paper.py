@@ -15,9 +15,10 @@ from mua_decode.report.paper import (
     TITLES,
     PaperTable,
     Results,
+    Tables,
     beside,
     frames_first,
-    or_not,
+    paper_section,
 )
 from mua_decode.types import StimulusSet
 
@@ -62,17 +63,29 @@ def masking(results: Results, metric: str) -> PaperTable:
     )
     reason = results.reason("ablation", f"{metric} cannot be measured in it")
     frame = pd.concat(parts, ignore_index=True) if any(map(len, parts)) else None
-    return or_not(f"{MASKED[metric]}_masking_{metric}", title, frame, reason)
+    return PaperTable(
+        f"{MASKED[metric]}_masking_{metric}", title, frame, "" if frame is not None else reason
+    )
+
+
+def tests(results: Results) -> PaperTable:
+    """S7: every test of masking."""
+    return results.table(
+        "S7_masking_tests",
+        "Tests of region masking",
+        "ablation/tests.csv",
+        why="the step has no tests",
+    )
 
 
 def shapley(results: Results) -> PaperTable:
     """S15: Shapley values."""
-    frame = results.both("ablation/shapley.csv", lambda table: table)
-    title = (
+    return results.table(
+        "S15_shapley",
         "Shapley values: what a region adds, over all orders of adding regions; 95 % intervals "
-        "over conditions, uncorrected, one draw of donors"
+        "over conditions, uncorrected, one draw of donors",
+        "ablation/shapley.csv",
     )
-    return or_not("S15_shapley", title, frame, results.reason("ablation", "not done"))
 
 
 def equal_sites(results: Results) -> PaperTable:
@@ -103,12 +116,13 @@ def equal_sites(results: Results) -> PaperTable:
             )
         return pd.DataFrame(out)
 
-    frame = results.both("ablation/losses.csv", make)
-    title = (
+    return results.table(
+        "S16_equal_sites",
         "Masking equal numbers of sites, loss averaged over draws: is it the region or its size? "
-        "95 % bootstrap intervals over conditions, one draw of donors"
+        "95 % bootstrap intervals over conditions, one draw of donors",
+        "ablation/losses.csv",
+        make,
     )
-    return or_not("S16_equal_sites", title, frame, results.reason("ablation", "not done"))
 
 
 def boxes(protocol: str, losses: pd.DataFrame, tests: pd.DataFrame) -> list[Picture]:
@@ -302,3 +316,33 @@ def _subset_scores(scores: pd.DataFrame, subsets: pd.DataFrame) -> pd.DataFrame:
     ]
     rows = rows.assign(subset=rows["mask"].map(number))
     return rows[["subset", "metric", "value", "unit"]].drop_duplicates(["subset", "metric"])
+
+
+def section(results: Results, tables: Tables) -> Section:
+    """What each region contributes."""
+    pictures: list[Picture] = []
+    for protocol in results.protocols:
+        losses = results.read(protocol, "ablation/losses.csv")
+        tested = results.read(protocol, "ablation/tests.csv")
+        if losses is not None and tested is not None:
+            pictures += boxes(protocol, losses, tested)
+        pictures += shapley_picture(results, protocol) + segments(results, protocol)
+    text = [
+        "After training on all regions, a region's sites are replaced at test time, and the video "
+        "decoded from the rest is scored on the same trials, with the same averaging. As "
+        "published, they show the network zeros, and unpaired t-tests compare masked with "
+        "unmasked conditions. Rigorously, they show their activity in trials of another "
+        "condition: a region that says nothing of the condition then loses nothing in "
+        "expectation, which is what the paired test over conditions asks. Zeros are input the "
+        "network has never seen: with them, regions that know nothing come out too. Read those "
+        "values as the published measure, not as contributions.",
+        "Shapley values share the score of the whole population out to its regions, over every "
+        "order in which regions can be added. Shape, colour and motion are the primary measures; "
+        "everything else is exploratory. Conditions are the units: tests and intervals speak for "
+        "this trained network and this split, not for other networks. A direction that is "
+        "undefined counts as 90 degrees off; conditions in which it is undefined with and without "
+        "every mask are left out, the same for all regions.",
+    ]
+    shown = [tables[n] for n in ("S4", "S5", "S6", "S7", "S15", "S16")]
+    title = "Figure 3. What each region contributes: masking"
+    return paper_section(title, text, shown, pictures)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from mua_decode.report.paper import (
-    PaperTable,
-    Results,
-    headline_rows,
-    or_not,
-)
+from mua_decode.report.paper import PaperTable, Results, headline_rows
 
 
-def compare(results: Results) -> PaperTable:
+def baselines(results: Results) -> PaperTable:
     """S13: baselines, floors and ceiling."""
-
-    def make(table: pd.DataFrame) -> pd.DataFrame | None:
-        return headline_rows(table)[["run", "trial", "metric", "value", "unit", "n"]]
-
-    title = (
+    columns = ["run", "trial", "metric", "value", "unit", "n"]
+    return results.table(
+        "S13_baselines",
         "Baselines trained under identical settings, floors and ceiling; undefined directions "
-        "count as 90 degrees off"
+        "count as 90 degrees off",
+        "compare/results.csv",
+        lambda table: headline_rows(table)[columns],
     )
-    frame = results.both("compare/results.csv", make)
-    return or_not("S13_baselines", title, frame, results.reason("compare", "not done"))

@@ -12,7 +12,6 @@ from mua_decode.report.paper import (
     TITLES,
     PaperTable,
     Results,
-    or_not,
 )
 
 _METHODS = {"pca": "PCA", "tsne": "t-SNE"}
@@ -21,8 +20,7 @@ _METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 def separation(results: Results) -> PaperTable:
     """S19: silhouettes and their tests."""
     title = "Latents: silhouettes of labels beside their label-permutation chance"
-    frame = results.both("latents/tests.csv", lambda tests: tests)
-    return or_not("S19_separation", title, frame, results.reason("latents", "not done"))
+    return results.table("S19_separation", title, "latents/tests.csv")
 
 
 def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:

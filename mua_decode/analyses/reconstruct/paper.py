@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.metrics import circular_mean_deg, circular_sd_deg
-from mua_decode.report import Films
+from mua_decode.report import Films, Section
 from mua_decode.report.paper import (
     PaperTable,
     Results,
+    Tables,
     beside,
     frames_first,
-    or_not,
+    paper_section,
     spread,
 )
 from mua_decode.statistics import correct, permutation_null, v_test
@@ -36,8 +37,9 @@ def cue_shape(results: Results) -> PaperTable:
         return pd.DataFrame(rows)
 
     title = "Cue shape: Pearson r of decoded and true cue frames over the conditions of each cue"
-    frame = results.both("decoder/measures.csv", make)
-    return or_not("S1_cue_shape", title, frame, "its conditions have no cue")
+    return results.table(
+        "S1_cue_shape", title, "decoder/measures.csv", make, why="its conditions have no cue"
+    )
 
 
 def colour(results: Results) -> PaperTable:
@@ -56,8 +58,9 @@ def colour(results: Results) -> PaperTable:
         return pd.DataFrame(rows)
 
     title = "Colour: true and decoded RGB at four points of the aperture, over conditions"
-    frame = results.both("decoder/measures.csv", make)
-    return or_not("S2_colour", title, frame, "its conditions have no colour")
+    return results.table(
+        "S2_colour", title, "decoder/measures.csv", make, why="its conditions have no colour"
+    )
 
 
 def motion(results: Results) -> PaperTable:
@@ -84,8 +87,13 @@ def motion(results: Results) -> PaperTable:
         return pd.DataFrame(rows)
 
     title = "Motion: direction of optical flow, circular mean and s.d. over conditions"
-    frame = results.both("decoder/measures.csv", make)
-    return or_not("S3_motion", title, frame, "its conditions have no direction of motion")
+    return results.table(
+        "S3_motion",
+        title,
+        "decoder/measures.csv",
+        make,
+        why="its conditions have no direction of motion",
+    )
 
 
 def _published(known: Any, name: str, videos: str) -> dict[str, float]:
@@ -126,8 +134,13 @@ def motion_tests(results: Results) -> PaperTable:
         return correct(HypothesisTable.concat(tables), method="holm", within=["test"]).frame
 
     title = "Motion: circular tests of measured against rendered directions"
-    frame = results.both("decoder/measures.csv", make)
-    return or_not("S21_motion_tests", title, frame, "its conditions have no direction of motion")
+    return results.table(
+        "S21_motion_tests",
+        title,
+        "decoder/measures.csv",
+        make,
+        why="its conditions have no direction of motion",
+    )
 
 
 def _permuted_directions(
@@ -190,3 +203,18 @@ def films(results: Results, stimuli: Mapping[str, StimulusSet]) -> list[Films]:
         else "Decoded from test trials."
     )
     return [Films(rows, names, shown.segments, shown.frame_s, caption=caption)]
+
+
+def section(results: Results, tables: Tables, stimuli: Mapping[str, StimulusSet]) -> Section:
+    """How well videos are decoded, with the films; ``stimuli`` as for :func:`films`."""
+    caption = "True frames above decoded ones, single test trials."
+    pictures = results.pictures("decoder/run", "frames_single_trial", caption)
+    caption = "Conditions identified from single trials."
+    pictures += results.pictures("decoder/run", "confusion", caption)
+    text = [
+        "Single trials first, then averages over the trials of a condition. The ceiling is the "
+        "same measure on the true videos: what the metric itself can give.",
+    ]
+    shown = [tables[n] for n in ("S1", "S2", "S3", "S21")]
+    title = "Figure 2. Reconstruction: shape, colour, motion"
+    return paper_section(title, text, shown, pictures, films(results, stimuli))

@@ -10,7 +10,6 @@ from mua_decode.report.paper import (
     TITLES,
     PaperTable,
     Results,
-    or_not,
 )
 from mua_decode.types import ResultTable
 
@@ -18,14 +17,13 @@ from mua_decode.types import ResultTable
 def similarity(results: Results) -> PaperTable:
     """S12: correlations of trials."""
 
-    def make(table: pd.DataFrame) -> pd.DataFrame | None:
+    def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[table["condition"] == "all"]
         rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
         return rows[["region", "trial", "metric", "value", "n"]].reset_index(drop=True)
 
     title = "Similarity: Pearson correlation of trials within and between conditions and parts"
-    frame = results.both("similarity/results.csv", make)
-    return or_not("S12_similarity", title, frame, results.reason("similarity", "not done"))
+    return results.table("S12_similarity", title, "similarity/results.csv", make)
 
 
 def drawn_similarity(table: pd.DataFrame, protocol: str) -> Picture:
