@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from mua_decode.analyses.axis.imagery import StateTrials, shared_objects
-from mua_decode.analyses.axis.statistics import TestNote
+from mua_decode.analyses.axis.statistics import TestNote, rows_correlation
+from mua_decode.analyses.axis.trials import StateTrials, shared_objects, side_by_side
 
 # Standardised population vectors (R, N) -> similarity to the O objects, (R, O).
 Similarity = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True, eq=False)
-class PopulationTrials:
+class PopulationTrials(NamedTuple):
     """Trials of the whole population, sessions side by side.
 
-    Parameters
-    ----------
-    z
-        float64 (R, N): rates, each site standardised over these trials (no label is used), so
-        that a change of scale between states does not count.
-    label
-        int (R,): index of the object.
+    Each site of z (R, N) is standardised over these trials (no label is used), so that a change
+    of scale between states does not count; label (R,) is the index of the object.
     """
 
     z: np.ndarray
@@ -35,44 +29,26 @@ class PopulationTrials:
 def population_trials(
     trials: list[StateTrials], objects: np.ndarray, *, rng: np.random.Generator
 ) -> PopulationTrials:
-    """Put trials of the same object from all sessions side by side.
-
-    With one session these are its simultaneous trials; with several, trials are paired at random
-    (pseudo-trials), each used at most once, as many as the session with fewest has.
-    """
-    rows, labels = [], []
-    for k, o in enumerate(objects):
-        here = [rng.permutation(np.flatnonzero(t.condition == o)) for t in trials]
-        n = min(map(len, here))
-        picked = [t.rate[h[:n]] for t, h in zip(trials, here, strict=True)]
-        rows.append(np.concatenate(picked, axis=1))
-        labels.append(np.full(n, k))
-    rate = np.concatenate(rows)
+    """Trials of the objects from all sessions side by side, standardised."""
+    rate, label, _ = side_by_side([trials], objects, rng=rng)
     mean = np.nanmean(rate, axis=0)
     rate = np.where(np.isfinite(rate), rate, mean)
     sd = rate.std(axis=0)
-    return PopulationTrials((rate - mean) / np.where(sd > 0, sd, 1), np.concatenate(labels))
+    return PopulationTrials((rate - mean) / np.where(sd > 0, sd, 1), label)
 
 
 def nearest_centroid(train: PopulationTrials, n_objects: int) -> Similarity:
     """Similarity by Pearson correlation with the mean training vector of every object."""
     means = np.stack([train.z[train.label == k].mean(axis=0) for k in range(n_objects)])
-
-    def similarity(z: np.ndarray) -> np.ndarray:
-        return _correlation(z, means)
-
-    return similarity
+    return lambda z: rows_correlation(z, means)
 
 
 def by_vectors(decode: Callable[[np.ndarray], np.ndarray], objects: np.ndarray) -> Similarity:
     """Similarity of decoded vectors (features, or pixels) to those of the objects, (O, D)."""
     flat = objects.reshape(len(objects), -1)
     middle = flat.mean(axis=0)  # what all objects share tells none of them
-
-    def similarity(z: np.ndarray) -> np.ndarray:
-        return _correlation(decode(z).reshape(len(z), -1) - middle, flat - middle)
-
-    return similarity
+    away = flat - middle
+    return lambda z: rows_correlation(decode(z).reshape(len(z), -1) - middle, away)
 
 
 def cross_decode(
@@ -124,13 +100,9 @@ def measure_cross_decoding(
 
     Parameters
     ----------
-    imagery, perception
-        Single trials of the sessions.
     trained_on_perception
         Further decoders, fitted on perceived images other than the objects; they are tested on
         imagined and, as a reference, on perceived trials of the objects.
-    n_permutations
-        Permutations of the objects' labels.
     """
     objects = shared_objects(imagery)
     n = len(objects)
@@ -159,19 +131,9 @@ def measure_cross_decoding(
         n_permutations=n_permutations,
         rng=rng,
     )
-    note = TestNote(
-        "cross_decoding",
+    test = (
         f"permutation of the objects' labels, {n_permutations} permutations, accuracy above "
-        "chance, one-sided",
-        f"{n} objects",
-        len(rows),
-        "none",
+        "chance, one-sided"
     )
+    note = TestNote("cross_decoding", test, f"{n} objects", len(rows), "none")
     return pd.DataFrame(rows), note
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson correlation of every row of ``a`` with every row of ``b``."""
-    x, y = (v - v.mean(axis=1, keepdims=True) for v in (a, b))
-    nx, ny = (np.linalg.norm(v, axis=1, keepdims=True) for v in (x, y))
-    return np.asarray((x / np.where(nx > 0, nx, 1)) @ (y / np.where(ny > 0, ny, 1)).T)

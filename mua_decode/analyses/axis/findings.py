@@ -1,111 +1,195 @@
-"""Files of an axis run: tables, figures, report, metrics; and the short summary."""
+"""Numbers and tables of an axis run, and what of them goes to the terminal."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from omegaconf import DictConfig
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mua_decode.analyses.axis.section import write_figures
-from mua_decode.analyses.axis.summary import AxisResults, flat_results, tuning_rows
-from mua_decode.files import write_text
-from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.progress import console
+from mua_decode import __version__
+from mua_decode.analyses.axis.axis import AxisResults
+from mua_decode.analyses.axis.pixels import pixel_correlation
+from mua_decode.analyses.axis.responses import region_masks
+from mua_decode.runs.findings import Findings
+from mua_decode.statistics import share
 from mua_decode.types import ResultTable
 
+_PRINTED = {
+    "sites": "axis/n_sites_all",
+    "training images": "axis/n_train_images",
+    "held-out images": "axis/n_test_images",
+    "median held-out correlation": "axis/median_heldout_correlation",
+    "share axis-tuned": "axis/share_tuned",
+    "  95 % interval from": "axis/share_low",
+    "  to": "axis/share_high",
+    "median R² of explainable": "axis/median_r2_of_explainable",
+    "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
+    "share of tuned sites reactivated": "imagery/share_reactivated",
+    "median r of imagery with the axis": "imagery/median_axis_correlation",
+}
 
-def write_results(cfg: DictConfig, folder: RunFolder, results: AxisResults) -> dict[str, Any]:
-    """Write tables, figures, report, and last of all ``metrics.json``."""
-    flat = flat_results(cfg, results)
-    summary = tuning_rows(results)
-    tables = {"sites": results.sites, "tests": results.test_table, "comparison": results.comparison}
-    if results.reconstruction is not None:
-        tables["identification"] = results.reconstruction.table
-    if results.effective is not None:
-        tables["effective"] = results.effective.table
-        tables["predicted_curves"] = results.effective.curves
+
+def findings(results: AxisResults, folder: Path) -> Findings:
+    """Gather what goes into the files of ``folder`` but figures and report."""
+    flat = _flat(results)
+    tables = {"sites": results.sites, "tests": results.tests, "comparison": results.comparison}
+    if results.read is not None:
+        tables["identification"] = results.read.reconstruction.table
+        if results.read.effective is not None:
+            tables["effective"] = results.read.effective.table
+            tables["predicted_curves"] = results.read.effective.curves
     if results.states is not None:
         tables["cross_decoding"], tables["reality"] = results.states.cross, results.states.reality
-    tables |= {f"planted_{k}": v for k, v in results.recording.truth.items()}
-    for name, table in tables.items():
-        if len(table):
-            write_text(folder.path / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
-    write_figures(folder, results, summary, flat)
-    folder.save_metrics(flat, _result_table(flat, summary, results).frame)
+    return Findings(
+        results=_result_table(flat, results),
+        metrics=flat,
+        tables=tables | {f"planted_{k}": v for k, v in results.recording.truth.items()},
+        screen=[_screen(flat), f"look at  {folder / 'report.html'}"],
+    )
+
+
+def _flat(results: AxisResults) -> dict[str, Any]:
+    """All numbers by key, nine significant digits; ``None`` where something is unknown."""
+    plan, per = results.plan, results.responses.per_image
+    flat: dict[str, Any] = {
+        "version": __version__,
+        "seed": plan.seed,
+        "recording": results.recording.name,
+        "axis/feature_space": results.first.name,
+        "axis/n_components": plan.n_components,
+        "axis/n_train_images": len(results.blocks.train) // per,
+        "axis/n_test_images": len(results.blocks.test) // per,
+        "axis/alpha": plan.test.alpha,
+        "axis/correction": plan.test.correction,
+        "axis/responsiveness_test": results.responses.responsive_test,
+        "axis/noise_ceiling": "from single trials"
+        if results.responses.knows_noise
+        else "unknown: only averaged responses, or one per bin, are given",
+        **_tuning_metrics(results),
+        **_reading_metrics(results),
+        **_imagery_metrics(results),
+    }
+    return {k: _plain(v) for k, v in flat.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return value
+    number = float(value)
+    return float(f"{number:.9g}") if math.isfinite(number) else None
+
+
+def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    first = results.first.name
+    for row in results.regions.to_dict("records"):
+        region = "" if row["region"] == "all" else f"{row['region']}/"
+        prefix = "axis/" if row["space"] == first else f"axis/space/{row['space']}/"
+        flat |= {f"{prefix}{region}{k}": v for k, v in row.items() if k not in ("space", "region")}
+    for other, group in results.comparison.groupby("other") if len(results.comparison) else ():
+        name = f"axis/compare/{first}_with_{other}/"
+        flat |= {
+            f"{name}median_correlation_difference": group["difference"].median(),
+            f"{name}share_{first}_better": (group["better"] == first).mean(),
+            f"{name}share_{other}_better": (group["better"] == other).mean(),
+            f"{name}p_over_sites_corrected": group["p_over_sites_corrected"].iloc[0],
+        }
     return flat
 
 
-def _result_table(flat: dict[str, Any], summary: pd.DataFrame, results: AxisResults) -> ResultTable:
+def _reading_metrics(results: AxisResults) -> dict[str, Any]:
+    if results.read is None:
+        return {}
+    found, pixels = results.read.reconstruction, results.read.pixels
+    flat: dict[str, Any] = {
+        "reconstruction/mean_rank": found.rank.mean(),
+        "reconstruction/chance_rank": 0.5,
+        "reconstruction/p": found.p,
+        "reconstruction/median_feature_correlation": np.nanmedian(found.feature_correlation),
+    }
+    for row in found.table.to_dict("records"):
+        key = f"{row['source']}/{row['distractors']}_distractors".replace(" ", "_")
+        flat[f"reconstruction/identification/{key}"] = row["accuracy"]
+    true = pixels.images[results.blocks.test]
+    mean = pixels.images[results.blocks.train].mean(axis=0, keepdims=True)
+    decoded = {**pixels.decoded, "mean image": np.repeat(mean, len(true), axis=0)}
+    for name, images in decoded.items():
+        key = f"reconstruction/pixel_correlation/{name.replace(' ', '_')}"
+        flat[key] = np.nanmean(pixel_correlation(images, true))
+    return flat
+
+
+def _imagery_metrics(results: AxisResults) -> dict[str, Any]:
+    if results.states is None:
+        return {}
+    imagery, states, alpha = results.states.imagery, results.states, results.plan.test.alpha
+    sites, flat = imagery.sites, dict[str, Any]()
+    below = sites["reactivated_p"] <= alpha
+    for region, inside in region_masks(results.responses.sites).items():
+        prefix = "imagery/" if region == "all" else f"imagery/{region}/"
+        tuned = inside & sites["tuned"].to_numpy(bool)
+        value, low, high = share(sites["reactivated"].to_numpy(bool)[tuned])
+        again = sites[inside & sites["reactivated"].to_numpy(bool)]
+        flat |= {
+            f"{prefix}n_tuned": int(tuned.sum()),
+            f"{prefix}share_reactivated": value,
+            f"{prefix}share_reactivated_low": low,
+            f"{prefix}share_reactivated_high": high,
+            f"{prefix}share_reactivated_uncorrected": below[tuned].mean(),
+            f"{prefix}share_following_axis": again["follows_axis"].mean(),
+            f"{prefix}median_response_scale": again["imagery_scale"].median(),
+            f"{prefix}median_axis_slope": again["imagery_axis_slope"].median(),
+        }
+    flat |= {
+        "imagery/nominal_false_positive_rate": alpha,
+        "imagery/median_axis_correlation": imagery.median_correlation,
+        "imagery/median_axis_correlation_p": imagery.median_p,
+        "imagery/n_objects": len(imagery.objects),
+    }
+    for row in states.cross.to_dict("records"):
+        key = f"imagery/decode/{row['direction']}/{row['decoder']}".replace(", ", "_")
+        flat |= {f"{key}/{k}".replace(" ", "_"): row[k] for k in ("accuracy", "chance", "p")}
+    for row in states.reality.to_dict("records"):
+        key = f"imagery/reality/{int(row['n_sites'])}_sites"
+        flat |= {f"{key}/{k}": row[k] for k in ("accuracy", "p_corrected")}
+    return flat
+
+
+def _result_table(flat: Mapping[str, Any], results: AxisResults) -> ResultTable:
     """The house's tidy table: one row per region and number, a region as ``only REGION``."""
     units = {"median_heldout_correlation": "r", "correlation_low": "r", "correlation_high": "r"}
     shared = {"split": "test", "condition": "all", "trial": "trial_average", "segment": "all"}
     rows: list[dict[str, object]] = []
-    for row in summary.to_dict("records"):
+    for row in results.regions.to_dict("records"):
         mask = "none" if row["region"] == "all" else f"only {row['region']}"
+        about = {**shared, "run": row["space"], "mask": mask, "n": row["n_sites"]}
         rows += [
-            {
-                **shared,
-                "run": row["space"],
-                "mask": mask,
-                "metric": k,
-                "value": v,
-                "unit": units.get(str(k), "fraction of sites"),
-                "n": row["n_sites"],
-            }
+            {**about, "metric": k, "value": v, "unit": units.get(str(k), "fraction of sites")}
             for k, v in row.items()
             if k not in ("space", "region", "n_sites", "n_sites_all")
         ]
-    for key, value in flat.items():
-        if key.startswith(("reconstruction/", "imagery/")) and isinstance(value, float):
-            rows.append(
-                {
-                    **shared,
-                    "run": results.first.name,
-                    "mask": "none",
-                    "metric": key,
-                    "value": value,
-                    "unit": "see tests.csv",
-                    "n": len(results.blocks.test),
-                }
-            )
+    about = {**shared, "run": results.first.name, "mask": "none", "n": len(results.blocks.test)}
+    rows += [
+        {**about, "metric": key, "value": value, "unit": "see tests.csv"}
+        for key, value in flat.items()
+        if key.startswith(("reconstruction/", "imagery/")) and isinstance(value, float)
+    ]
     return ResultTable.from_rows(rows)
 
 
-def print_axis_summary(flat: dict[str, Any], run: Path) -> None:
-    """Print the short table at the end of a run."""
+def _screen(flat: Mapping[str, Any]) -> Table:
+    """The short table at the end of a run."""
     table = Table(title=f"{flat['recording']}, {flat['axis/feature_space']}", box=SIMPLE_HEAD)
     table.add_column("")
     table.add_column("value", justify="right")
-    for label, key in (
-        ("sites", "axis/n_sites_all"),
-        ("training images", "axis/n_train_images"),
-        ("held-out images", "axis/n_test_images"),
-        ("median held-out correlation", "axis/median_heldout_correlation"),
-        ("share axis-tuned", "axis/share_tuned"),
-        ("  95 % interval from", "axis/share_low"),
-        ("  to", "axis/share_high"),
-        ("median R² of explainable", "axis/median_r2_of_explainable"),
-        ("mean rank of the true image (chance 0.5)", "reconstruction/mean_rank"),
-        ("share of tuned sites reactivated", "imagery/share_reactivated"),
-        ("median r of imagery with the axis", "imagery/median_axis_correlation"),
-    ):
+    for label, key in _PRINTED.items():
         if key in flat:
             value = flat[key]
-            text = (
-                "unknown"
-                if value is None
-                else f"{value:.3f}"
-                if isinstance(value, float)
-                else (str(value))
-            )
-            table.add_row(label, text)
-    console.print(table)
-    console.print(
-        f"look at  {run / 'report.html'}\nnumbers  {run / 'metrics.json'}",
-        highlight=False,
-        soft_wrap=True,
-    )
+            known = f"{value:.3f}" if isinstance(value, float) else str(value)
+            table.add_row(label, "unknown" if value is None else known)
+    return table

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mua_decode.analyses.axis.responses import session_rates, trials_in_state
+from mua_decode.analyses.axis.cross_decoding import by_vectors, measure_cross_decoding
+from mua_decode.analyses.axis.pixels import BuildDecoder, Pixels, pixel_decoders
+from mua_decode.analyses.axis.plan import AxisPlan, SignificancePlan
+from mua_decode.analyses.axis.reality import measure_reality
+from mua_decode.analyses.axis.reconstruction import fit_decoder
+from mua_decode.analyses.axis.responses import Responses
+from mua_decode.analyses.axis.ridge import Blocks
 from mua_decode.analyses.axis.statistics import TestNote, columns_correlation
-from mua_decode.analyses.axis.tuning import AxisModel, AxisSettings
+from mua_decode.analyses.axis.trials import StateTrials, shared_objects, state_trials
+from mua_decode.analyses.axis.tuning import AxisModel
 from mua_decode.statistics import adjust
 from mua_decode.types import InputError, Recording
-
-Span = tuple[float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class StateTrials:
-    """Single-trial rates of one session in one state.
-
-    Parameters
-    ----------
-    rate
-        float64 (R, N), spikes per second in the response window, NaN where not recorded.
-    change
-        float64 (R, N): rate less the trial's baseline; ``None`` without a baseline window.
-    condition
-        int (R,): the object, as the condition that shows it.
-    """
-
-    rate: np.ndarray
-    change: np.ndarray | None
-    condition: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +39,6 @@ class Imagery:
         axis measured in perception predicts for the object.
     median_correlation, median_p
         Median over reactivated sites and its permutation p-value.
-    tests
-        What stands behind the p-values.
     """
 
     sites: pd.DataFrame
@@ -65,117 +50,94 @@ class Imagery:
     tests: tuple[TestNote, ...]
 
 
-def has_imagery(recording: Recording) -> bool:
-    """Whether every session has imagery trials."""
-    return all(
-        "state" in s.trials.columns and (s.trials["state"].astype(str) == "imagery").any()
-        for s in recording.sessions
-    )
+@dataclass(frozen=True, eq=False)
+class States:
+    """Imagery beside perception: the sites, cross-decoding of objects, reality monitoring."""
+
+    imagery: Imagery
+    cross: pd.DataFrame
+    reality: pd.DataFrame
+    tests: tuple[TestNote, ...]
 
 
-def state_trials(
+def measure_states(
     recording: Recording,
-    state: str,
+    responses: Responses,
+    model: AxisModel,
+    pixels: Pixels,
     *,
-    window_s: Span | None,
-    baseline_s: Span | None,
-    bin_s: float | None = None,
-) -> list[StateTrials]:
-    """Single trials of a state, one entry per session.
+    plan: AxisPlan,
+    build: BuildDecoder,
+    rng: np.random.Generator,
+) -> States:
+    """Run the imagery analyses on the axes measured in perception.
 
-    Raises
-    ------
-    InputError
-        If a session has no such trials.
+    Decoders of features and pixels are fitted on the perceived images that were not imagined.
+
+    Parameters
+    ----------
+    plan
+        With the windows of the responses filled.
     """
-    out = []
-    for session in recording.sessions:
-        rows = trials_in_state(session, state)
-        rate = session_rates(session, window_s, bin_s=bin_s)[0][rows].mean(axis=1)
-        change = None
-        if baseline_s is not None:
-            before = session_rates(session, baseline_s, bin_s=bin_s)[0][rows].mean(axis=1)
-            change = rate - before
-        out.append(StateTrials(rate, change, session.condition[rows]))
-    return out
-
-
-def shared_objects(trials: list[StateTrials]) -> np.ndarray:
-    """Conditions that occur in every session, int (O,).
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three.
-    """
-    objects = np.unique(trials[0].condition)
-    for t in trials[1:]:
-        objects = np.intersect1d(objects, t.condition)
-    if len(objects) < 3:
-        raise InputError(
-            f"imagery: {len(objects)} objects were imagined in every session; need at least 3"
-        )
-    return objects
-
-
-def object_means(trials: list[StateTrials], objects: np.ndarray) -> np.ndarray:
-    """Mean rate per object and site of all sessions side by side, (O, N)."""
-    return np.concatenate(
-        [np.stack([np.nanmean(t.rate[t.condition == o], axis=0) for o in objects]) for t in trials],
-        axis=1,
+    trials, seen = (state_trials(recording, s, plan.response) for s in ("imagery", "perception"))
+    names, condition = recording.stimuli.names, responses.condition
+    imagery = measure_imagery(trials, seen, model, condition, names=names, plan=plan.test, rng=rng)
+    rows = np.searchsorted(condition, imagery.objects)
+    others = rng.permutation(np.setdiff1d(np.arange(len(condition)), rows))
+    folds = np.array_split(others, plan.inner_folds)
+    blocks = Blocks(inner=tuple(np.sort(f) for f in folds), test=rows)
+    decode = fit_decoder(responses.rows, model.x, blocks)
+    decoders = {"features": by_vectors(decode, model.x[rows])}
+    found = pixel_decoders(responses.rows, pixels.images, blocks, plan=plan, build=build)
+    decoders |= {f"pixels, {n}": by_vectors(d, pixels.images[rows]) for n, d in found.items()}
+    n = plan.test.n_permutations
+    cross, cross_note = measure_cross_decoding(
+        trials, seen, trained_on_perception=decoders, n_permutations=n, rng=rng
     )
+    reality, reality_note = measure_reality(trials, seen, plan=plan.reality, rng=rng)
+    return States(imagery, cross, reality, (*imagery.tests, cross_note, reality_note))
 
 
 def measure_imagery(
-    recording: Recording,
+    trials: Sequence[StateTrials],
+    seen: Sequence[StateTrials],
     model: AxisModel,
     condition: np.ndarray,
     *,
-    window_s: Span | None,
-    baseline_s: Span | None,
-    bin_s: float | None,
-    settings: AxisSettings,
+    names: Sequence[str],
+    plan: SignificancePlan,
     rng: np.random.Generator,
 ) -> Imagery:
     """Ask of every site whether it reactivates, along its axis, and how strongly.
 
     Parameters
     ----------
-    recording
-        Trials carry ``state``.
+    trials, seen
+        Imagined and perceived trials of every session.
     model
         The axes measured in perception (one response per image).
     condition
         int (K,): condition of every row of ``model.x``.
-    window_s, baseline_s, bin_s
-        As for the responses.
-    settings
-        Level, correction, permutations.
-    rng
-        For the permutations.
+    names
+        Of the conditions.
 
     Raises
     ------
     InputError
-        If there are no imagery trials, or an imagined object was never perceived.
+        If too few objects were imagined, or one of them was never perceived.
     """
-    windows: dict[str, Span | None] = {"window_s": window_s, "baseline_s": baseline_s}
-    trials = state_trials(recording, "imagery", **windows, bin_s=bin_s)
-    seen = state_trials(recording, "perception", **windows, bin_s=bin_s)
     objects = shared_objects(trials)
     missing = np.setdiff1d(objects, condition)
     if len(missing):
-        name = recording.stimuli.names[int(missing[0])]
+        name = names[int(missing[0])]
         raise InputError(f"imagery: object '{name}' was imagined but never perceived by all sites")
-    rows = np.searchsorted(condition, objects)
-    projected = model.fit.predict(model.x[rows])
-    imagined = object_means(trials, objects)
-    n_perm, how = settings.n_permutations, settings.correction
-    parts = [_reactivation(t, n_perm, rng) for t in trials]
-    p = np.concatenate(parts)
+    projected = model.fit.predict(model.x[np.searchsorted(condition, objects)])
+    imagined = np.concatenate([_means(t.rate, t, objects) for t in trials], axis=1)
+    n_perm, how = plan.n_permutations, plan.correction
+    p = np.concatenate([_reactivation(t, n_perm, rng) for t in trials])
     tuned = model.tuned
     p_tuned = adjust(np.where(tuned, p, np.nan), how)
-    reactivated = p_tuned <= settings.alpha
+    reactivated = p_tuned <= plan.alpha
     r, r_p, median, median_p = _along_axis(imagined, projected, reactivated, n_perm, rng)
     r_corrected = adjust(np.where(reactivated, r_p, np.nan), how)
     frame = model.sites[["site_id", "region"]].assign(
@@ -186,49 +148,48 @@ def measure_imagery(
         imagery_axis_correlation=r,
         imagery_axis_p=r_p,
         imagery_axis_p_corrected=r_corrected,
-        follows_axis=r_corrected <= settings.alpha,
+        follows_axis=r_corrected <= plan.alpha,
         imagery_scale=np.concatenate(
             [_scale(a, b, objects) for a, b in zip(trials, seen, strict=True)]
         ),
         imagery_axis_slope=_slope(projected, imagined),
     )
-    notes = _notes(
-        settings,
-        has_baseline=baseline_s is not None,
-        n_trials=min(len(t.rate) for t in trials),
-        n_objects=len(objects),
-        n_sites=(int(tuned.sum()), int(reactivated.sum())),
-    )
+    asked = int(tuned.sum()), int(reactivated.sum())
+    notes = _notes(plan, trials, n_objects=len(objects), n_sites=asked)
     return Imagery(frame, objects, imagined, projected, median, median_p, notes)
 
 
 def _notes(
-    settings: AxisSettings,
+    plan: SignificancePlan,
+    trials: Sequence[StateTrials],
     *,
-    has_baseline: bool,
-    n_trials: int,
     n_objects: int,
     n_sites: tuple[int, int],
 ) -> tuple[TestNote, ...]:
     """Say what the p-values are; ``n_sites`` counts tuned and reactivated sites."""
-    n_perm, how = settings.n_permutations, settings.correction
+    n_perm, n = plan.n_permutations, f"{n_objects} objects"
     kind = (
         f"sign-flip permutation of imagery trials, response against baseline, {n_perm} "
         "permutations, two-sided"
-        if has_baseline
-        else "one-way ANOVA over imagery trials, objects differ, F test (no baseline)"
     )
+    if trials[0].change is None:
+        kind = "one-way ANOVA over imagery trials, objects differ, F test (no baseline)"
     along = (
         f"permutation of objects, {n_perm} permutations, correlation of imagined response and "
         "projection on the axis above chance, one-sided"
     )
     median = "the same permutations, median over reactivated sites, one-sided"
-    n = f"{n_objects} objects"
+    fewest = f"{min(len(t.rate) for t in trials)} or more trials"
     return (
-        TestNote("reactivated", kind, f"{n_trials} or more trials", n_sites[0], how),
-        TestNote("imagery_axis", along, n, n_sites[1], how),
+        TestNote("reactivated", kind, fewest, n_sites[0], plan.correction),
+        TestNote("imagery_axis", along, n, n_sites[1], plan.correction),
         TestNote("imagery_axis_median", median, n, 1, "none"),
     )
+
+
+def _means(values: np.ndarray, trials: StateTrials, objects: np.ndarray) -> np.ndarray:
+    """Mean over the trials of each object, (O, N)."""
+    return np.stack([np.nanmean(values[trials.condition == o], axis=0) for o in objects])
 
 
 def _reactivation(trials: StateTrials, n_permutations: int, rng: np.random.Generator) -> np.ndarray:
@@ -255,12 +216,11 @@ def _along_axis(
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Correlation per site and p (N,); median over reactivated sites and its p."""
     r = np.nan_to_num(columns_correlation(imagined, projected))
-    larger = np.zeros(len(r))
+    larger, above = np.zeros(len(r)), 0
     median = float(np.median(r[reactivated])) if reactivated.any() else float("nan")
-    above = 0
     for _ in range(n_permutations):
-        null = columns_correlation(imagined[rng.permutation(len(imagined))], projected)
-        null = np.nan_to_num(null)
+        permuted = imagined[rng.permutation(len(imagined))]
+        null = np.nan_to_num(columns_correlation(permuted, projected))
         larger += null >= r - 1e-12
         if reactivated.any():
             above += float(np.median(null[reactivated])) >= median
@@ -272,12 +232,10 @@ def _scale(imagery: StateTrials, seen: StateTrials, objects: np.ndarray) -> np.n
     """Mean imagined over mean perceived change from baseline for the same objects, (N,)."""
     if imagery.change is None or seen.change is None:
         return np.full(imagery.rate.shape[1], np.nan)
-    means = []
-    for t, change in ((imagery, imagery.change), (seen, seen.change)):
-        per = [np.nanmean(change[t.condition == o], axis=0) for o in objects]
-        means.append(np.mean(per, axis=0))
+    imagined = _means(imagery.change, imagery, objects).mean(axis=0)
+    perceived = _means(seen.change, seen, objects).mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(np.abs(means[1]) > 0, means[0] / means[1], np.nan))
+        return np.asarray(np.where(np.abs(perceived) > 0, imagined / perceived, np.nan))
 
 
 def _slope(projected: np.ndarray, imagined: np.ndarray) -> np.ndarray:

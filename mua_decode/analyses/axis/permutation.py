@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.axis.ridge import PENALTIES, Blocks, Moments, RidgeDesign
+from mua_decode.analyses.axis.ridge import Blocks, Moments, RidgeDesign
 
 _ROWS = 800  # rows of a product: permutations are stacked up to so many
 _TARGETS = 4000  # sites times permutations solved together
@@ -21,7 +19,6 @@ def permutation_p(
     *,
     n_permutations: int,
     rng: np.random.Generator,
-    penalties: Sequence[float] = PENALTIES,
     per_condition: int = 1,
 ) -> np.ndarray:
     """One-sided permutation p-value of the held-out correlation of every site.
@@ -36,10 +33,6 @@ def permutation_p(
     ----------
     x, y
         Features (M, P) and responses (M, N).
-    blocks
-        As in the fit.
-    n_permutations
-        Number of permutations.
     per_condition
         Rows that belong to one condition and move together.
 
@@ -47,7 +40,7 @@ def permutation_p(
     -------
     float64 (N,); NaN for a site whose test responses are constant.
     """
-    design = RidgeDesign(x, blocks, penalties=penalties, dtype=torch.float32)
+    design = RidgeDesign(x, blocks, dtype=torch.float32)
     parts = _standardised(y, blocks)
     fixed = design.moments(parts)
     observed = design.solve(fixed)[3]

@@ -20,8 +20,6 @@ class Ramps:
 
     Parameters
     ----------
-    preferred, orthogonal
-        float64 (N, P): unit axes.
     slope_preferred, slope_orthogonal
         float64 (N,).
     p_preferred
@@ -36,12 +34,8 @@ class Ramps:
     curve_preferred, curve_orthogonal
         float64 (N, Q): mean response per bin; along the orthogonal axis after the part
         explained by the preferred projection is taken away.
-    n_images
-        Number of held-out images.
     """
 
-    preferred: np.ndarray
-    orthogonal: np.ndarray
     slope_preferred: np.ndarray
     slope_orthogonal: np.ndarray
     p_preferred: np.ndarray
@@ -96,8 +90,6 @@ def measure_ramps(
         Responses (M, N).
     flat_fraction
         Share of the preferred slope below which an orthogonal slope counts as flat.
-    n_bins
-        Bins of the curves.
     """
     length = np.linalg.norm(weight, axis=0)
     preferred = (weight / np.where(length > 0, length, 1)).T
@@ -117,31 +109,30 @@ def measure_ramps(
     df = len(y) - 3
     noise = ((y - slope1 * a - slope2 * b) ** 2).sum(0) / df
     v1, v2, v12 = (noise * s / determinant for s in (sbb, saa, -sab))
-
-    def above(value: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(stats.t.sf(value / np.sqrt(variance), df))
-
     f = flat_fraction
     spread = f * f * v1 + v2
-    upper = above(f * slope1 - slope2, spread - 2 * f * v12)
-    lower = above(f * slope1 + slope2, spread + 2 * f * v12)
+    upper = _above(f * slope1 - slope2, spread - 2 * f * v12, df)
+    lower = _above(f * slope1 + slope2, spread + 2 * f * v12, df)
     mean = y_test.mean(axis=0)
     position, curve1 = _curve(z1, y + mean, n_bins)
-    _, curve2 = _curve(z2, y - np.nan_to_num(slope1) * a + mean, n_bins)
+    curve2 = _curve(z2, y - np.nan_to_num(slope1) * a + mean, n_bins)[1]
     return Ramps(
-        preferred=preferred,
-        orthogonal=orthogonal,
         slope_preferred=slope1,
         slope_orthogonal=slope2,
-        p_preferred=above(slope1, v1),
-        p_orthogonal=2 * above(np.abs(slope2), v2),
+        p_preferred=_above(slope1, v1, df),
+        p_orthogonal=2 * _above(np.abs(slope2), v2, df),
         p_flat=np.maximum(upper, lower),
         position=position,
         curve_preferred=curve1,
         curve_orthogonal=curve2,
         n_images=len(y),
     )
+
+
+def _above(value: np.ndarray, variance: np.ndarray, df: int) -> np.ndarray:
+    """One-sided p-value of a t test that a value of this variance is above 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(stats.t.sf(value / np.sqrt(variance), df))
 
 
 def _scaled(projection: np.ndarray, axes: np.ndarray, covariance: np.ndarray) -> np.ndarray:

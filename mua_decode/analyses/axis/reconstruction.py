@@ -1,8 +1,8 @@
-"""From the population back to the image: features, nearest image, identification, pixels."""
+"""From the population back to the image: features, nearest image, identification."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import gammaln
 
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign
-from mua_decode.analyses.axis.statistics import TestNote, columns_correlation
+from mua_decode.analyses.axis.statistics import TestNote, columns_correlation, unit_rows
 
 DISTRACTORS = (1, 4, 9, 49, 99)
 
@@ -21,8 +21,6 @@ class Reconstruction:
 
     Parameters
     ----------
-    features
-        float64 (M, P): decoded components of the M test images.
     feature_correlation
         float64 (P,): decoded and true components over the test images.
     rank
@@ -34,11 +32,8 @@ class Reconstruction:
         Accuracy by number of distractors, from the test images and from the library.
     p
         One-sided p-value of the mean rank.
-    test
-        What stands behind it.
     """
 
-    features: np.ndarray
     feature_correlation: np.ndarray
     rank: np.ndarray
     nearest: np.ndarray
@@ -50,22 +45,10 @@ class Reconstruction:
 def fit_decoder(
     population: np.ndarray, target: np.ndarray, blocks: Blocks
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Linear map from standardised population vectors to targets.
+    """Linear map from standardised population vectors (R, N) to targets (R, P).
 
-    Ridge; the penalty of every target is chosen inside the training rows.
-
-    Parameters
-    ----------
-    population
-        Responses (M, N).
-    target
-        (M, P): components of features, or of pixels.
-    blocks
-        Training rows; the test rows are not used.
-
-    Returns
-    -------
-    A function from vectors (R, N), each site in standard deviations, to targets (R, P).
+    Ridge, fitted on responses (M, N) and targets (M, P) of the training rows; the penalty of every
+    target is chosen inside them.
     """
     z = standardised(population, blocks)
     return RidgeDesign(z, blocks).fit(target, blocks).predict
@@ -78,12 +61,6 @@ def standardised(population: np.ndarray, blocks: Blocks) -> np.ndarray:
     return np.asarray((population - train.mean(axis=0)) / np.where(sd > 0, sd, 1))
 
 
-def decode_features(population: np.ndarray, target: np.ndarray, blocks: Blocks) -> np.ndarray:
-    """Targets of the test rows, decoded from their responses, (M_test, P)."""
-    decode = fit_decoder(population, target, blocks)
-    return decode(standardised(population, blocks)[blocks.test])
-
-
 def reconstruct(
     population: np.ndarray,
     x: np.ndarray,
@@ -91,7 +68,6 @@ def reconstruct(
     *,
     n_permutations: int,
     rng: np.random.Generator,
-    distractors: Sequence[int] = DISTRACTORS,
 ) -> Reconstruction:
     """Decode the components of the test images and find the images they belong to.
 
@@ -105,101 +81,51 @@ def reconstruct(
         Responses (M, N).
     x
         Components (M, P).
-    blocks
-        Training and test rows.
     n_permutations
         Permutations of the test images among the decoded vectors.
     """
     train, test = blocks.train, blocks.test
-    decoded = decode_features(population, x, blocks)
+    decoded = fit_decoder(population, x, blocks)(standardised(population, blocks)[test])
     mean, sd = x[train].mean(axis=0), x[train].std(axis=0)
     sd = np.where(sd > 0, sd, 1)
     unit = [_unit((v - mean) / sd) for v in (decoded, x[test], x[train])]
     among, library = unit[0] @ unit[1].T, unit[0] @ unit[2].T
     rank = _ranks(among)
-    null = np.empty(n_permutations)
-    beaten = _all_ranks(among)
-    for i in range(n_permutations):
-        null[i] = beaten[np.arange(len(test)), rng.permutation(len(test))].mean()
+    beaten, every, n = _all_ranks(among), np.arange(len(test)), len(test)
+    null = np.array([beaten[every, rng.permutation(n)].mean() for _ in range(n_permutations)])
     p = (1 + (null >= rank.mean()).sum()) / (1 + n_permutations)
-    own = np.diag(among)
-    beaten_by_library = (library < own[:, None]).sum(axis=1)
+    beaten_by_library = (library < np.diag(among)[:, None]).sum(axis=1)
     rows = [
         {
             "distractors": d,
             "source": source,
             "accuracy": _accuracy(better, size, d).mean(),
             "chance": 1 / (d + 1),
-            "n": len(test),
+            "n": n,
         }
         for source, better, size in (
-            ("test images", np.round(rank * (len(test) - 1)), len(test) - 1),
+            ("test images", np.round(rank * (n - 1)), n - 1),
             ("library", beaten_by_library, len(train)),
         )
-        for d in [*(d for d in distractors if d < size), size]
+        for d in [*(d for d in DISTRACTORS if d < size), size]
     ]
-    note = TestNote(
-        "identification",
+    how = (
         f"permutation of images among decoded vectors, {n_permutations} permutations, mean rank "
-        "above chance, one-sided",
-        f"{len(test)} held-out images",
-        1,
-        "none",
+        "above chance, one-sided"
     )
     return Reconstruction(
-        features=decoded,
         feature_correlation=columns_correlation(decoded, x[test]),
         rank=rank,
         nearest=train[library.argmax(axis=1)],
         table=pd.DataFrame(rows),
         p=float(p),
-        test=note,
-    )
-
-
-def fit_pixel_decoder(
-    population: np.ndarray, images: np.ndarray, blocks: Blocks, *, n_components: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Linear decoder from standardised population vectors to pixels.
-
-    Parameters
-    ----------
-    population
-        Responses (M, N).
-    images
-        float (M, C, H, W) in [0, 1].
-    blocks
-        Training rows.
-    n_components
-        Principal components of the training images that are decoded; fewer if there are fewer.
-
-    Returns
-    -------
-    A function from vectors (R, N) to images (R, C, H, W), clipped to [0, 1].
-    """
-    flat = images.reshape(len(images), -1).astype(np.float64)
-    mean = flat[blocks.train].mean(axis=0)
-    axes = np.linalg.svd(flat[blocks.train] - mean, full_matrices=False)[2][:n_components]
-    decode = fit_decoder(population, (flat - mean) @ axes.T, blocks)
-
-    def to_images(z: np.ndarray) -> np.ndarray:
-        out = np.clip(decode(z) @ axes + mean, 0, 1)
-        return np.asarray(out.reshape(-1, *images.shape[1:]))
-
-    return to_images
-
-
-def pixel_correlation(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Pearson correlation over all pixels of each image, (M,)."""
-    return columns_correlation(
-        predicted.reshape(len(predicted), -1).T, true.reshape(len(true), -1).T
+        test=TestNote("identification", how, f"{n} held-out images", 1, "none"),
     )
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
-    away = v - v.mean(axis=1, keepdims=True) if v.shape[1] > 2 else v
-    length = np.linalg.norm(away, axis=1, keepdims=True)
-    return np.asarray(away / np.where(length > 0, length, 1))
+    """Rows of length 1, about their means where that leaves more than a sign."""
+    return unit_rows(v - v.mean(axis=1, keepdims=True) if v.shape[1] > 2 else v)
 
 
 def _ranks(similarity: np.ndarray) -> np.ndarray:

@@ -23,17 +23,9 @@ _TARGETS = 200  # solved together when errors are computed: they stay in the cac
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Images in blocks: inner folds of the training part, then the test part.
+    """Images in blocks: inner folds of the training part, then the test part."""
 
-    Parameters
-    ----------
-    inner
-        Index arrays, one per inner fold; together the training images.
-    test
-        Held-out images.
-    """
-
-    inner: tuple[np.ndarray, ...]
+    inner: tuple[np.ndarray, ...]  # indices, one array per fold; together the training images
     test: np.ndarray
 
     @property
@@ -53,22 +45,12 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class RidgeFit:
-    """Solution for N targets: ``y = x @ weight + intercept``.
+    """Solution for N targets: ``y = x @ weight + intercept``."""
 
-    Parameters
-    ----------
-    weight, intercept
-        (P, N) and (N,).
-    penalty
-        (N,): chosen penalty, relative to the mean eigenvalue.
-    correlation
-        (N,): Pearson correlation of prediction and response on the test images.
-    """
-
-    weight: np.ndarray
-    intercept: np.ndarray
-    penalty: np.ndarray
-    correlation: np.ndarray
+    weight: np.ndarray  # (P, N)
+    intercept: np.ndarray  # (N,)
+    penalty: np.ndarray  # (N,): the chosen one, relative to the mean eigenvalue
+    correlation: np.ndarray  # (N,): of prediction and response on the test images, Pearson's
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predict (M, N) from (M, P)."""
@@ -93,8 +75,6 @@ class RidgeDesign:
     ----------
     x
         Features (M, P) of all images.
-    blocks
-        Inner folds and test images.
     penalties
         Relative to the mean eigenvalue of X'X, all > 0.
     dtype

@@ -9,27 +9,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TestNote:
-    """What stands behind a column of p-values; a row of ``tests.csv``.
+    """What stands behind a whole column of p-values; a row of ``tests.csv``."""
 
-    Parameters
-    ----------
-    quantity
-        Name of the result.
-    test
-        The test, in words, with its alternative.
-    n
-        What was counted, and how many.
-    n_tests
-        Number of tests corrected together.
-    correction
-        One of ``fdr_bh``, ``holm``, ``none``.
-    """
-
-    quantity: str
-    test: str
-    n: str
-    n_tests: int
-    correction: str
+    quantity: str  # what was measured
+    test: str  # in words, with its alternative
+    n: str  # what was counted, and how many: "48 held-out images"
+    n_tests: int  # corrected together
+    correction: str  # "fdr_bh", "holm" or "none"
 
 
 def columns_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -38,3 +24,15 @@ def columns_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     size = np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(size > 0, (x * y).sum(axis=0) / size, np.nan)
+
+
+def rows_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson correlation of every row of ``a`` with every row of ``b``; 0 for a constant one."""
+    x, y = (unit_rows(v - v.mean(axis=1, keepdims=True)) for v in (a, b))
+    return np.asarray(x @ y.T)
+
+
+def unit_rows(v: np.ndarray) -> np.ndarray:
+    """Rows of (M, P) over their length; rows of zeros stay."""
+    length = np.linalg.norm(v, axis=1, keepdims=True)
+    return np.asarray(v / np.where(length > 0, length, 1))

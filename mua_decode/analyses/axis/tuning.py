@@ -2,83 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from mua_decode.analyses.axis.permutation import permutation_p
+from mua_decode.analyses.axis.plan import SignificancePlan
 from mua_decode.analyses.axis.ramp import Ramps, measure_ramps
-from mua_decode.analyses.axis.responses import Responses
+from mua_decode.analyses.axis.responses import Responses, region_masks
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign, RidgeFit
 from mua_decode.analyses.axis.statistics import TestNote
-from mua_decode.statistics import adjust
-from mua_decode.types import InputError
+from mua_decode.statistics import adjust, median_interval, share
+from mua_decode.types import InputError, SiteTable
 
 _RELIABLE = 0.05  # share of test variance that must be signal before R² is divided by it
 
 
-@dataclass(frozen=True)
-class AxisSettings:
-    """Choices of the axis model; each is written into the results.
-
-    Parameters
-    ----------
-    n_permutations
-        Permutations of the significance test.
-    alpha
-        Level of all tests after correction.
-    correction
-        ``fdr_bh``, ``holm`` or ``none``, over sites.
-    flat_fraction
-        Share of the preferred slope below which an orthogonal slope counts as flat.
-    """
-
-    n_permutations: int = 1000
-    alpha: float = 0.05
-    correction: str = "fdr_bh"
-    flat_fraction: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.n_permutations < 19 or not 0 < self.alpha < 1 or self.flat_fraction <= 0:
-            raise InputError(
-                "axis: need n_permutations >= 19, 0 < alpha < 1 and flat_fraction > 0, found "
-                f"{self.n_permutations}, {self.alpha:g} and {self.flat_fraction:g}"
-            )
-        adjust(np.array([1.0]), self.correction)
-
-
 @dataclass(frozen=True, eq=False)
 class AxisModel:
-    """The axis of every site in one feature space.
+    """The axis of every site in one feature space."""
 
-    Parameters
-    ----------
-    name
-        Name of the feature space.
-    x
-        Components (M, P), rows as in ``Responses.rows``.
-    blocks
-        Inner folds and test rows.
-    fit
-        Weights and held-out correlation.
-    predicted
-        Predictions for the test rows, (M_test, N).
-    ramps
-        Ramp and flatness.
-    sites
-        One row per site: p-values, correlation, ceiling, ``tuned`` ...
-    tests
-        What stands behind the p-values.
-    """
-
-    name: str
-    x: np.ndarray
-    blocks: Blocks
+    name: str  # of the feature space
+    x: np.ndarray  # components (M, P), rows as in ``Responses.rows``
     fit: RidgeFit
-    predicted: np.ndarray
+    predicted: np.ndarray  # (M_test, N): for the test rows
     ramps: Ramps
-    sites: pd.DataFrame
+    sites: pd.DataFrame  # one row per site: p-values, correlation, ceiling, ``tuned`` ...
     tests: tuple[TestNote, ...]
 
     @property
@@ -93,7 +44,7 @@ def fit_axes(
     responses: Responses,
     blocks: Blocks,
     *,
-    settings: AxisSettings,
+    plan: SignificancePlan,
     rng: np.random.Generator,
 ) -> AxisModel:
     """Fit axes on the training rows and test them on the held-out ones.
@@ -101,17 +52,9 @@ def fit_axes(
     Parameters
     ----------
     name
-        Name of the feature space.
+        The feature space.
     x
         Components (K * T, P), fitted on the training images.
-    responses
-        K conditions, T bins, N sites.
-    blocks
-        Rows of the inner folds and of the test part.
-    settings
-        Level, correction, permutations.
-    rng
-        For the permutations.
 
     Raises
     ------
@@ -121,23 +64,63 @@ def fit_axes(
     y = responses.rows
     if len(x) != len(y):
         raise InputError(f"axis: {len(x)} images have features but {len(y)} have responses")
-    per = responses.mean.shape[1]
     fit = RidgeDesign(x, blocks).fit(y, blocks)
     predicted = fit.predict(x[blocks.test])
     p = permutation_p(
-        x, y, blocks, n_permutations=settings.n_permutations, rng=rng, per_condition=per
+        x,
+        y,
+        blocks,
+        n_permutations=plan.n_permutations,
+        rng=rng,
+        per_condition=responses.per_image,
     )
     ramps = measure_ramps(
         fit.weight,
         x_train=x[blocks.train],
         x_test=x[blocks.test],
         y_test=y[blocks.test],
-        flat_fraction=settings.flat_fraction,
+        flat_fraction=plan.flat_fraction,
     )
-    columns, tests = _significance(responses, p, ramps, settings)
+    columns, tests = _significance(responses, p, ramps, plan)
     columns |= _strength(responses, blocks, fit, y, predicted)
     frame = responses.sites.to_frame().assign(space=name, **columns)
-    return AxisModel(name, x, blocks, fit, predicted, ramps, frame, tests)
+    return AxisModel(name, x, fit, predicted, ramps, frame, tests)
+
+
+def summarise(models: Mapping[str, AxisModel], table: SiteTable) -> pd.DataFrame:
+    """Tuning per feature space and region, one row each, with 95 % intervals."""
+    rows = []
+    for name, model in models.items():
+        sites = model.sites
+        responsive = sites["responsive"].to_numpy(bool)
+        slope = sites["orthogonal_slope_differs_from_0"]
+        for region, inside in region_masks(table).items():
+            asked = inside & responsive
+            tuned, low, high = share(sites["tuned"].to_numpy(bool)[asked])
+            rng = np.random.default_rng(0)  # of the bootstrap: the same for every region
+            r, r_low, r_high = median_interval(
+                sites["heldout_correlation"].to_numpy()[inside], rng=rng
+            )
+            rows.append(
+                {
+                    "space": name,
+                    "region": region,
+                    "n_sites_all": int(inside.sum()),
+                    "n_sites": int(asked.sum()),
+                    "share_responsive": responsive[inside].mean(),
+                    "share_tuned": tuned,
+                    "share_low": low,
+                    "share_high": high,
+                    "median_heldout_correlation": r,
+                    "correlation_low": r_low,
+                    "correlation_high": r_high,
+                    "median_r2_of_explainable": sites["r2_of_explainable"][asked].median(),
+                    "share_ramp": sites["ramp"][asked].mean(),
+                    "share_flat": sites["flat"][asked].mean(),
+                    "share_orthogonal_slope": slope[asked].mean(),
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def _strength(
@@ -166,9 +149,8 @@ def noise_ceiling(responses: Responses, blocks: Blocks) -> np.ndarray:
     Variance of the means over test images less the mean of (variance over trials / trials):
     unbiased (Sahani and Linden 2003). NaN where only averages are known, or with bins.
     """
-    n_sites = responses.mean.shape[2]
-    if responses.mean.shape[1] > 1 or not responses.has_repeats:
-        return np.full(n_sites, np.nan)
+    if not responses.knows_noise:
+        return np.full(responses.mean.shape[2], np.nan)
     test = blocks.test
     total = responses.rows[test].var(axis=0, ddof=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -179,70 +161,46 @@ def noise_ceiling(responses: Responses, blocks: Blocks) -> np.ndarray:
 
 
 def _significance(
-    responses: Responses, p: np.ndarray, ramps: Ramps, settings: AxisSettings
+    responses: Responses, p: np.ndarray, ramps: Ramps, plan: SignificancePlan
 ) -> tuple[dict[str, np.ndarray], tuple[TestNote, ...]]:
     """p-values, corrected over sites, the verdicts, and the record of the tests."""
-    how, alpha = settings.correction, settings.alpha
+    how, alpha = plan.correction, plan.alpha
     responsive_p = adjust(responses.responsive_p, how)
     responsive = np.isnan(responsive_p) | (responsive_p <= alpha)
-    p = np.where(responsive, p, np.nan)  # a site that does not respond is not asked
-    tested = {
-        "heldout": p,
-        "ramp": np.where(responsive, ramps.p_preferred, np.nan),
-        "orthogonal": np.where(responsive, ramps.p_orthogonal, np.nan),
-        "flat": np.where(responsive, ramps.p_flat, np.nan),
-    }
-    corrected = {k: adjust(v, how) for k, v in tested.items()}
     columns: dict[str, np.ndarray] = {
         "responsive_p": responses.responsive_p,
         "responsive_p_corrected": responsive_p,
         "responsive": responsive,
     }
-    for key, value in tested.items():
-        columns |= {f"{key}_p": value, f"{key}_p_corrected": corrected[key]}
+    for key, value in {
+        "heldout": p,
+        "ramp": ramps.p_preferred,
+        "orthogonal": ramps.p_orthogonal,
+        "flat": ramps.p_flat,
+    }.items():
+        # A site that does not respond is not asked.
+        columns[f"{key}_p"] = np.where(responsive, value, np.nan)
+        columns[f"{key}_p_corrected"] = adjust(columns[f"{key}_p"], how)
     columns |= {
-        "tuned": corrected["heldout"] <= alpha,
-        "ramp": corrected["ramp"] <= alpha,
-        "flat": corrected["flat"] <= alpha,
-        "orthogonal_slope_differs_from_0": corrected["orthogonal"] <= alpha,
+        "tuned": columns["heldout_p_corrected"] <= alpha,
+        "ramp": columns["ramp_p_corrected"] <= alpha,
+        "flat": columns["flat_p_corrected"] <= alpha,
+        "orthogonal_slope_differs_from_0": columns["orthogonal_p_corrected"] <= alpha,
         "slope_preferred": ramps.slope_preferred,
         "slope_orthogonal": ramps.slope_orthogonal,
     }
-    n_images, n = f"{ramps.n_images} held-out images", int(responsive.sum())
-    n_perm = settings.n_permutations
-    fraction = settings.flat_fraction
-    notes = (
+    said = {
+        "heldout": "permutation of images within folds with the whole fit repeated, "
+        f"{plan.n_permutations} permutations, correlation above chance, one-sided",
+        "ramp": "t test of the slope on the preferred projection, one-sided, in a regression on "
+        "both projections",
+        "orthogonal": "t test of the slope on the orthogonal projection, two-sided, in the same "
+        "regression",
+        "flat": "two one-sided t tests: orthogonal slope smaller in size than "
+        f"{plan.flat_fraction:g} of the preferred slope",
+    }
+    n = f"{ramps.n_images} held-out images"
+    return columns, (
         TestNote("responsive", responses.responsive_test, "trials of a site", len(p), how),
-        TestNote(
-            "heldout",
-            f"permutation of images within folds with the whole fit repeated, {n_perm} "
-            "permutations, correlation above chance, one-sided",
-            n_images,
-            n,
-            how,
-        ),
-        TestNote(
-            "ramp",
-            "t test of the slope on the preferred projection, one-sided, in a "
-            "regression on both projections",
-            n_images,
-            n,
-            how,
-        ),
-        TestNote(
-            "orthogonal",
-            "t test of the slope on the orthogonal projection, two-sided, in the same regression",
-            n_images,
-            n,
-            how,
-        ),
-        TestNote(
-            "flat",
-            "two one-sided t tests: orthogonal slope smaller in size than "
-            f"{fraction:g} of the preferred slope",
-            n_images,
-            n,
-            how,
-        ),
+        *(TestNote(name, test, n, int(responsive.sum()), how) for name, test in said.items()),
     )
-    return columns, notes

@@ -4,18 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mua_decode.analyses.axis.figures.axis_ramps import axis_ramps
 from mua_decode.analyses.axis.figures.image_gallery import image_gallery
-from mua_decode.analyses.axis.figures.imagery_scatter import imagery_scatter
-from mua_decode.analyses.axis.figures.reality_curve import reality_curve
-from mua_decode.analyses.axis.figures.tuning_shares import tuning_shares
+from mua_decode.analyses.axis.figures.imagery import imagery_scatter, reality_curve
+from mua_decode.analyses.axis.figures.tuning import axis_ramps, tuning_shares
 from mua_decode.types import InputError
 
 
 def test_ramps_show_examples_and_the_mean():
     rng = np.random.default_rng(0)
     curves = rng.random((6, 8))
-    given = {"names": list("abcdef"), "correlation": np.linspace(0, 1, 6)}
+    given = {"names": list("abcdef"), "correlation": np.linspace(0, 1, 6), "title": ""}
     figure = axis_ramps(
         np.arange(8.0), curves, curves, **given, tuned=np.arange(6) > 1, n_examples=3
     )
@@ -43,28 +41,28 @@ def test_shares_have_a_bar_per_region_and_space():
         ]
     )
     sites = pd.DataFrame({"space": ["one", "two"], "region": "V4", "heldout_correlation": 0.5})
-    figure = tuning_shares(shares, sites)
+    figure = tuning_shares(shares, sites, title="")
     assert len(figure.axes[0].patches) == 4
     with pytest.raises(InputError, match="lacks n_sites"):
-        tuning_shares(shares.drop(columns="n_sites"), sites)
+        tuning_shares(shares.drop(columns="n_sites"), sites, title="")
 
 
 def test_gallery_has_a_cell_per_image():
     rows = {"a": np.zeros((3, 3, 8, 8)), "b": np.ones((3, 1, 4, 4))}
-    assert len(image_gallery(rows, captions={"a": ["1", "2", "3"]}).axes) == 6
+    assert len(image_gallery(rows, captions={"a": ["1", "2", "3"]}, title="").axes) == 6
     with pytest.raises(InputError, match="with one M"):
-        image_gallery({"a": np.zeros((3, 3, 8, 8)), "b": np.zeros((2, 3, 8, 8))})
+        image_gallery({"a": np.zeros((3, 3, 8, 8)), "b": np.zeros((2, 3, 8, 8))}, title="")
 
 
 def test_scatter_and_curve_draw():
     rng = np.random.default_rng(0)
     a, b = rng.random((5, 7)), rng.random((5, 7))
-    given = {"correlation": np.zeros(7), "scale": np.full(7, np.nan)}
+    given = {"correlation": np.zeros(7), "scale": np.full(7, np.nan), "title": ""}
     assert len(imagery_scatter(a, b, reactivated=np.arange(7) > 3, **given).axes) == 3
     with pytest.raises(InputError, match="imagery scatter"):
         imagery_scatter(a, b[1:], reactivated=np.arange(7) > 3, **given)
     table = pd.DataFrame(
         {"n_sites": [1, 2], "accuracy": [0.6, 0.9], "sd_over_subsets": 0.1, "null_95": 0.55}
     )
-    figure = reality_curve(table)
+    figure = reality_curve(table, title="")
     assert figure.axes[0].get_lines()[0].get_ydata().tolist() == [0.6, 0.9]

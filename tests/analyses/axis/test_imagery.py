@@ -5,22 +5,26 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mua_decode.analyses.axis import (
-    AxisSettings,
-    collect_responses,
-    fit_axes,
-    make_blocks,
-    measure_cross_decoding,
-    measure_imagery,
-    measure_reality,
-    state_trials,
-)
+from mua_decode.analyses.axis.cross_decoding import measure_cross_decoding
+from mua_decode.analyses.axis.imagery import measure_imagery
+from mua_decode.analyses.axis.plan import RealityPlan, ResponsePlan, SignificancePlan
+from mua_decode.analyses.axis.reality import measure_reality
+from mua_decode.analyses.axis.responses import collect_responses
+from mua_decode.analyses.axis.ridge import make_blocks
+from mua_decode.analyses.axis.trials import state_trials
+from mua_decode.analyses.axis.tuning import fit_axes
 from mua_decode.simulation import ImageryParameters, simulate_imagery
 from mua_decode.statistics import share
 from mua_decode.types import InputError
 
-SETTINGS = AxisSettings(n_permutations=300)
-WINDOWS = {"window_s": (0.5, 1.0), "baseline_s": (0.0, 0.5), "bin_s": None}
+PLAN = SignificancePlan(n_permutations=300, alpha=0.05, correction="fdr_bh", flat_fraction=0.5)
+RESPONSE = ResponsePlan(
+    window_s=(0.5, 1.0), baseline_s=(0.0, 0.5), baseline_segment=None, per="window", bin_s=None
+)
+
+
+def _trials(recording):
+    return [state_trials(recording, s, RESPONSE) for s in ("imagery", "perception")]
 
 
 def _measure(seed=0, **planted):
@@ -28,16 +32,13 @@ def _measure(seed=0, **planted):
         **{"regions": {"VTC": 60}, "images": 150, "sessions": 2, "latents": 8} | planted
     )
     recording = simulate_imagery(imagery=parameters, seed=seed)
-    responses = collect_responses(
-        recording, window_s=(0.5, 1.0), baseline_s=(0.0, 0.5), state="perception"
-    )
+    responses = collect_responses(recording, RESPONSE)
     rng = np.random.default_rng(seed)
     blocks = make_blocks(150, test_fraction=0.25, inner_folds=4, rng=rng)
     latent = recording.truth["images"].filter(like="latent").to_numpy()
-    model = fit_axes("latent", latent, responses, blocks, settings=SETTINGS, rng=rng)
-    imagery = measure_imagery(
-        recording, model, responses.condition, **WINDOWS, settings=SETTINGS, rng=rng
-    )
+    model = fit_axes("latent", latent, responses, blocks, plan=PLAN, rng=rng)
+    names, trials = recording.stimuli.names, _trials(recording)
+    imagery = measure_imagery(*trials, model, responses.condition, names=names, plan=PLAN, rng=rng)
     return recording, model, imagery
 
 
@@ -81,16 +82,15 @@ def test_without_reactivation_only_false_positives_remain():
 
 def test_objects_and_states_are_decoded_where_planted_and_not_otherwise(measured):
     recording = measured[0]
-    trials = [state_trials(recording, s, **WINDOWS) for s in ("imagery", "perception")]
+    trials = _trials(recording)
     given = {"trained_on_perception": {}, "n_permutations": 199}
     table, note = measure_cross_decoding(*trials, **given, rng=np.random.default_rng(0))
     assert set(table["direction"]) == {"perception to imagery", "imagery to perception"}
     assert (table["accuracy"] > 2 * table["chance"]).all()
     assert (table["p"] < 0.02).all()
     assert "permutation" in note.test
-    reality, _ = measure_reality(
-        *trials, sizes=[1, 8, 1000], draws=10, n_permutations=60, rng=np.random.default_rng(0)
-    )
+    plan = RealityPlan(sizes=(1, 8, 1000), draws=10, n_permutations=60)
+    reality, _ = measure_reality(*trials, plan=plan, rng=np.random.default_rng(0))
     assert reality["n_sites"].tolist() == [1, 8, 60]
     assert reality["accuracy"].is_monotonic_increasing
     assert reality["accuracy"].iloc[-1] > 0.95
@@ -104,15 +104,14 @@ def test_objects_and_states_are_decoded_where_planted_and_not_otherwise(measured
         ]
         for half in (0, 1)
     ]
-    null, _ = measure_reality(
-        *halves, sizes=[60], draws=1, n_permutations=60, rng=np.random.default_rng(0)
-    )
+    plan = dataclasses.replace(plan, sizes=(60,), draws=1)
+    null, _ = measure_reality(*halves, plan=plan, rng=np.random.default_rng(0))
     assert abs(null["accuracy"].iloc[0] - 0.5) < 0.15
 
 
 def test_no_imagery_trials_is_said(recording):
     with pytest.raises(InputError, match="no imagery trials"):
-        state_trials(recording, "imagery", window_s=None, baseline_s=None)
+        state_trials(recording, "imagery", dataclasses.replace(RESPONSE, window_s=None))
 
 
 @pytest.mark.slow

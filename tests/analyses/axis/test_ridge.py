@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mua_decode.analyses.axis import RidgeDesign, make_blocks, permutation_p
+from mua_decode.analyses.axis.permutation import permutation_p
+from mua_decode.analyses.axis.ridge import RidgeDesign, make_blocks
 from mua_decode.types import InputError
 
 PENALTIES = (0.01, 1.0, 100.0)

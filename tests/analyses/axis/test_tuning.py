@@ -6,17 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mua_decode.analyses.axis import (
-    AxisSettings,
-    collect_responses,
-    compare_spaces,
-    fit_axes,
-    make_blocks,
-)
+from mua_decode.analyses.axis.comparison import compare_spaces
+from mua_decode.analyses.axis.plan import ResponsePlan, SignificancePlan
 from mua_decode.analyses.axis.ramp import principal_orthogonal_axes
+from mua_decode.analyses.axis.responses import collect_responses
+from mua_decode.analyses.axis.ridge import make_blocks
+from mua_decode.analyses.axis.tuning import fit_axes
 from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
 
 K, N, REPEATS = 150, 24, 6
+PLAN = SignificancePlan(n_permutations=199, alpha=0.05, correction="fdr_bh", flat_fraction=0.5)
+WHOLE = ResponsePlan(
+    window_s=None, baseline_s=None, baseline_segment=None, per="window", bin_s=None
+)
 
 
 def _recording(rate: np.ndarray, *, repeats: int, rng: np.random.Generator) -> Recording:
@@ -46,11 +48,10 @@ def planted():
     rate = 20 + 4 * (x @ axes)
     rate[:, N // 2 :] = 20 + 4 * rng.standard_normal((K, N - N // 2))  # exemplar, no axis
     recording = _recording(np.maximum(rate, 1), repeats=REPEATS, rng=rng)
-    responses = collect_responses(recording, window_s=None, baseline_s=None)
+    responses = collect_responses(recording, WHOLE)
     blocks = make_blocks(K, test_fraction=0.3, inner_folds=5, rng=rng)
-    settings = AxisSettings(n_permutations=199)
-    model = fit_axes("planted", x, responses, blocks, settings=settings, rng=rng)
-    return x, responses, blocks, settings, model
+    model = fit_axes("planted", x, responses, blocks, plan=PLAN, rng=rng)
+    return x, responses, blocks, model
 
 
 def test_planted_axes_are_found_and_others_are_not(planted):
@@ -94,27 +95,25 @@ def test_corrected_r2_divides_out_the_noise_of_the_mean(planted):
 
 
 def test_with_averages_only_the_ceiling_and_responsiveness_are_unknown(planted):
-    x, responses, blocks, settings, _ = planted
+    x, responses, blocks, _ = planted
     averaged = _recording(responses.rows, repeats=0, rng=np.random.default_rng(0))
-    found = collect_responses(averaged, window_s=None, baseline_s=None)
-    assert not found.has_repeats
+    found = collect_responses(averaged, WHOLE)
+    assert not found.knows_noise
     assert found.responsive_test.startswith("none")
-    model = fit_axes("a", x, found, blocks, settings=settings, rng=np.random.default_rng(0))
+    model = fit_axes("a", x, found, blocks, plan=PLAN, rng=np.random.default_rng(0))
     assert model.sites["r2_of_explainable"].isna().all()
     assert model.sites["responsive"].all()
 
 
 def test_better_space_is_named_and_a_copy_is_not(planted):
-    x, responses, blocks, settings, model = planted
+    x, responses, blocks, model = planted
     noise = np.random.default_rng(5).standard_normal(x.shape)
-    other = fit_axes(
-        "noise", noise, responses, blocks, settings=settings, rng=np.random.default_rng(0)
-    )
+    other = fit_axes("noise", noise, responses, blocks, plan=PLAN, rng=np.random.default_rng(0))
     copy = dataclasses.replace(model, name="copy")
     table, notes = compare_spaces(
         {"planted": model, "noise": other, "copy": copy},
         responses.rows[blocks.test],
-        settings=settings,
+        plan=PLAN,
     )
     best = table[table["other"] == "noise"]["better"]
     assert (best[: N // 2] == "planted").mean() > 0.8
@@ -124,9 +123,9 @@ def test_better_space_is_named_and_a_copy_is_not(planted):
 
 
 def test_images_and_responses_of_different_number_are_refused(planted):
-    x, responses, blocks, settings, _ = planted
+    x, responses, blocks, _ = planted
     with pytest.raises(InputError, match="149 images have features but 150 have responses"):
-        fit_axes("a", x[1:], responses, blocks, settings=settings, rng=np.random.default_rng(0))
+        fit_axes("a", x[1:], responses, blocks, plan=PLAN, rng=np.random.default_rng(0))
 
 
 def test_missing_repeats_are_left_out_of_means_and_variances():
@@ -136,7 +135,7 @@ def test_missing_repeats_are_left_out_of_means_and_variances():
     counts = session.counts.astype(np.float32)
     counts[1, 0, 0] = np.nan
     holed = dataclasses.replace(recording, sessions=(dataclasses.replace(session, counts=counts),))
-    found = collect_responses(holed, window_s=None, baseline_s=None)
+    found = collect_responses(holed, WHOLE)
     kept = counts[[0, 2, 3], 0, 0]
     assert found.n_trials[0].tolist() == [3, 4]
     assert found.mean[0, 0, 0] == pytest.approx(kept.mean())

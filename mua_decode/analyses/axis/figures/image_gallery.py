@@ -14,7 +14,7 @@ def image_gallery(
     rows: Mapping[str, np.ndarray],
     *,
     captions: Mapping[str, Sequence[str]] | None = None,
-    title: str = "",
+    title: str,
 ) -> Figure:
     """Draw named rows of equally many images.
 
@@ -24,8 +24,6 @@ def image_gallery(
         Row name to float images (M, C, H, W) in [0, 1], C = 1 or 3; clipped.
     captions
         Row name to M short texts under its images.
-    title
-        Printed on top.
 
     Raises
     ------
@@ -53,6 +51,5 @@ def image_gallery(
             if captions and name in captions:
                 ax.set_xlabel(captions[name][j], fontsize=7, labelpad=2)
         axes[i, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    if title:
-        figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11)
     return figure

@@ -1,11 +1,14 @@
-"""Perception against imagery, site by site."""
+"""Perception against imagery: site by site, and told apart by the population."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from mua_decode.types import InputError
+
+_COLOUR = "#D55E00"  # Okabe and Ito
 
 
 def imagery_scatter(
@@ -15,7 +18,7 @@ def imagery_scatter(
     reactivated: np.ndarray,
     correlation: np.ndarray,
     scale: np.ndarray,
-    title: str = "",
+    title: str,
 ) -> Figure:
     """Draw imagined responses against the axis, the correlations and the scale of the response.
 
@@ -30,8 +33,6 @@ def imagery_scatter(
         float (N,): imagined response and projection over objects.
     scale
         float (N,): imagined over perceived response.
-    title
-        Printed on top.
 
     Raises
     ------
@@ -45,33 +46,54 @@ def imagery_scatter(
         )
     figure = Figure(figsize=(10.5, 3.3), layout="constrained")
     cloud, history, sizes = figure.subplots(1, 3)
-    for mask, colour, label, marker in (
-        (~reactivated, "0.7", "other sites", "."),
-        (reactivated, "#D55E00", "reactivated, tuned", "."),
+    for mask, colour, label in (
+        (~reactivated, "0.7", "other sites"),
+        (reactivated, _COLOUR, "reactivated, tuned"),
     ):
         x = projected[:, mask] - projected[:, mask].mean(axis=0)
         y = imagined[:, mask] - imagined[:, mask].mean(axis=0)
-        cloud.plot(x.ravel(), y.ravel(), marker, color=colour, markersize=3, alpha=0.5, label=label)
-        history.hist(
-            correlation[mask], bins=np.linspace(-1, 1, 21), color=colour, alpha=0.7, label=label
-        )
+        cloud.plot(x.ravel(), y.ravel(), ".", color=colour, markersize=3, alpha=0.5, label=label)
+        history.hist(correlation[mask], np.linspace(-1, 1, 21), color=colour, alpha=0.7)
     low, high = cloud.get_xlim()
     cloud.plot([low, high], [low, high], color="0.4", linewidth=0.8, linestyle=":", label="equal")
     cloud.set_xlabel("perception: projection on the axis,\nspikes/s about the site's mean")
     cloud.set_ylabel("imagery: response,\nspikes/s about the site's mean")
     cloud.legend(fontsize=7, frameon=False)
-    history.set_xlabel("imagined response and projection, r over objects")
-    history.set_ylabel("sites")
+    history.set(xlabel="imagined response and projection, r over objects", ylabel="sites")
     finite = scale[reactivated & np.isfinite(scale)]
-    sizes.hist(np.clip(finite, -1, 2), bins=np.linspace(-1, 2, 31), color="#D55E00")
+    sizes.hist(np.clip(finite, -1, 2), bins=np.linspace(-1, 2, 31), color=_COLOUR)
     sizes.axvline(1, color="0.4", linestyle=":", linewidth=0.8)
     if len(finite):
         sizes.axvline(float(np.median(finite)), color="0.1", linewidth=1.5)
     sizes.set_xlabel("imagined over perceived response\n(line: median, dotted: equal)")
     sizes.set_ylabel("reactivated sites")
     for ax in (cloud, history, sizes):
-        for side in ("top", "right"):
-            ax.spines[side].set_visible(False)
-    if title:
-        figure.suptitle(title, fontsize=11)
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def reality_curve(table: pd.DataFrame, *, title: str) -> Figure:
+    """Draw accuracy over the number of sites.
+
+    Parameters
+    ----------
+    table
+        ``n_sites``, ``accuracy``, ``sd_over_subsets``, ``null_95``, one row per number.
+    """
+    figure = Figure(figsize=(4.4, 3.2), layout="constrained")
+    ax = figure.subplots()
+    n, accuracy, sd = table["n_sites"], table["accuracy"], table["sd_over_subsets"]
+    low, high, label = accuracy - sd, (accuracy + sd).clip(upper=1), "s.d. over subsets"
+    ax.fill_between(n, low, high, color=_COLOUR, alpha=0.25, linewidth=0, label=label)
+    ax.plot(n, accuracy, color=_COLOUR, marker="o", markersize=4, label="decoder")
+    ax.plot(n, table["null_95"], color="0.4", linestyle="--", label="95 % of permutations")
+    ax.axhline(0.5, color="0.6", linewidth=0.8)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(n, [str(v) for v in n])
+    ax.minorticks_off()
+    ax.set(ylim=(0.4, 1.02), xlabel="number of sites", ylabel="perceived or imagined, accuracy")
+    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_title(title, fontsize=11)
     return figure

@@ -1,0 +1,167 @@
+"""Figures and report of an axis run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mua_decode import figures
+from mua_decode.analyses.axis.axis import AxisResults, ReadBack
+from mua_decode.analyses.axis.effective import Effective
+from mua_decode.analyses.axis.figures.image_gallery import image_gallery
+from mua_decode.analyses.axis.figures.imagery import imagery_scatter, reality_curve
+from mua_decode.analyses.axis.figures.tuning import axis_ramps, tuning_shares
+from mua_decode.analyses.axis.imagery import States
+from mua_decode.report import Picture, Section, write_page
+from mua_decode.runs.folder import RunFolder
+
+_COLUMNS = 10
+_CAPTIONS = {
+    "axis_ramps": "Responses to held-out images along the preferred axis, and along the "
+    "principal orthogonal axis once the preferred projection is accounted for.",
+    "tuning_shares": "Share of visually responsive sites that are axis-tuned after "
+    "correction (exact 95 % interval), and held-out correlation of every site.",
+    "reconstruction": "Examples spread evenly over the ranks; rank 1: the decoded features are "
+    "nearer to the true image than to any other held-out image.",
+    "effective": "One row per site; numbers are predicted responses.",
+    "imagery_scatter": "Left: imagined responses against what the axis predicts, every site "
+    "and object. Middle: their correlation per site. Right: scale of imagery.",
+    "reality": "Perceived or imagined, by number of sites.",
+}
+
+
+def write_report(folder: RunFolder, results: AxisResults, flat: Mapping[str, Any]) -> None:
+    """Draw every figure once, save it as PNG, and put it into ``report.html``."""
+    sections = [_tuning(results, flat, folder)]
+    if results.read is not None:
+        sections.append(_reading(results, results.read, folder))
+        if results.read.effective is not None:
+            sections.append(_effective(results.read.effective, folder))
+    if results.states is not None:
+        sections.append(_imagery(results.states, flat, folder))
+    sections.append(
+        Section("Tests", ["What stands behind every p-value."], {"Tests": results.tests})
+    )
+    write_page(
+        folder.path / "report.html",
+        sections,
+        title=f"Axis code: {flat['recording']}",
+        footer=f"mua_decode {flat['version']}, seed {flat['seed']}; numbers in metrics.json",
+    )
+
+
+def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) -> Section:
+    model, ramps = results.first, results.first.ramps
+    space = model.name.replace("_", " ")
+    tables = {"By feature space and region, 95 % intervals": results.regions}
+    if len(results.comparison):
+        counts = results.comparison.groupby(["first", "other", "better"]).size()
+        tables["Sites better explained by"] = counts.rename("sites").reset_index()
+    drawn = axis_ramps(
+        ramps.position,
+        ramps.curve_preferred,
+        ramps.curve_orthogonal,
+        names=model.sites["site_id"].tolist(),
+        correlation=model.fit.correlation,
+        tuned=model.tuned,
+        title=f"Held-out responses along axes of {space}",
+    )
+    shares = tuning_shares(results.regions, results.sites, title="Axis-tuned sites")
+    return Section(
+        "Axis tuning",
+        [
+            f"{flat['axis/n_components']} principal components of {space}, "
+            f"{flat['axis/n_train_images']} training and {flat['axis/n_test_images']} held-out "
+            f"images. Noise ceiling {flat['axis/noise_ceiling']}. Visual responsiveness: "
+            f"{flat['axis/responsiveness_test']}.",
+            *results.responses.notes,
+        ],
+        tables,
+        [_picture(folder, "axis_ramps", drawn), _picture(folder, "tuning_shares", shares)],
+    )
+
+
+def _reading(results: AxisResults, read: ReadBack, folder: RunFolder) -> Section:
+    found, pixels, test = read.reconstruction, read.pixels, results.blocks.test
+    # Evenly over the ranks, best first: what is shown is not the best that could be picked.
+    order = np.argsort(-found.rank, kind="stable")
+    picks = order[np.linspace(0, len(order) - 1, min(_COLUMNS, len(order))).round().astype(int)]
+    rows = {
+        "shown": pixels.full[test[picks]],
+        "nearest in\nlibrary": pixels.full[found.nearest[picks]],
+    }
+    rows |= {
+        f"{name}\ndecoder" if "decoder" not in name else name: d[picks]
+        for name, d in pixels.decoded.items()
+    }
+    gallery = image_gallery(
+        rows,
+        captions={"shown": [f"rank {found.rank[i]:.2f}" for i in picks]},
+        title="Held-out images read back, from the best identified to the worst",
+    )
+    return Section(
+        "Images read back",
+        [
+            f"The {results.first.x.shape[1]} components were decoded linearly from the population "
+            f"for {len(test)} held-out images. Mean rank of the true image among them: "
+            f"{found.rank.mean():.3f} (chance 0.5, p = {found.p:.2g}). The library is the training "
+            "images: the shown image is never in it."
+        ],
+        {"Identification by number of distractors": found.table},
+        [_picture(folder, "reconstruction", gallery)],
+    )
+
+
+def _effective(found: Effective, folder: RunFolder) -> Section:
+    title = "four strongest and two weakest of the library: predicted spikes/s"
+    title = ("Made by gradient, " if "synthesised" in found.table else "") + title
+    title = title[0].upper() + title[1:]
+    gallery = image_gallery(found.rows, captions=found.captions, title=title)
+    return Section(
+        "Most effective images",
+        [
+            "Predictions of the axis model, not recorded responses; the axes saw the training "
+            "images of the library."
+        ],
+        {"Predicted responses, spikes/s": found.table},
+        [_picture(folder, "effective", gallery)],
+    )
+
+
+def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Section:
+    imagery = states.imagery
+    scatter = imagery_scatter(
+        imagery.projected,
+        imagery.imagined,
+        reactivated=imagery.sites["reactivated"].to_numpy(bool),
+        correlation=imagery.sites["imagery_axis_correlation"].to_numpy(float),
+        scale=imagery.sites["imagery_scale"].to_numpy(float),
+        title="Imagery on the axis measured in perception",
+    )
+    curve = reality_curve(states.reality, title="Reality monitoring")
+    shown = {k: v for k, v in flat.items() if k.startswith("imagery/") and k.count("/") == 1}
+    quantities = [k.removeprefix("imagery/") for k in shown]
+    return Section(
+        "Imagery",
+        [
+            f"{len(imagery.objects)} objects were imagined. A site reactivates if it is axis-tuned "
+            "and its rate changes from baseline in imagery."
+        ],
+        {
+            "Imagery": pd.DataFrame({"quantity": quantities, "value": shown.values()}),
+            "Cross-decoding of objects": states.cross,
+            "Perceived or imagined": states.reality,
+        },
+        [
+            _picture(folder, "imagery_scatter", scatter),
+            _picture(folder, "reality", curve),
+        ],
+    )
+
+
+def _picture(folder: RunFolder, name: str, figure: Figure) -> Picture:
+    return Picture(figures.save(figure, folder.figure(f"{name}.png")), _CAPTIONS[name])
