@@ -85,10 +85,8 @@ def epoch_times(
     per_condition
         Pseudo-trials per condition; 64, an eighth of the published number, take at most 2.2 GiB as
         single-precision videos.
-    rounds
-        Epochs of each loader alone.
-    steps
-        Batches of the shortened epochs with a training step after each batch.
+    rounds, steps
+        Epochs of each loader alone; batches of the shortened epochs with a training step each.
 
     Returns
     -------

@@ -18,15 +18,7 @@ from mua_decode.nn.fast.lane_blocks import PLAIN
 
 @dataclass(frozen=True)
 class Floor:
-    """Operations of one trial and what they take at the peak rate.
-
-    Attributes
-    ----------
-    operations : float
-        Floating-point operations per trial, a multiply-add being two.
-    peak : float
-        Operations per second of a large matrix product.
-    """
+    """Floating-point operations of one trial, a multiply-add being two, and the peak per second."""
 
     operations: float
     peak: float
