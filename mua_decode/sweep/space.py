@@ -34,11 +34,9 @@ class Dimension:
     option
         Dotted name as on the command line, or a config group: ``model``.
     kind
-        ``float``, ``log`` (a float, logarithmic), ``int``, ``log_int`` or ``categorical``.
+        One of ``KINDS``; ``log`` is a float, logarithmic.
     low, high
         Both included.
-    step
-        Of ``float`` and ``int``.
     points
         How many values a grid tries where there is no step.
     choices
@@ -106,7 +104,7 @@ class Dimension:
         if isinstance(wanted, FloatDistribution):
             limits = {"low": wanted.low, "high": wanted.high}
             return trial.suggest_float(self.option, **limits, log=wanted.log, step=wanted.step)
-        found: Value = trial.suggest_categorical(self.option, list(self.choices))
+        found: Value = trial.suggest_categorical(self.option, self.choices)
         return found
 
     def grid(self) -> tuple[Value, ...]:

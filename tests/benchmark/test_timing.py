@@ -1,6 +1,8 @@
 import pytest
 
-from mua_decode.benchmark import Floor, Sizes, Timing, step_operations, time_alternately
+from mua_decode.benchmark.floor import Floor, step_operations
+from mua_decode.benchmark.timing import Timing, time_alternately
+from mua_decode.benchmark.workloads import Sizes
 
 
 def test_programs_run_in_turn():
