@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import torch
 
 from mua_decode import __version__
@@ -29,11 +28,6 @@ class Measured:
 
     flat: dict[str, Any]
     rows: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The rows."""
-        return pd.DataFrame(self.rows)
 
     def note(self, kind: str, sizes: Sizes, trials: int, times: Mapping[str, Timing]) -> None:
         """Add rows of programs that took ``times`` for ``trials`` trials."""
@@ -164,15 +158,15 @@ def _subsets(plan: BenchmarkPlan) -> dict[str, float]:
     region = torch.arange(sizes.sites, device=plain.device) * 6 // sizes.sites
     masks = torch.arange(64, device=plain.device)
     parts = ((masks.unsqueeze(1) >> region) & 1).bool().split(8)
-    turns = {"plain": iter((parts[0], *parts)), "ours": iter((parts[0], *parts))}
+    turns, ours_turns = (iter((parts[0], *parts)) for _ in range(2))  # the first to warm up
 
     @torch.inference_mode()
     def mask_by_mask() -> None:
-        for keep in next(turns["plain"]):
+        for keep in next(turns):
             plain.decode_spikes(plain.spikes * keep)
 
     def in_full_batches() -> None:
-        keep = next(turns["ours"])
+        keep = next(ours_turns)
         for _ in decode_subsets(ours.decode_spikes, ours.spikes, keep, batch_size=plan.batch):
             pass
 
@@ -204,14 +198,9 @@ def _scaling(plan: BenchmarkPlan, found: Measured) -> None:
     if scaling is None:
         return
     usual = Sizes(batch=scaling.batch)
-    axes = {
-        "sites": scaling.sites,
-        "bins": scaling.bins,
-        "frame": scaling.frame,
-        "batch": scaling.batches,
-    }
-    for axis, values in axes.items():
-        for value in values or ():
+    for name in ("sites", "bins", "frame", "batches"):
+        axis = name.replace("batches", "batch")
+        for value in getattr(scaling, name) or ():
             sizes = replace(usual, **{axis: value})
             with working(f"scaling: {axis} {value}"):
                 steps = {n: w.step for n, w in _workloads(plan, sizes).items()}

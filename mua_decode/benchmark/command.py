@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
 from omegaconf import DictConfig
 
 from mua_decode import figures
@@ -29,9 +30,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     folder = RunFolder.create(cfg.run_dir, str(cfg.name))
     found = benchmark(plan)
     folder.save_config(cfg)
-    write_text(folder.path / "benchmark.csv", found.table.to_csv(index=False))
+    table = pd.DataFrame(found.rows)
+    write_text(folder.path / "benchmark.csv", table.to_csv(index=False))
     rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in found.flat.items()}
     write_text(folder.path / "benchmark.json", json.dumps(rounded, indent=1) + "\n")
-    figures.save(speed(found.table), folder.figure("benchmark.png"))
+    figures.save(speed(table), folder.figure("benchmark.png"))
     show(found.flat, folder.path / "benchmark.json")
     return found.flat

@@ -35,12 +35,9 @@ def paper_size_recording(variants: int = 60) -> Recording:
     sessions = []
     for s, columns in enumerate(np.array_split(np.arange(_SITES), _SESSIONS)):
         n = len(columns)
-        table = SiteTable(
-            site_id=np.array([f"{s}-{i}" for i in columns]),
-            region=np.full(n, "V4"),
-            session=np.full(n, f"s{s}"),
-            subject=np.full(n, "A"),
-        )
+        names = np.array([f"{s}-{i}" for i in columns])
+        regions, session, subject = (np.full(n, text) for text in ("V4", f"s{s}", "A"))
+        table = SiteTable(site_id=names, region=regions, session=session, subject=subject)
         condition = np.repeat(np.arange(_CONDITIONS), _TRIALS)
         counts = rng.poisson(4.0, (len(condition), _BINS, n)).astype(np.uint16)
         shown = pd.DataFrame({"condition": condition})

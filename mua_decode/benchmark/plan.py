@@ -14,12 +14,7 @@ from mua_decode.types import InputError
 class Scaling:
     """Sizes whose cost is measured one at a time, the others as published.
 
-    Parameters
-    ----------
-    batch
-        Trials per step where the batch itself is not varied.
-    trials
-        Numbers of trials decoded in evaluation.
+    ``batch`` holds where ``batches`` are not varied; ``trials`` are those decoded in evaluation.
     """
 
     rounds: int
@@ -39,8 +34,6 @@ class BenchmarkPlan:
     ----------
     routes
         Of our network, beside the plain baseline; the first is "fast" and gives the ratios.
-    threads
-        Of PyTorch on the CPU; ``None``: all cores.
     subset_trials
         Trials decoded under all 64 subsets of six regions; 0 leaves it out.
 

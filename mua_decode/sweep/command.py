@@ -8,9 +8,9 @@ from omegaconf import DictConfig, OmegaConf
 from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
+from mua_decode.sweep.plan import Sweep
 from mua_decode.sweep.study import SharedStudy
 from mua_decode.sweep.summary import summarise
-from mua_decode.sweep.sweep import Sweep
 from mua_decode.sweep.watch import carry_out
 
 

@@ -1,4 +1,8 @@
-"""Where the workers of a sweep run: processes of this machine, or jobs of a cluster."""
+"""Where the workers of a sweep run: processes of this machine, or jobs of a cluster.
+
+Both start workers, which end by themselves when all trials are done; end them early, so that each
+leaves its trial to whoever comes next; and say whether any is left.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from mua_decode.runs.progress import console
 from mua_decode.sweep.worker import work_in
 from mua_decode.types import InputError
-
-
-class Launcher(Protocol):
-    """Starts workers, looks after them and ends them."""
-
-    def start(self, folder: Path, n_workers: int) -> None:
-        """Start workers on the sweep in a folder; they end when all its trials are done."""
-
-    def alive(self) -> bool:
-        """Whether any worker is left."""
-
-    def stop(self) -> None:
-        """End the workers; each leaves its trial to whoever comes next."""
 
 
 @dataclass
@@ -165,3 +156,6 @@ class SubmititLauncher:
         """Cancel all jobs."""
         for job in self._jobs:
             job.cancel(check=False)
+
+
+Launcher = LocalLauncher | SubmititLauncher

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,12 @@ def combinations(options: Sequence[str]) -> list[Job]:
     parser = OverridesParser.create()
     values: list[list[tuple[str | None, str]]] = []
     for option in options:
-        try:
+        values.append([(None, option)])
+        with suppress(HydraException):  # a path may be typed as it is
             override = parser.parse_override(option)
-            several = override.is_sweep_override()
-            name = override.get_key_element()
-            found = list(override.sweep_string_iterator()) if several else []
-        except HydraException:  # a path may be typed as it is
-            name, found = "", []
-        values.append([(name, v) for v in found] or [(None, option)])
+            if override.is_sweep_override():
+                name = override.get_key_element()
+                values[-1] = [(name, v) for v in override.sweep_string_iterator()]
     if all(len(v) == 1 for v in values):
         raise InputError(
             "--multirun: no option has several values; write name=1,2,3 or name=range(8,33,8)"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from mua_decode.runs.fingerprint import Fingerprint
-from mua_decode.sweep.plan import SweepPlan
+from mua_decode.sweep.plan import SweepPlan, unexcited
 from mua_decode.types import InputError
 
 _OPTIONS, _RECORDING = "config", "recording"  # of the study
@@ -36,17 +34,7 @@ _PATIENCE_S = 120  # for other workers that hold the study
 
 @dataclass(frozen=True)
 class Slot:
-    """One trial of the sweep.
-
-    Parameters
-    ----------
-    number
-        From 0.
-    trial
-        Its latest attempt.
-    attempts
-        How often it was begun or waits to be.
-    """
+    """One trial of the sweep, from 0: its latest attempt of how many begun or waiting."""
 
     number: int
     trial: FrozenTrial
@@ -258,11 +246,3 @@ def _serialise(storage: RDBStorage) -> None:
     storage.engine.dispose()
     sqlalchemy.event.listen(storage.engine, "connect", connected)
     sqlalchemy.event.listen(storage.engine, "begin", begun)
-
-
-@contextmanager
-def unexcited() -> Iterator[None]:
-    """Leave out that parts of Optuna are marked experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

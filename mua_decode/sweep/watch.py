@@ -8,8 +8,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from mua_decode.runs.progress import console
 from mua_decode.sweep.launch import Launcher, LocalLauncher
+from mua_decode.sweep.plan import Sweep
 from mua_decode.sweep.study import REASON, SharedStudy
-from mua_decode.sweep.sweep import Sweep
 from mua_decode.sweep.worker import work
 from mua_decode.types import InputError
 
