@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mua_decode import __version__
-from mua_decode.benchmark.floor import Floor, measure_peak, step_operations
+from mua_decode.benchmark.floor import measure_peak, step_operations
 from mua_decode.benchmark.memory import measure_apart
 from mua_decode.benchmark.plan import BenchmarkPlan
 from mua_decode.benchmark.timing import Timing, time_alternately
@@ -129,13 +129,13 @@ def _paper_sizes(plan: BenchmarkPlan, peak: float, found: Measured) -> None:
         programs = {name: program(w) for name, w in work.items()}
         times = time_alternately(programs, rounds=rounds, device=plan.device)
         for name, timing in times.items():
-            label, floor = plan.label(name), Floor(operations[name] * share, peak)
-            seconds = timing.median / trials
+            label, seconds = plan.label(name), timing.median / trials
+            least = operations[name] * share / peak
             found.flat |= {
                 f"{kind}/{label}_ms": 1e3 * seconds,
                 f"{kind}/{label}_spread": timing.spread,
-                f"{kind}/{label}_floor_ms": 1e3 * floor.seconds,
-                f"{kind}/{label}_utilisation": floor.utilisation(seconds),
+                f"{kind}/{label}_floor_ms": 1e3 * least,
+                f"{kind}/{label}_utilisation": least / seconds,
             }
             if name != "baseline":
                 found.flat[_ratio(kind, label)] = timing.ratio_to(times["baseline"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,23 +14,6 @@ from mua_decode.benchmark.workloads import Sizes, Workload
 from mua_decode.nn import DecoderBlock, EncoderBlock
 from mua_decode.nn.fast.lane_blocks import PLAIN
 from mua_decode.nn.fast.lane_routes import choose_lanes
-
-
-@dataclass(frozen=True)
-class Floor:
-    """Floating-point operations of one trial, a multiply-add being two, and the peak per second."""
-
-    operations: float
-    peak: float
-
-    @property
-    def seconds(self) -> float:
-        """Least seconds per trial."""
-        return self.operations / self.peak
-
-    def utilisation(self, seconds: float) -> float:
-        """Share of the peak reached by a program that takes `seconds` per trial."""
-        return self.seconds / seconds
 
 
 def measure_peak(

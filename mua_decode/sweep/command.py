@@ -35,4 +35,6 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     saved.out_dir = str(folder.resolve())
     write_text(folder / "sweep.yaml", OmegaConf.to_yaml(saved))
     carry_out(sweep, shared, launcher)
-    return summarise(sweep, shared)
+    found = summarise(sweep, shared)
+    write_text(folder / "best.yaml", found.comment + OmegaConf.to_yaml(found.best.cfg))
+    return found.table

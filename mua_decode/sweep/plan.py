@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class Sweep:
     source
         The run that trials vary; its recording is read once for all of them.
     fingerprint
-        What trials of one study have in common; its recording is known to workers alone.
+        The options that trials of one study have in common.
     """
 
     folder: Path
@@ -131,10 +131,6 @@ class Sweep:
         searched = {"space": search["space"], "grid": plan.grid}
         common = Fingerprint.of({**options, "sweep": searched})
         return cls(folder, plan, Run(RunFolder(folder), source), common)
-
-    def read_fingerprint(self) -> Fingerprint:
-        """The fingerprint with the content of the recording, which is read for it."""
-        return replace(self.fingerprint, recording=self.source.recording.checksum)
 
     def trial_folder(self, number: int) -> Path:
         """Folder of a trial's run."""

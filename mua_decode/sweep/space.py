@@ -35,8 +35,6 @@ class Dimension:
         Dotted name as on the command line, or a config group: ``model``.
     kind
         One of ``KINDS``; ``log`` is a float, logarithmic.
-    low, high
-        Both included.
     points
         How many values a grid tries where there is no step.
     choices

@@ -150,8 +150,9 @@ class SharedStudy:
             # running trial that nobody would ever miss.
             number = slot.trial._trial_id
             self.storage.record_heartbeat(number)
-            if self.storage.set_trial_state_values(number, state=TrialState.RUNNING):
-                return slot
+            with suppress(optuna.exceptions.UpdateFinishedTrialError):  # by another, meanwhile
+                if self.storage.set_trial_state_values(number, state=TrialState.RUNNING):
+                    return slot
         return None
 
     def trial(self, slot: Slot, sampler: optuna.samplers.BaseSampler) -> Trial:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
-from omegaconf import OmegaConf
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from mua_decode import figures
 from mua_decode.files import write_text
 from mua_decode.runs.progress import console
+from mua_decode.runs.run import Run
 from mua_decode.sweep.figure import sweep_history, sweep_importance, sweep_parallel
 from mua_decode.sweep.plan import Sweep, unexcited
 from mua_decode.sweep.space import overrides
@@ -34,8 +35,17 @@ STATES = {
 _LEAST_FOR_IMPORTANCE = 4
 
 
-def summarise(sweep: Sweep, shared: SharedStudy) -> pd.DataFrame:
-    """Write ``trials.csv``, ``best.yaml`` and the figures of a sweep, and say which was best.
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """A row per trial, the best of them as a run, and what is to be said of it."""
+
+    table: pd.DataFrame
+    best: Run
+    comment: str
+
+
+def summarise(sweep: Sweep, shared: SharedStudy) -> Summary:
+    """Write ``trials.csv`` and the figures of a sweep, and say which trial was best.
 
     Raises
     ------
@@ -50,12 +60,8 @@ def summarise(sweep: Sweep, shared: SharedStudy) -> pd.DataFrame:
         reasons = [s.trial.user_attrs[REASON] for s in slots if s.failed]
         raise InputError(f"no trial finished; {(reasons or ['all were stopped early'])[0]}")
     best = min(finished, key=lambda s: (s.trial.value or 0.0, s.number))
-    cfg = sweep.varied(best.trial.params, "best").cfg
-    line = shlex.join(["mua-decode", "train", *train_line(cfg)])
-    text = (
-        f"# Best of {len(finished)} finished trials, by validation loss. To train it:\n# {line}\n"
-    )
-    write_text(folder / "best.yaml", text + OmegaConf.to_yaml(cfg))
+    run = sweep.varied(best.trial.params, "best")
+    line = shlex.join(["mua-decode", "train", *train_line(run.cfg)])
     _draw(shared, table, folder)
     count = ", ".join(f"{n} {state}" for state, n in table["state"].value_counts().items())
     for text in (
@@ -68,7 +74,8 @@ def summarise(sweep: Sweep, shared: SharedStudy) -> pd.DataFrame:
         f"numbers  {folder / 'trials.csv'}",
     ):
         console.print(text, highlight=False, soft_wrap=True, markup=False)
-    return table
+    what = f"# Best of {len(finished)} finished trials, by validation loss. To train it:"
+    return Summary(table, run, f"{what}\n# {line}\n")
 
 
 def trial_table(sweep: Sweep, shared: SharedStudy) -> pd.DataFrame:

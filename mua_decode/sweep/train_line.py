@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from mua_decode.runs.config import compose, groups, load_option
+from mua_decode.runs.config import changed_config, compose, groups
 from mua_decode.runs.fingerprint import flat_config
 from mua_decode.runs.plan import plain
 
@@ -18,7 +16,9 @@ _NOTHING = object()
 def train_line(config: Any) -> list[str]:
     """Options of ``mua-decode train`` that give the config of a run, where it lies excepted."""
     chosen: list[str] = []
-    wanted, default = plain(config), plain(compose("train", []))
+    wanted = plain(config)
+    # Options refer to the seed; what is equal but for it is not to be told apart.
+    default = plain(compose("train", [f"seed={wanted['seed']}"]))
     for group, options in groups().items():
         if group not in wanted or group not in default:
             continue
@@ -27,8 +27,7 @@ def train_line(config: Any) -> list[str]:
             if list(here) != list(usual):
                 chosen.append(f"{group}=[{','.join(here)}]")
             continue
-        # Options that refer to others are compared as they are written.
-        found = {o: OmegaConf.to_container(load_option(group, o)) for o in options} | {"": usual}
+        found = {o: changed_config(config, [f"{group}={o}"])[group] for o in options} | {"": usual}
         differing = {o: _differing(flat_config(here), flat_config(f)) for o, f in found.items()}
         nearest = min(differing, key=lambda o: (differing[o], o))
         if nearest:

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def work(sweep: Sweep, after: Callable[[SharedStudy], None] | None = None) -> No
     shared.lay_out()
     if shared.complete:
         return
-    shared.join(sweep.read_fingerprint())
+    shared.join(replace(sweep.fingerprint, recording=sweep.source.recording.checksum))
     while True:
         shared.revive()
         slot = shared.claim()

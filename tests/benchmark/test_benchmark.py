@@ -7,6 +7,7 @@ import torch
 
 from mua_decode.benchmark import benchmark, command, memory, workloads
 from mua_decode.benchmark.figure import speed
+from mua_decode.benchmark.floor import step_operations
 from mua_decode.benchmark.workloads import Sizes, load_plain
 from mua_decode.runs.config import compose
 from mua_decode.types import InputError
@@ -47,7 +48,9 @@ def test_it_writes_flat_keys_a_table_and_a_figure(small, tmp_path):
         plain, fast = (written[f"{kind}/{name}_ms"] for name in ("plain", "fast"))
         assert min(plain, fast) > 0
         assert written[f"{kind}/ratio"] == pytest.approx(plain / fast, rel=1e-3)
-        least = written[f"{kind}/fast_floor_ms"]
+        share = {"inference": 1 / 3, "latency": 1 / 3}.get(kind, 1)
+        least = 1e-6 * share * step_operations("fused", benchmark.Sizes()) / written["peak_gflops"]
+        assert written[f"{kind}/fast_floor_ms"] == pytest.approx(least, rel=1e-3)
         assert written[f"{kind}/fast_utilisation"] == pytest.approx(least / fast, rel=1e-3)
     assert written["subsets/ratio"] > 0
     table = pd.read_csv(tmp_path / "run" / "benchmark.csv")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,20 +79,17 @@ def fall_silent(study: SharedStudy) -> None:
 
 def test_many_workers_take_every_slot_once(tmp_path: Path) -> None:
     shared(tmp_path)
-    taken: list[int] = []
 
-    def take() -> None:
-        mine = shared(tmp_path, 12)
+    def take(_: int) -> list[int]:
+        mine, taken = shared(tmp_path, 12), []
         mine.lay_out()  # all lay out at once: surplus trials must not count
         while (slot := mine.claim()) is not None:
             taken.append(slot.number)
             mine.finish(slot, TrialState.COMPLETE, float(slot.number))
+        return taken
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as workers:
+        taken = [number for numbers in workers.map(take, range(4)) for number in numbers]
     assert sorted(taken) == list(range(12))
     assert shared(tmp_path, 12).complete
 
@@ -144,6 +142,21 @@ def test_a_trial_at_work_is_heard_of(tmp_path: Path) -> None:
         assert heard.wait(60)
     study.revive()
     assert study.runs(slot)
+
+
+def test_a_trial_that_another_worker_ended_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, quick = shared(tmp_path), shared(tmp_path)
+    late.lay_out()
+    before = late.slots()
+    slot = quick.claim()
+    assert slot is not None
+    quick.finish(slot, TrialState.COMPLETE, 1.0)
+    monkeypatch.setattr(late, "slots", lambda: before)
+    found = late.claim()
+    assert found is not None
+    assert found.number == 1
 
 
 def test_a_released_trial_waits_for_the_next(tmp_path: Path) -> None:
