@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from mua_decode.runs.open import open_trained
 
 from mua_decode.analyses.ablate.command import ablate
 from mua_decode.analyses.ablate.findings import write_ablation
@@ -24,7 +25,6 @@ from mua_decode.commands.main import quiet
 from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.open import open_trained
 from mua_decode.runs.train import train_and_score
 from mua_decode.runs.variants import hushed
 from mua_decode.statistics import crossed_bootstrap

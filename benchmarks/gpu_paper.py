@@ -21,7 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mua_decode.benchmark import Sizes, load_plain, measure_peak, step_operations
+from mua_decode.benchmark.floor import measure_peak, step_operations
+from mua_decode.benchmark.workloads import Sizes, load_plain
 from mua_decode.data import DecodingData
 from mua_decode.data.dataset import EpochSampler
 from mua_decode.data.resident import ResidentLoader

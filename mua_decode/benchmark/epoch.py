@@ -35,12 +35,9 @@ def paper_size_recording(variants: int = 60) -> Recording:
     sessions = []
     for s, columns in enumerate(np.array_split(np.arange(_SITES), _SESSIONS)):
         n = len(columns)
-        table = SiteTable(
-            site_id=np.array([f"{s}-{i}" for i in columns]),
-            region=np.full(n, "V4"),
-            session=np.full(n, f"s{s}"),
-            subject=np.full(n, "A"),
-        )
+        names = np.array([f"{s}-{i}" for i in columns])
+        regions, session, subject = (np.full(n, text) for text in ("V4", f"s{s}", "A"))
+        table = SiteTable(site_id=names, region=regions, session=session, subject=subject)
         condition = np.repeat(np.arange(_CONDITIONS), _TRIALS)
         counts = rng.poisson(4.0, (len(condition), _BINS, n)).astype(np.uint16)
         shown = pd.DataFrame({"condition": condition})
@@ -85,10 +82,8 @@ def epoch_times(
     per_condition
         Pseudo-trials per condition; 64, an eighth of the published number, take at most 2.2 GiB as
         single-precision videos.
-    rounds
-        Epochs of each loader alone.
-    steps
-        Batches of the shortened epochs with a training step after each batch.
+    rounds, steps
+        Epochs of each loader alone; batches of the shortened epochs with a training step each.
 
     Returns
     -------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,31 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mua_decode.benchmark.workloads import Sizes, Workload
 from mua_decode.nn import DecoderBlock, EncoderBlock
 from mua_decode.nn.fast.lane_blocks import PLAIN
-
-
-@dataclass(frozen=True)
-class Floor:
-    """Operations of one trial and what they take at the peak rate.
-
-    Attributes
-    ----------
-    operations : float
-        Floating-point operations per trial, a multiply-add being two.
-    peak : float
-        Operations per second of a large matrix product.
-    """
-
-    operations: float
-    peak: float
-
-    @property
-    def seconds(self) -> float:
-        """Least seconds per trial."""
-        return self.operations / self.peak
-
-    def utilisation(self, seconds: float) -> float:
-        """Share of the peak reached by a program that takes `seconds` per trial."""
-        return self.seconds / seconds
+from mua_decode.nn.fast.lane_routes import choose_lanes
 
 
 def measure_peak(
@@ -49,22 +24,14 @@ def measure_peak(
     On a CPU the product is taken by the BLAS library and as a 1×1 convolution by oneDNN; the
     quicker one counts, since either library may be slow on the other vendor's processors.
     """
-    a = torch.randn(size, size, device=device, dtype=dtype)
-    b = torch.randn(size, size, device=device, dtype=dtype)
+    a, b = torch.randn(2, size, size, device=device, dtype=dtype)
     side = int(size**0.5)
     image = b[: side * side].T.reshape(1, size, side, side)
     kernel = a.reshape(size, size, 1, 1)
     image = image.contiguous(memory_format=torch.channels_last)
-
-    def product() -> Any:
-        return a @ b
-
-    def convolution() -> Any:
-        return F.conv2d(image, kernel)
-
-    programs = [(product, 2.0 * size**3)]
+    programs = [(lambda: a @ b, 2.0 * size**3)]
     if device == "cpu":
-        programs.append((convolution, 2.0 * size * size * side * side))
+        programs.append((lambda: F.conv2d(image, kernel), 2.0 * size * size * side * side))
     best = 0.0
     with torch.inference_mode():
         for program, operations in programs:
@@ -91,19 +58,16 @@ def step_operations(route: str, sizes: Sizes) -> float:
     counted = counter.get_total_flops() / few.batch
     if route not in ("auto", "compiled") or not _compiled_serves(work.model):
         return counted
-    encoder = [m for m in work.model.modules() if isinstance(m, nn.Linear)]
-    rows = sizes.bins
-    linear = sum(6.0 * rows * m.in_features * m.out_features for m in encoder)
-    blocks = [m for m in work.model.modules() if isinstance(m, EncoderBlock | DecoderBlock)]
-    products = sum(
-        b.lane_plan.multiply_adds(b.conv.in_channels, b.conv.out_channels) for b in blocks
-    )
-    return linear + 6.0 * products
+    products = 0.0
+    for m in work.model.modules():
+        if isinstance(m, nn.Linear):
+            products += sizes.bins * m.in_features * m.out_features
+        elif isinstance(m, EncoderBlock | DecoderBlock):
+            products += m.lane_plan.multiply_adds(m.conv.in_channels, m.conv.out_channels)
+    return 6.0 * products
 
 
 def _compiled_serves(model: nn.Module) -> bool:
-    from mua_decode.nn.fast.lane_routes import choose_lanes
-
     network: Any = model.autoencoder
     model.train()
     channels = int(network.encoder[0].conv.in_channels)

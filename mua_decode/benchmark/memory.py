@@ -1,4 +1,4 @@
-"""Peak resident memory, each program in a process of its own.
+"""What is measured in a process of its own: peak resident memory, and epochs that need much of it.
 
 Run as ``python -m mua_decode.benchmark.memory KIND JSON``; prints one JSON object.
 """
@@ -10,53 +10,24 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import torch
+
+from mua_decode.benchmark.epoch import epoch_times, paper_size_data, paper_size_recording
+from mua_decode.benchmark.workloads import Sizes, Workload
 
 _STATUS = Path("/proc/self/status")
 
 
-def peak_of_step(route: str, *, threads: int, steps: int = 2, **sizes: int) -> dict[str, float]:
-    """Memory of training steps above what model, optimiser state and batch take, in MiB.
-
-    Parameters
-    ----------
-    route : str
-        As in :class:`mua_decode.benchmark.Workload`.
-    threads : int
-        Of PyTorch.
-    steps : int
-        Steps run after the baseline is noted; the optimiser's state is made in the first.
-    **sizes : int
-        Fields of :class:`mua_decode.benchmark.Sizes`.
-    """
-    given = {"route": route, "threads": threads, "steps": steps, "sizes": sizes}
-    return _in_a_process("step", given)
-
-
-def peak_of_data(*, variants: int = 60, per_condition: int = 512) -> dict[str, float]:
-    """Peak memory of the paper-size data set and the time of its batches.
-
-    64 conditions with `variants` videos of 45 frames each, 140 sites in six sessions,
-    `per_condition` pseudo-trials each; the whole process is counted, interpreter and PyTorch
-    included.
-    """
-    return _in_a_process("data", {"variants": variants, "per_condition": per_condition})
-
-
-def measure_epoch(*, threads: int, **sizes: int) -> dict[str, float]:
-    """Epochs of compact data beside epochs of videos laid out as single-precision numbers.
-
-    `sizes` as in :func:`mua_decode.benchmark.epoch.epoch_times`, whose keys are returned.
-    """
-    return _in_a_process("epoch", {"threads": threads, **sizes})
-
-
-def _in_a_process(kind: str, given: dict[str, Any]) -> dict[str, float]:
-    command = [sys.executable, "-m", "mua_decode.benchmark.memory", kind, json.dumps(given)]
+def measure_apart(kind: str, **options: Any) -> dict[str, float]:
+    """Call one of the functions below in a fresh process: ``step``, ``data`` or ``epoch``."""
+    command = [sys.executable, "-m", "mua_decode.benchmark.memory", kind, json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"measuring memory failed: {done.stderr.strip()[-500:]}")
+        raise RuntimeError(f"measuring {kind} failed: {done.stderr.strip()[-500:]}")
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
@@ -71,32 +42,33 @@ def _resident(field: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _measure_step(given: dict[str, Any]) -> dict[str, float]:
-    import torch
+def _step(*, route: str, threads: int, batch: int) -> dict[str, float]:
+    """Memory of training steps above what model and batch take, in MiB.
 
-    from mua_decode.benchmark.workloads import Sizes, Workload
-
-    torch.set_num_threads(given["threads"])
-    work = Workload(given["route"], Sizes(**given["sizes"]))
+    The optimiser's state is made in the first of two steps.
+    """
+    torch.set_num_threads(threads)
+    work = Workload(route, Sizes(batch=batch))
     standing = _resident("VmRSS")
-    for _ in range(given["steps"]):
+    for _ in range(2):
         work.step()
     peak = _resident("VmHWM")
     return {"standing_mib": standing, "peak_mib": peak, "step_mib": peak - standing}
 
 
-def _measure_data(given: dict[str, Any]) -> dict[str, float]:
-    from mua_decode.benchmark.epoch import paper_size_data, paper_size_recording
+def _data() -> dict[str, float]:
+    """Peak memory of the paper-size data set and the time of its batches.
 
+    64 conditions with 60 videos of 45 frames each, 140 sites in six sessions, 512 pseudo-trials
+    each; the whole process is counted, interpreter and PyTorch included.
+    """
     start = _resident("VmRSS")
-    recording = paper_size_recording(given["variants"])
+    recording = paper_size_recording()
     out: dict[str, float] = {}
     for name, resident in (("loader", False), ("resident", True)):
-        data = paper_size_data(recording, given["per_condition"], resident=resident)
-        loader = data.train_dataloader()
+        loader = paper_size_data(recording, 512, resident=resident).train_dataloader()
         began, number = time.perf_counter(), 0
-        for _ in loader:
-            number += 1
+        for number, _ in enumerate(loader, 1):
             if number == 40:
                 break
         out[f"{name}_batch_ms"] = 1e3 * (time.perf_counter() - began) / number
@@ -107,15 +79,13 @@ def _measure_data(given: dict[str, Any]) -> dict[str, float]:
     return out
 
 
-def _measure_epoch(given: dict[str, Any]) -> dict[str, float]:
-    import torch
-
-    from mua_decode.benchmark.epoch import epoch_times
-
-    torch.set_num_threads(given.pop("threads"))
-    return epoch_times(**given)
+def _epoch(*, threads: int) -> dict[str, float]:
+    """Epochs of compact data beside epochs of videos laid out as single-precision numbers."""
+    torch.set_num_threads(threads)
+    return epoch_times()
 
 
 if __name__ == "__main__":
-    measure = {"step": _measure_step, "data": _measure_data, "epoch": _measure_epoch}[sys.argv[1]]
-    print(json.dumps(measure(json.loads(sys.argv[2]))))
+    measure: dict[str, Callable[..., dict[str, float]]]
+    measure = {"step": _step, "data": _data, "epoch": _epoch}
+    print(json.dumps(measure[sys.argv[1]](**json.loads(sys.argv[2]))))

@@ -12,13 +12,7 @@ import torch
 
 @dataclass(frozen=True)
 class Timing:
-    """Repeated times of one program.
-
-    Attributes
-    ----------
-    seconds : tuple of float
-        One per round.
-    """
+    """Times of one program, one per round."""
 
     seconds: tuple[float, ...]
 
@@ -44,14 +38,7 @@ def time_alternately(
 ) -> dict[str, Timing]:
     """Run all programs once to warm up, then `rounds` times in turn.
 
-    Parameters
-    ----------
-    programs
-        What to time, by name.
-    rounds
-        Repetitions of each.
-    device
-        On "cuda" the device is waited for around every run.
+    On "cuda" the device is waited for around every run.
     """
 
     def wait() -> None:

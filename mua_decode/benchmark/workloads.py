@@ -6,7 +6,6 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,9 @@ from mua_decode.losses import SSIMMSELoss
 from mua_decode.models import VideoUNet
 from mua_decode.nn import derive_time_pools
 from mua_decode.nn.fast.routes import check_route
+from mua_decode.types import InputError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def load_plain() -> ModuleType:
 
     Raises
     ------
-    FileNotFoundError
+    InputError
         If neither is there.
     """
     package = Path(mua_decode.__file__).parent
@@ -56,7 +58,7 @@ def load_plain() -> ModuleType:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
-    raise FileNotFoundError(
+    raise InputError(
         "the plain baseline (benchmarks/plain.py) is neither in a checkout nor in this installation"
     )
 
@@ -66,15 +68,11 @@ class Workload:
 
     Parameters
     ----------
-    route : str
+    route
         "baseline" is the direct writing; any other name is a route of our network.
-    sizes : Sizes
-        Of data and batch.
-    device : str
-        Where to run.
-    precision : {"fp32", "bf16", "fp16"}
-        Autocast of the network; statistics and loss stay in single precision.
-    seed : int
+    precision
+        Autocast of the network, one of DTYPES; statistics and loss stay in single precision.
+    seed
         Of weights and data, the same for every route.
     """
 
@@ -105,9 +103,8 @@ class Workload:
         self.model.to(device)
         self.loss.to(device)
         self.device = torch.device(device)
-        self.autocast = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-        options: dict[str, Any] = {"lr": 0.01}
-        self.optimiser = torch.optim.Adamax(self.model.parameters(), **options)
+        self.dtype = DTYPES[precision]
+        self.optimiser = torch.optim.Adamax(self.model.parameters(), lr=0.01)
         generator = torch.Generator().manual_seed(seed)
         self.spikes = torch.randn(sizes.batch, bins, sizes.sites, generator=generator).to(device)
         self.video = torch.rand(sizes.batch, frame[0], bins, *frame[1:], generator=generator)
@@ -115,8 +112,8 @@ class Workload:
 
     def decode_spikes(self, spikes: Tensor) -> Tensor:
         """Decode spikes (B, T, N) in the mode the model is in; float32."""
-        enabled = self.autocast is not None
-        with torch.autocast(self.device.type, dtype=self.autocast, enabled=enabled):
+        enabled = self.dtype is not torch.float32
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=enabled):
             out: Tensor = self.model(spikes)
         return out.float()
 

@@ -1,4 +1,8 @@
-"""Where the workers of a sweep run: processes of this machine, or jobs of a cluster."""
+"""Where the workers of a sweep run: processes of this machine, or jobs of a cluster.
+
+Both start workers, which end by themselves when all trials are done; end them early, so that each
+leaves its trial to whoever comes next; and say whether any is left.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +11,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from mua_decode.runs.progress import console
 from mua_decode.sweep.worker import work_in
 from mua_decode.types import InputError
-
-
-class Launcher(Protocol):
-    """Starts workers, looks after them and ends them."""
-
-    def start(self, folder: Path, n_workers: int) -> None:
-        """Start workers on the sweep in a folder."""
-
-    def alive(self) -> bool:
-        """Whether any worker is left."""
-
-    def wait(self) -> None:
-        """Wait for the workers, which end by themselves when all trials are done."""
-
-    def stop(self) -> None:
-        """End the workers; each leaves its trial to whoever comes next."""
 
 
 @dataclass
@@ -76,20 +64,17 @@ class LocalLauncher:
             del self._workers[index]
             if code == 0:
                 continue
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             log = self._folder / "workers" / f"{index}.log"
-            again = self.restarts > 0
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            if code == 2:  # an option or the recording is wrong, and would be again
+                how = f"ended: {log.read_text().splitlines()[-1]}"
+            again = self.restarts > 0 and code != 2
             what = "started again" if again else f"see {log}"
             console.print(f"worker {index} {how}; {what}", highlight=False, soft_wrap=True)
             if again:
                 self.restarts -= 1
                 self._start(index)
         return bool(self._workers)
-
-    def wait(self) -> None:
-        """Wait for all workers."""
-        for worker in self._workers.values():
-            worker.wait()
 
     def stop(self) -> None:
         """End all workers."""
@@ -118,16 +103,12 @@ def worker_environment(index: int, n_workers: int) -> dict[str, str]:
 
 @dataclass
 class SubmititLauncher:
-    """Workers as jobs of a SLURM cluster, through submitit.
+    """Workers as jobs of a SLURM cluster, through submitit; sizes are those of each worker.
 
     Parameters
     ----------
     cluster
         ``slurm``, or ``local`` to run the jobs as processes here.
-    partition, account
-        Of SLURM.
-    gpus, cpus, memory_gb, time_min
-        Of each worker.
     """
 
     cluster: str = "slurm"
@@ -171,12 +152,10 @@ class SubmititLauncher:
         """Whether any job runs or waits."""
         return any(not job.done() for job in self._jobs)
 
-    def wait(self) -> None:
-        """Wait for all jobs."""
-        for job in self._jobs:
-            job.wait()
-
     def stop(self) -> None:
         """Cancel all jobs."""
         for job in self._jobs:
             job.cancel(check=False)
+
+
+Launcher = LocalLauncher | SubmititLauncher

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,18 @@ from typing import Any
 import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from mua_decode.files import write_text
-from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
-from mua_decode.runs.train import check_training
+from mua_decode.runs.run import Run
+from mua_decode.runs.train import Scored, Training, check_training
 from mua_decode.runs.variants import Variant, run_variant
-from mua_decode.types import InputError, Recording
+from mua_decode.types import InputError
 
 _OWN = ("run_dir", "ckpt_path")
 _SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
@@ -32,15 +31,7 @@ _SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
 
 @dataclass(frozen=True)
 class Job:
-    """One combination.
-
-    Parameters
-    ----------
-    chosen
-        Value by option that has several.
-    options
-        The whole command line, without where it is written.
-    """
+    """One combination: what it takes of the options that have several values, and all of it."""
 
     chosen: dict[str, str]
     options: tuple[str, ...]
@@ -68,27 +59,28 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
     if len(own) > len(where):
         raise InputError("--multirun goes on by itself; leave ckpt_path out")
     jobs = combinations([o for o in options if o not in own])
-    for job in jobs:  # wrong options show before anything is trained
-        check_training(compose("train", job.options))
+    configs = [compose("train", job.options) for job in jobs]
+    for cfg in configs:  # wrong options show before anything is trained
+        check_training(cfg)
     parent = RunFolder.create(where[-1] if where else None, "multirun").path
     rows: list[dict[str, Any]] = []
-    read: dict[str, Recording] = {}
-    for number, job in enumerate(jobs):
-        folder = RunFolder(parent / str(number))
+    run: Run | None = None
+    for number, (job, cfg) in enumerate(zip(jobs, configs, strict=True)):
         said = " ".join(f"{k}={v}" for k, v in job.chosen.items())
         console.rule(escape(f"run {number + 1} of {len(jobs)}: {said}"))
-        failure = ""
         try:
-            cfg = compose("train", job.options)
-            recording = _recording(cfg, read)
-            run_variant(cfg, Variant(str(number), ()), parent, recording=recording, quiet=False)
+            # Read again only where it is not that of the job before.
+            same = run is not None and cfg.recording == run.cfg.recording
+            run = Run(RunFolder(parent), cfg, recording=run.recording if run and same else None)
+            scores = _scores(run_variant(run, Variant(str(number)), parent, training=Training()))
         except KeyboardInterrupt:
             console.print("the same --multirun command goes on with all of them")
             raise
         except Exception as error:
-            failure = " ".join(str(error).split())[:300] or type(error).__name__
-            console.print(f"failed: {failure}", highlight=False, markup=False, soft_wrap=True)
-        rows.append({**job.chosen, **_scores(folder, failure), "folder": folder.path.name})
+            scores = {"failed": " ".join(str(error).split())[:300] or type(error).__name__}
+            line = f"failed: {scores['failed']}"
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        rows.append({**job.chosen, **scores, "folder": str(number)})
         table = pd.DataFrame(rows)
         write_text(parent / "multirun.csv", table.to_csv(index=False, float_format="%.6g"))
     if all(row["failed"] for row in rows):
@@ -108,14 +100,12 @@ def combinations(options: Sequence[str]) -> list[Job]:
     parser = OverridesParser.create()
     values: list[list[tuple[str | None, str]]] = []
     for option in options:
-        try:
+        values.append([(None, option)])
+        with suppress(HydraException):  # a path may be typed as it is
             override = parser.parse_override(option)
-            several = override.is_sweep_override()
-            name = override.get_key_element()
-            found = list(override.sweep_string_iterator()) if several else []
-        except HydraException:  # a path may be typed as it is
-            name, found = "", []
-        values.append([(name, v) for v in found] or [(None, option)])
+            if override.is_sweep_override():
+                name = override.get_key_element()
+                values[-1] = [(name, v) for v in override.sweep_string_iterator()]
     if all(len(v) == 1 for v in values):
         raise InputError(
             "--multirun: no option has several values; write name=1,2,3 or name=range(8,33,8)"
@@ -129,25 +119,13 @@ def combinations(options: Sequence[str]) -> list[Job]:
     ]
 
 
-def _recording(cfg: DictConfig, read: dict[str, Recording]) -> Recording:
-    """The recording of a job, read again only where it is not that of the job before."""
-    source = OmegaConf.to_yaml(cfg.recording)
-    if source not in read:
-        read.clear()
-        read[source] = build_recording(cfg)
-    return read[source]
-
-
-def _scores(folder: RunFolder, failure: str) -> dict[str, Any]:
+def _scores(scored: Scored) -> dict[str, Any]:
     """Best loss on the val part and single-trial scores of a finished run."""
-    if failure or not folder.metrics.is_file():
-        return {"failed": failure or "not finished"}
-    flat = json.loads(folder.metrics.read_text())
+    flat, log = scored.metrics, pd.read_csv(scored.run.folder.log)
     part = next((p for p in ("test", "val") if f"{p}/n_pseudo_trials" in flat), "test")
-    log = pd.read_csv(folder.log)
     best = float(log["val/loss"].min()) if "val/loss" in log else float("nan")
-    names = {m: f"{part}/single_trial/{m}" for m in _SHOWN}
-    scores = {name: flat[name] for name in names.values() if flat.get(name) is not None}
+    names = [f"{part}/single_trial/{m}" for m in _SHOWN]
+    scores = {name: flat[name] for name in names if flat.get(name) is not None}
     return {"val/loss": best, **scores, "failed": ""}
 
 

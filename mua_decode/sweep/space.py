@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -35,11 +34,7 @@ class Dimension:
     option
         Dotted name as on the command line, or a config group: ``model``.
     kind
-        ``float``, ``log`` (a float, logarithmic), ``int``, ``log_int`` or ``categorical``.
-    low, high
-        Both included.
-    step
-        Of ``float`` and ``int``.
+        One of ``KINDS``; ``log`` is a float, logarithmic.
     points
         How many values a grid tries where there is no step.
     choices
@@ -101,17 +96,13 @@ class Dimension:
     def suggest(self, trial: Trial) -> Value:
         """Draw a value for a trial."""
         wanted = self.distribution
-        found: Value
-        if isinstance(wanted, CategoricalDistribution):
-            found = trial.suggest_categorical(self.option, list(self.choices))
-        elif isinstance(wanted, IntDistribution):
+        if isinstance(wanted, IntDistribution):
+            limits: Any = {"low": wanted.low, "high": wanted.high}
+            return trial.suggest_int(self.option, **limits, log=wanted.log, step=wanted.step)
+        if isinstance(wanted, FloatDistribution):
             limits = {"low": wanted.low, "high": wanted.high}
-            found = trial.suggest_int(self.option, **limits, log=wanted.log, step=wanted.step)
-        else:
-            assert isinstance(wanted, FloatDistribution)
-            found = trial.suggest_float(
-                self.option, wanted.low, wanted.high, log=wanted.log, step=wanted.step
-            )
+            return trial.suggest_float(self.option, **limits, log=wanted.log, step=wanted.step)
+        found: Value = trial.suggest_categorical(self.option, self.choices)
         return found
 
     def grid(self) -> tuple[Value, ...]:
@@ -144,8 +135,8 @@ class Space:
     dimensions: tuple[Dimension, ...]
 
     @classmethod
-    def read(cls, entries: Sequence[Mapping[str, Any]], source: DictConfig) -> Space:
-        """Read ``sweep.space`` and check it against the config it changes.
+    def read(cls, entries: Sequence[Mapping[str, Any]], source: Mapping[str, Any]) -> Space:
+        """Read ``sweep.space`` and check it against the options of the run it changes.
 
         Raises
         ------
@@ -157,8 +148,7 @@ class Space:
             if not isinstance(entry, Mapping):
                 raise InputError(f"sweep.space: expected {{option: ..., kind: ...}}, found {entry}")
             given = {str(k): v for k, v in entry.items()}
-            unknown = set(given) - set(Dimension.__dataclass_fields__)
-            if unknown or not {"option", "kind"} <= set(given):
+            if not {"option", "kind"} <= set(given) <= set(Dimension.__dataclass_fields__):
                 raise InputError(
                     f"sweep.space: an entry has option, kind and low, high, step, points or "
                     f"choices; found {', '.join(sorted(given))}"
@@ -192,15 +182,16 @@ def overrides(values: Mapping[str, Value]) -> list[str]:
     ]
 
 
-def _check_option(option: str, source: DictConfig) -> None:
-    parent, _, last = option.rpartition(".")
+def _check_option(option: str, source: Mapping[str, Any]) -> None:
+    *parents, last = option.split(".")
     top = option.split(".")[0]
     if top in _FIXED:
         raise InputError(f"sweep.space: {option}: {top} is the same for all trials of a sweep")
-    if not parent and option in groups():
+    if not parents and option in groups():
         return
-    holder = OmegaConf.select(source, parent) if parent else source
-    if not isinstance(holder, DictConfig) or last not in holder:
-        siblings = [str(k) for k in holder] if isinstance(holder, DictConfig) else []
-        near = nearest_name(last, siblings)
+    holder: Any = source
+    for parent in parents:
+        holder = holder.get(parent) if isinstance(holder, Mapping) else None
+    if not isinstance(holder, Mapping) or last not in holder:
+        near = nearest_name(last, list(holder)) if isinstance(holder, Mapping) else ""
         raise InputError(f"sweep.space: '{option}' is not an option of the run{near}")

@@ -10,40 +10,31 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import TracebackType
+from pathlib import Path
 from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.sweep.plan import SweepPlan, unexcited
 from mua_decode.types import InputError
 
-_ORIGIN = "retry_of"
+_OPTIONS, _RECORDING = "config", "recording"  # of the study
+_ORIGIN = "retry_of"  # of a trial, as is
 REASON = "reason"
 _PATIENCE_S = 120  # for other workers that hold the study
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One trial of the sweep.
-
-    Parameters
-    ----------
-    number
-        From 0.
-    trial
-        Its latest attempt.
-    attempts
-        How often it was begun or waits to be.
-    """
+    """One trial of the sweep, from 0: its latest attempt of how many begun or waiting."""
 
     number: int
     trial: FrozenTrial
@@ -62,18 +53,12 @@ class Slot:
 
 
 class SharedStudy:
-    """A study in a database.
+    """The study of a sweep, in a database that is made if it does not exist.
 
     Parameters
     ----------
-    url
-        Of the database; made if it does not exist.
-    name
-        Of the study in it.
-    heartbeat_s, grace_s
-        How often a running trial says that it is alive, and how long it may be silent.
-    retries
-        How often a trial whose worker died is run again.
+    folder
+        Of the sweep; of the database too, where the plan names no other.
 
     Raises
     ------
@@ -81,23 +66,43 @@ class SharedStudy:
         If the database cannot be opened.
     """
 
-    def __init__(
-        self, url: str, name: str, *, heartbeat_s: int = 10, grace_s: int = 60, retries: int = 3
-    ) -> None:
+    def __init__(self, plan: SweepPlan, folder: Path) -> None:
+        url = plan.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
         if ":memory:" in url or url == "sqlite://":
             raise InputError("storage: workers cannot share a database in memory")
-        if not 1 <= heartbeat_s < grace_s:
-            raise InputError(
-                f"sweep: expected 1 <= heartbeat_s < grace_s, found {heartbeat_s} and {grace_s}"
-            )
-        self.heartbeat_s, self.retries = heartbeat_s, retries
+        self.plan = plan
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         with unexcited():
-            self.storage = _open(url, heartbeat_s, grace_s)
+            self.storage = _open(url, plan.heartbeat_s, plan.grace_s)
             self.study = optuna.create_study(
-                storage=self.storage, study_name=name, direction="minimize", load_if_exists=True
+                storage=self.storage,
+                study_name=plan.name,
+                direction="minimize",
+                load_if_exists=True,
+                pruner=plan.pruner,
             )
 
-    def slots(self, n_trials: int) -> list[Slot]:
+    def join(self, here: Fingerprint) -> None:
+        """Refuse to mix trials of different sweeps in one study, or note what they have in common.
+
+        Raises
+        ------
+        InputError
+            If the study holds trials of other options, or of another recording where both are
+            known.
+        """
+        known = self.study.user_attrs
+        there = Fingerprint.of(known.get(_OPTIONS, here.options), known.get(_RECORDING))
+        difference = here.difference(there)
+        if difference is not None:
+            raise InputError(
+                f"the study holds another sweep: {difference}; choose another out_dir or name"
+            )
+        for name, value in ((_OPTIONS, dict(here.options)), (_RECORDING, here.recording)):
+            if name not in known and value is not None:
+                self.study.set_user_attr(name, value)
+
+    def slots(self) -> list[Slot]:
         """The trials of the sweep, those already laid out."""
         trials = sorted(self.study.get_trials(deepcopy=False), key=lambda t: t.number)
         following: dict[int, FrozenTrial] = {}
@@ -110,38 +115,44 @@ class SharedStudy:
             while latest.number in following:
                 latest, attempts = following[latest.number], attempts + 1
             found.append(Slot(number, latest, attempts))
-        return found[:n_trials]
+        return found[: self.plan.n_trials]
 
-    def lay_out(self, n_trials: int) -> None:
+    @property
+    def complete(self) -> bool:
+        """Whether all trials of the sweep are done."""
+        return all(slot.done for slot in self.slots())
+
+    def lay_out(self) -> None:
         """Add the slots that are missing."""
-        for _ in range(n_trials - len(self.slots(n_trials))):
+        for _ in range(self.plan.n_trials - len(self.slots())):
             self.study.add_trial(optuna.create_trial(state=TrialState.WAITING))
 
-    def revive(self, n_trials: int) -> None:
+    def revive(self) -> None:
         """Queue trials again whose worker died, and give up those that died too often."""
         with unexcited():
             fail_stale_trials(self.study)
-        for slot in self.slots(n_trials):
+        for slot in self.slots():
             if slot.trial.state != TrialState.FAIL or slot.failed:
                 continue
-            if slot.attempts > self.retries:
+            if slot.attempts > self.plan.retries:
                 # A finished trial takes no notes; a last attempt carries the reason.
                 attributes = {REASON: f"its worker died {slot.attempts} times"}
                 self._follow(slot.trial, TrialState.FAIL, attributes)
             else:
                 self._follow(slot.trial, TrialState.WAITING, {})
 
-    def claim(self, n_trials: int) -> Slot | None:
+    def claim(self) -> Slot | None:
         """Take a waiting trial that no other worker has taken, or ``None``."""
-        for slot in self.slots(n_trials):
+        for slot in self.slots():
             if slot.trial.state != TrialState.WAITING:
                 continue
             # The first heartbeat comes before the claim: a worker killed in between leaves no
             # running trial that nobody would ever miss.
             number = slot.trial._trial_id
             self.storage.record_heartbeat(number)
-            if self.storage.set_trial_state_values(number, state=TrialState.RUNNING):
-                return slot
+            with suppress(optuna.exceptions.UpdateFinishedTrialError):  # by another, meanwhile
+                if self.storage.set_trial_state_values(number, state=TrialState.RUNNING):
+                    return slot
         return None
 
     def trial(self, slot: Slot, sampler: optuna.samplers.BaseSampler) -> Trial:
@@ -170,9 +181,24 @@ class SharedStudy:
             self.finish(slot, TrialState.FAIL)
             self._follow(self.storage.get_trial(slot.trial._trial_id), TrialState.WAITING, {})
 
-    def heartbeat(self, slot: Slot) -> Heartbeat:
+    @contextmanager
+    def heartbeat(self, slot: Slot) -> Iterator[None]:
         """Say in the background that a trial is alive, as long as the context lasts."""
-        return Heartbeat(self.storage, slot.trial._trial_id, self.heartbeat_s)
+        end = threading.Event()
+
+        def beat() -> None:
+            while not end.wait(self.plan.heartbeat_s):
+                # A database that is away for a moment is within the grace.
+                with suppress(SQLAlchemyError, optuna.exceptions.StorageInternalError):
+                    self.storage.record_heartbeat(slot.trial._trial_id)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
 
     def _follow(self, trial: FrozenTrial, state: TrialState, attributes: dict[str, Any]) -> None:
         self.study.add_trial(
@@ -183,35 +209,6 @@ class SharedStudy:
                 user_attrs={**trial.user_attrs, _ORIGIN: trial.number, **attributes},
             )
         )
-
-
-class Heartbeat:
-    """A thread that records that a trial is alive."""
-
-    def __init__(self, storage: RDBStorage, trial_id: int, seconds: float) -> None:
-        self._storage, self._trial_id, self._seconds = storage, trial_id, seconds
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-
-    def _beat(self) -> None:
-        while not self._end.wait(self._seconds):
-            try:
-                self._storage.record_heartbeat(self._trial_id)
-            except (SQLAlchemyError, optuna.exceptions.StorageInternalError):
-                continue  # a database that is away for a moment is within the grace
-
-    def __enter__(self) -> Heartbeat:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end.set()
-        self._thread.join()
 
 
 def _open(url: str, heartbeat_s: int, grace_s: int) -> RDBStorage:
@@ -250,11 +247,3 @@ def _serialise(storage: RDBStorage) -> None:
     storage.engine.dispose()
     sqlalchemy.event.listen(storage.engine, "connect", connected)
     sqlalchemy.event.listen(storage.engine, "begin", begun)
-
-
-@contextmanager
-def unexcited() -> Iterator[None]:
-    """Leave out that parts of Optuna are marked experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        yield

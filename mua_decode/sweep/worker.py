@@ -1,4 +1,4 @@
-"""One worker of a sweep: it takes trials from the study until all are done."""
+"""One worker of a sweep: it takes trials from the study and trains them until all are done."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +17,18 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from optuna.trial import Trial, TrialState
 
-from mua_decode.runs.build import (
-    build_data,
-    build_recording,
-    build_task,
-    load_checkpoint,
-    try_once,
-)
+from mua_decode.runs.build import load_checkpoint
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.instantiate import instantiate
-from mua_decode.runs.train import fit
-from mua_decode.runs.variants import changed_config, first_difference, hushed
-from mua_decode.sweep.space import Space, Value, overrides
-from mua_decode.sweep.study import SharedStudy, Slot, unexcited
-from mua_decode.types import InputError, Recording
-
-# Options of the sweep that a trial's run does not have.
-OF_THE_SWEEP = ("sweep", "launcher", "out_dir", "storage", "workers")
+from mua_decode.runs.progress import hushed
+from mua_decode.runs.run import Run
+from mua_decode.runs.train import Training, fit, prepare
+from mua_decode.sweep.plan import Sweep, SweepPlan, unexcited
+from mua_decode.sweep.study import SharedStudy, Slot
+from mua_decode.tasks import DecodeVideo
+from mua_decode.types import InputError, Stream
 
 
 class TrialLostError(Exception):
@@ -47,8 +40,6 @@ class Judge(pl.Callback):
 
     Parameters
     ----------
-    trial
-        To report to.
     alive
         Whether the trial is still this worker's.
     log
@@ -87,84 +78,37 @@ class Judge(pl.Callback):
         trainer.should_stop = trainer.should_stop or self.stopped is not None
 
 
-def open_study(cfg: DictConfig, folder: Path) -> SharedStudy:
-    """Open the study of a sweep, or make it.
-
-    Raises
-    ------
-    InputError
-        If the sweep's database, pruner or numbers are wrong.
-    """
-    sweep = cfg.sweep
-    for name, least in (("n_trials", 1), ("retries", 0)):
-        if not isinstance(sweep[name], int) or sweep[name] < least:
-            raise InputError(f"sweep.{name}: expected a number >= {least}, found {sweep[name]}")
-    shared = SharedStudy(
-        str(cfg.storage or f"sqlite:///{folder.resolve() / 'study.db'}"),
-        str(cfg.name),
-        heartbeat_s=sweep.heartbeat_s,
-        grace_s=sweep.grace_s,
-        retries=sweep.retries,
-    )
-    pruner = instantiate(sweep.pruner) if sweep.pruner else optuna.pruners.NopPruner()
-    shared.study.pruner = pruner
-    return shared
-
-
-def source_config(cfg: DictConfig) -> DictConfig:
-    """Return the config of a run that a sweep varies."""
-    plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    kept = {k: v for k, v in plain.items() if k not in OF_THE_SWEEP}
-    return OmegaConf.create(kept | {"run_dir": None, "ckpt_path": None})
-
-
-def trial_folder(folder: Path, number: int) -> Path:
-    """Folder of a trial's run."""
-    return folder / "trials" / f"{number:04d}"
-
-
-def work(
-    cfg: DictConfig,
-    folder: Path,
-    *,
-    recording: Recording | None = None,
-    after: Callable[[SharedStudy], None] | None = None,
-) -> None:
+def work(sweep: Sweep, after: Callable[[SharedStudy], None] | None = None) -> None:
     """Run trials until all of the sweep are done, those of dead workers included.
 
     Parameters
     ----------
-    cfg
-        Resolved config of ``mua-decode sweep``.
-    folder
-        Of the sweep; trials lie in ``trials/NNNN``.
-    recording
-        Already read; ``None``: it is read as ``cfg`` says.
     after
         Called after every trial.
+
+    Raises
+    ------
+    InputError
+        If the recording cannot be read, or is another than that of the trials so far; no trial is
+        touched then.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    n_trials = int(cfg.sweep.n_trials)
-    shared = open_study(cfg, folder)
-    shared.lay_out(n_trials)
-    source = source_config(cfg)
-    space = Space.read(cfg.sweep.space, source)
-    grid = space.combinations() if cfg.sweep.grid else None
+    shared = SharedStudy(sweep.plan, sweep.folder)
+    shared.lay_out()
+    if shared.complete:
+        return
+    shared.join(replace(sweep.fingerprint, recording=sweep.source.recording.checksum))
     while True:
-        shared.revive(n_trials)
-        slot = shared.claim(n_trials)
+        shared.revive()
+        slot = shared.claim()
         if slot is None:
-            if all(s.done for s in shared.slots(n_trials)):
+            if shared.complete:
                 return
             # Others are at work; should one of them die, its trial is ours.
-            time.sleep(min(2.0, shared.heartbeat_s))
+            time.sleep(min(2.0, sweep.plan.heartbeat_s))
             continue
         with shared.heartbeat(slot):
             try:
-                if recording is None:
-                    recording = build_recording(cfg)
-                sampler = _sampler(cfg, slot, grid)
-                _run_trial(shared, slot, space, sampler, source, folder, recording)
+                _run_trial(sweep, shared, slot)
             except TrialLostError:
                 pass
             except (KeyboardInterrupt, SystemExit):
@@ -177,63 +121,53 @@ def work(
             after(shared)
 
 
-def _sampler(
-    cfg: DictConfig, slot: Slot, grid: list[dict[str, Value]] | None
-) -> optuna.samplers.BaseSampler:
-    """Sampler of one trial: what it draws depends on seed, trial and what is known, not on who."""
-    seed = int(np.random.SeedSequence([int(cfg.seed), 31, slot.number]).generate_state(1)[0])
-    if grid is not None:
-        base = optuna.samplers.RandomSampler(seed=seed)
-        with unexcited():
-            return optuna.samplers.PartialFixedSampler(dict(grid[slot.number]), base)
-    with unexcited():
-        sampler: optuna.samplers.BaseSampler = instantiate(cfg.sweep.sampler, seed=seed)
-    return sampler
-
-
-def _run_trial(
-    shared: SharedStudy,
-    slot: Slot,
-    space: Space,
-    sampler: optuna.samplers.BaseSampler,
-    source: DictConfig,
-    folder: Path,
-    recording: Recording,
-) -> None:
-    trial = shared.trial(slot, sampler)
-    values = space.suggest(trial)
-    run = RunFolder.create(str(trial_folder(folder, slot.number)), "trial")
-    trial.set_user_attr("folder", str(run.path))
+def _run_trial(sweep: Sweep, shared: SharedStudy, slot: Slot) -> None:
+    """Train a claimed trial, or go on with it, and tell the study what became of it."""
+    trial = shared.trial(slot, _sampler(sweep.plan, slot.number))
+    values = sweep.plan.space.suggest(trial)
+    place = RunFolder.create(str(sweep.trial_folder(slot.number)), "trial")
+    trial.set_user_attr("folder", str(place.path))
     trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
-    cfg = changed_config(source, overrides(values))
-    cfg.name, cfg.run_dir = f"{source.name}_{slot.number:04d}", str(run.path)
+    cfg = sweep.varied(values, place.path.name).cfg
+    cfg.run_dir = str(place.path)
     if cfg.logger and "group" in cfg.logger:
-        cfg.logger.name, cfg.logger.group = cfg.name, cfg.logger.group or source.name
-    judge = Judge(trial, lambda: shared.runs(slot), run.log)
+        cfg.logger.name, cfg.logger.group = cfg.name, cfg.logger.group or sweep.plan.name
+    run = Run(place, cfg, recording=sweep.source.recording)
+    judge = Judge(trial, lambda: shared.runs(slot), place.log)
     with hushed():
-        data = build_data(cfg, recording)
-        if not len(data.dataset("val")):
+        if not len(run.data.dataset("val")):
             raise InputError("data.split: val is empty; a sweep is judged by validation loss")
-        task = build_task(cfg, data)
-        try_once(task, data)
-        fit(cfg, task, data, run, ckpt_path=_begun(run, cfg), watch=judge)
-    losses = pd.read_csv(run.log)["val/loss"]
-    state = TrialState.COMPLETE if judge.stopped is None else TrialState.PRUNED
-    value = float(losses.min())
+        fit(run, prepare(run, DecodeVideo), Training(resume=_begun(run), watch=judge))
+    losses = pd.read_csv(place.log)["val/loss"]
     if not shared.runs(slot):
         raise TrialLostError
     trial.set_user_attr("epochs", len(losses))
+    state = TrialState.COMPLETE if judge.stopped is None else TrialState.PRUNED
+    value = float(losses.min())
     shared.finish(slot, state, value if math.isfinite(value) else None)
 
 
-def _begun(run: RunFolder, cfg: DictConfig) -> Path | None:
+def _sampler(plan: SweepPlan, number: int) -> optuna.samplers.BaseSampler:
+    """Sampler of one trial: what it draws depends on seed, trial and what is known, not on who."""
+    entropy = [plan.seed, int(Stream.SWEEP_TRIALS), number]
+    seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    with unexcited():
+        if not plan.grid:
+            return plan.sampler(seed=seed)
+        values, base = plan.space.combinations()[number], optuna.samplers.RandomSampler(seed=seed)
+        return optuna.samplers.PartialFixedSampler(dict(values), base)
+
+
+def _begun(run: Run) -> Path | None:
     """Checkpoint of an interrupted trial to go on from."""
-    last = run.checkpoints / "last.ckpt"
-    if not run.config.is_file() or not last.is_file():
+    last = run.folder.checkpoints / "last.ckpt"
+    if not run.folder.config.is_file() or not last.is_file():
         return None
-    difference = first_difference(run, cfg)
+    difference = run.fingerprint.difference(run.folder.fingerprint())
     if difference is not None:
-        raise InputError(f"{run.path} holds another run: {difference}; choose another out_dir")
+        raise InputError(
+            f"{run.folder.path} holds another run: {difference}; choose another out_dir"
+        )
     try:
         load_checkpoint(last)
     except InputError:
@@ -248,13 +182,14 @@ def work_in(folder: str) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
-    cfg = OmegaConf.load(Path(folder) / "sweep.yaml")
-    assert isinstance(cfg, DictConfig)
-    work(cfg, Path(folder))
+    work(Sweep.open(OmegaConf.load(Path(folder) / "sweep.yaml"), Path(folder)))
 
 
 if __name__ == "__main__":
     try:
         work_in(sys.argv[1])
+    except InputError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

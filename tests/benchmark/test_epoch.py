@@ -22,7 +22,7 @@ def test_all_loaders_give_the_same_kind_of_batch(monkeypatch):
     assert set(Steps.seen) == {((64, 45, 140), (64, 3, 45, 32, 32), torch.float32)}
     for name in ("laid_out", "loader", "resident"):
         assert found[f"{name}_s"] > 0
-        assert found[f"{name}_step_s"] >= 0
+        assert found[f"{name}_step_s"] > 0
     assert found["loader_ratio"] > 0
     assert found["resident_step_ratio"] > 0
     assert found["laid_out_mib"] > 4 * found["videos_mib"]

@@ -1,6 +1,8 @@
 import pytest
 
-from mua_decode.benchmark import Floor, Sizes, Timing, step_operations, time_alternately
+from mua_decode.benchmark.floor import step_operations
+from mua_decode.benchmark.timing import Timing, time_alternately
+from mua_decode.benchmark.workloads import Sizes
 
 
 def test_programs_run_in_turn():
@@ -15,12 +17,6 @@ def test_median_spread_and_ratio():
     assert fast.median == 2.0
     assert fast.spread == pytest.approx(0.5)
     assert fast.ratio_to(slow) == 4.0
-
-
-def test_a_floor_is_operations_over_peak():
-    floor = Floor(operations=2e9, peak=1e9)
-    assert floor.seconds == 2.0
-    assert floor.utilisation(4.0) == 0.5
 
 
 def test_operations_are_counted_from_the_shapes():

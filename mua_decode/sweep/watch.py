@@ -1,0 +1,91 @@
+"""What is seen of a sweep while it goes on: every trial that ends, and workers that do."""
+
+from __future__ import annotations
+
+import time
+
+from optuna.trial import FrozenTrial, TrialState
+
+from mua_decode.runs.progress import console
+from mua_decode.sweep.launch import Launcher, LocalLauncher
+from mua_decode.sweep.plan import Sweep
+from mua_decode.sweep.study import REASON, SharedStudy
+from mua_decode.sweep.worker import work
+from mua_decode.types import InputError
+
+
+def carry_out(sweep: Sweep, shared: SharedStudy, launcher: Launcher) -> None:
+    """Run the trials that are missing, here or by workers, and say what became of each.
+
+    Raises
+    ------
+    InputError
+        If all workers ended before the sweep did.
+    """
+    shared.lay_out()
+    watch = Watch()
+    watch(shared, quiet=True)
+    if shared.complete:
+        return
+    try:
+        if sweep.plan.workers == 1 and isinstance(launcher, LocalLauncher):
+            work(sweep, after=watch)
+        else:
+            _with_workers(sweep, shared, launcher, watch)
+    except KeyboardInterrupt:
+        console.print(
+            f"stopped; the same command with out_dir={sweep.folder} goes on", soft_wrap=True
+        )
+        raise
+
+
+class Watch:
+    """Says what became of every trial, once."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def __call__(self, shared: SharedStudy, *, quiet: bool = False) -> None:
+        """Print a line for every trial that ended since the last call, or their number alone."""
+        slots, n_trials = shared.slots(), shared.plan.n_trials
+        finished = [s for s in slots if s.trial.state == TrialState.COMPLETE]
+        best = min(finished, key=lambda s: s.trial.value or 0.0, default=None)
+        so_far = f"; best {best.trial.value:.4g} (trial {best.number})" if best else ""
+        for slot in slots:
+            if slot.done and slot.number not in self._seen:
+                self._seen.add(slot.number)
+                if not quiet:
+                    line = f"[{len(self._seen)}/{n_trials}] trial {slot.number}: {_end(slot.trial)}"
+                    console.print(line + so_far, highlight=False, soft_wrap=True, markup=False)
+        if quiet and self._seen:
+            console.print(f"{len(self._seen)} of {n_trials} trials are done already")
+
+
+def _end(trial: FrozenTrial) -> str:
+    """How a trial ended, and with which values."""
+    if trial.state == TrialState.FAIL:
+        what = f"failed: {trial.user_attrs[REASON]}"
+    elif trial.state == TrialState.PRUNED:
+        what = f"stopped after {trial.user_attrs.get('epochs', '?')} epochs"
+    else:
+        what = f"val loss {trial.value:.4g}"
+    values = [(name.split(".")[-1], value) for name, value in trial.params.items()]
+    written = [f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values]
+    return f"{what}, {' '.join(written)}"
+
+
+def _with_workers(sweep: Sweep, shared: SharedStudy, launcher: Launcher, watch: Watch) -> None:
+    launcher.start(sweep.folder, sweep.plan.workers)
+    try:
+        while launcher.alive():  # they end by themselves when all trials are done
+            watch(shared)
+            time.sleep(0.5)
+    except BaseException:
+        launcher.stop()
+        raise
+    watch(shared)
+    if not shared.complete:
+        raise InputError(
+            f"all workers ended before the sweep did; see {sweep.folder}, then give the same "
+            f"command with out_dir={sweep.folder} to go on"
+        )
