@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from mua_decode.api.results import DecodedTrials, Reconstruction
-from mua_decode.commands.decode import decode_trials
 from mua_decode.data import DecodingData, NewTrials, Population
-from mua_decode.runs.build import build_data, build_recording
-from mua_decode.runs.stored import StoredNetwork, open_network
+from mua_decode.runs.decode import decode_trials
+from mua_decode.runs.run import Run
 from mua_decode.scoring.stream import decode_stream
 from mua_decode.types import PARTS, InputError, Recording, Segment, SiteTable, nearest_name
 
@@ -24,15 +23,14 @@ class Decoder:
     deviation of the run's training trials.
     """
 
-    def __init__(self, stored: StoredNetwork, recording: Recording | None = None) -> None:
-        self._stored = stored
-        self._recording = recording
-        self._data: DecodingData | None = None
+    def __init__(self, run: Run) -> None:
+        # Read at once, so that a damaged run shows here.
+        self._run, self._population, self._network = run, run.population, run.network
 
     def __repr__(self) -> str:
         c, h, w = self.frame_shape
         return (
-            f"Decoder({str(self._stored.folder.path)!r}: {len(self.sites)} sites, {self.n_bins} "
+            f"Decoder({str(self._run.folder.path)!r}: {len(self.sites)} sites, {self.n_bins} "
             f"bins of {self.bin_s:g} s -> {self.n_bins} frames of {c} x {h} x {w})"
         )
 
@@ -74,12 +72,12 @@ class Decoder:
     @property
     def population(self) -> Population:
         """Sites, bins, frames and standardisation of the run."""
-        return self._stored.population
+        return self._population
 
     @property
     def network(self) -> torch.nn.Module:
         """The network: standardised counts (B, T, N) -> video (B, C, T, H, W) in [0, 1]."""
-        return self._stored.network
+        return self._network
 
     def decode(self, counts: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
         """Decode recorded counts.
@@ -103,8 +101,9 @@ class Decoder:
         """
         given = np.asarray(counts)
         if given.ndim == 3 and not len(given):
-            return np.zeros((0, *self._video_shape()), np.float32)
-        return self._network(self.population.activity(given), batch_size)
+            channels, height, width = self.frame_shape
+            return np.zeros((0, channels, self.n_bins, height, width), np.float32)
+        return self._decode(self.population.activity(given), batch_size)
 
     def decode_recording(
         self,
@@ -131,7 +130,7 @@ class Decoder:
             If too few sites match or bins do not fit the run's.
         """
         found = NewTrials(self.population, recording, trials=trials, least_share=least_share)
-        videos = list(decode_trials(self._stored, found, batch_size=batch_size))
+        videos = list(decode_trials(self._run, found, batch_size=batch_size))
         return DecodedTrials(np.concatenate(videos), found.table, found.match)
 
     def reconstruct(
@@ -180,7 +179,7 @@ class Decoder:
         chosen = dataset.pseudo.condition[rows]
         return Reconstruction(
             true=torch.cat([b.video for b in batches]).numpy(),
-            decoded=self._network(spikes.numpy(), batch_size),
+            decoded=self._decode(spikes.numpy(), batch_size),
             condition=chosen,
             names=tuple(self.stimuli[k] for k in chosen),
             segments=self.segments,
@@ -190,23 +189,13 @@ class Decoder:
     @property
     def data(self) -> DecodingData:
         """Split, population and pseudo-trials of the run; rebuilt when first asked for."""
-        if self._data is None:
-            cfg = self._stored.cfg
-            recording = self._recording
-            self._data = build_data(cfg, build_recording(cfg) if recording is None else recording)
-        return self._data
+        return self._run.data
 
-    def _video_shape(self) -> tuple[int, int, int, int]:
-        channels, height, width = self.frame_shape
-        return channels, self.n_bins, height, width
-
-    def _network(self, activity: np.ndarray, batch_size: int) -> np.ndarray:
+    def _decode(self, activity: np.ndarray, batch_size: int) -> np.ndarray:
         if batch_size < 1:
             raise InputError(f"batch_size: expected >= 1, found {batch_size}")
         spikes: Iterator[torch.Tensor] = iter(torch.from_numpy(activity).split(batch_size))
-        videos = decode_stream(
-            self.network, spikes, batch_size=batch_size, device=self._stored.device
-        )
+        videos = decode_stream(self.network, spikes, batch_size=batch_size, device=self._run.device)
         return np.asarray(torch.cat(list(videos)).float().clamp(0, 1).numpy())
 
     def _rows(
@@ -248,8 +237,6 @@ def load_run(
 
     Parameters
     ----------
-    run_dir
-        Folder of the run.
     checkpoint
         ``best`` (by validation loss) or ``last``.
     device
@@ -271,7 +258,12 @@ def load_run(
     >>> decoder = mua_decode.load_run("runs/first")
     >>> video = decoder.decode(counts)  # (B, T, N) -> (B, C, T, H, W)
     """
-    stored = open_network(
-        run_dir, checkpoint=checkpoint, device=device, overrides=overrides, trusted=trusted
+    run = Run.open(
+        run_dir,
+        checkpoint=checkpoint,
+        device=device,
+        overrides=overrides,
+        trusted=trusted,
+        recording=recording,
     )
-    return Decoder(stored, recording)
+    return Decoder(run)
