@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from mua_decode.analyses.encode.plan import EncodePlan
 from mua_decode.data.recorded import SessionTrials
+from mua_decode.statistics import correct
+from mua_decode.types import HypothesisTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,57 @@ class Reliability:
     single: np.ndarray
     p: np.ndarray
     n_conditions: np.ndarray
+
+    def tests(self, names: Sequence[str], metric: str) -> HypothesisTable:
+        """One row per site or region: do halves of its recorded trials covary?"""
+        return HypothesisTable.from_rows(
+            [
+                {
+                    "question": "do two halves of the recorded trials covary?",
+                    "group": name,
+                    "metric": metric,
+                    "test": "one-sample t over conditions of the halves' covariance, one-sided",
+                    "df": self.n_conditions[i] - 1,
+                    "p": self.p[i],
+                    "n": self.n_conditions[i],
+                    "n_unit": "conditions",
+                    "effect_name": "split-half correlation",
+                    "effect": self.half_r[i],
+                }
+                for i, name in enumerate(names)
+            ]
+        )
+
+
+class Ceiling:
+    """Reliability of M sites or regions, known where it is above 0 after correction.
+
+    Parameters
+    ----------
+    names, metric
+        Of the M rows of its tests.
+    plan
+        Its correction and alpha count.
+
+    Attributes
+    ----------
+    tests
+        The tests, corrected.
+    trusted
+        bool (M,): the reliability is above 0.
+    average, single
+        float (M,): reliabilities, NaN where not trusted.
+    """
+
+    def __init__(
+        self, reliable: Reliability, names: Sequence[str], metric: str, plan: EncodePlan
+    ) -> None:
+        self.reliable = reliable
+        self.tests = correct(reliable.tests(names, metric), method=plan.correction)
+        self.trusted = self.tests.frame["p_corrected"].to_numpy() < plan.alpha
+        self.average, self.single = (
+            np.where(self.trusted, value, np.nan) for value in (reliable.average, reliable.single)
+        )
 
 
 def spearman_brown(r: np.ndarray, m: np.ndarray | float) -> np.ndarray:
@@ -100,32 +154,37 @@ def split_half(
         # A condition enters an average only if all its sites have it, so that units compare.
         ok = np.concatenate([both, (both.astype(float) @ weight) > 1 - 1e-9], axis=1)
         valid &= ok
-        halves = np.concatenate([mean, mean @ weight], axis=3)
-        n_ok = np.maximum(1, ok.sum(axis=0)) * n_bins
-        centre = (halves * ok[None, :, None, :]).sum(axis=(1, 2)) / n_ok
-        first, second = (halves - centre[:, None, None, :]) * ok[None, :, None, :]
-        shared = (first * second).sum(axis=1)
-        size = (first**2).sum(axis=(0, 1)) * (second**2).sum(axis=(0, 1))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r_sum += shared.sum(axis=0) / np.sqrt(size)
+        r, shared = _agreement(np.concatenate([mean, mean @ weight], axis=3), ok)
+        r_sum += r
         covariance += shared / splits
-    half_r = r_sum / splits
+    total = np.zeros((n_conditions, n_sites))
+    for s in sessions:
+        total[:, s.columns] = s.sums(s.condition, n_conditions)[1]
+    half_r, use = r_sum / splits, valid[:, :n_sites]
     with np.errstate(invalid="ignore", divide="ignore"):
         p = _above_zero(np.where(valid, covariance, np.nan))
-        total = np.zeros((n_conditions, n_sites))
-        for s in sessions:
-            total[:, s.columns] = s.sums(s.condition, n_conditions)[1]
-        use = valid[:, :n_sites]
-        h = (half_sizes * use).sum(axis=0) / use.sum(axis=0)
-        n = (total * use).sum(axis=0) / use.sum(axis=0)
-    h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
-    with np.errstate(invalid="ignore", divide="ignore"):
+        h, n = ((x * use).sum(axis=0) / use.sum(axis=0) for x in (half_sizes, total))
+        h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
         average, single = spearman_brown(half_r, n / h), spearman_brown(half_r, 1 / h)
     found = (half_r, average, single, p, valid.sum(axis=0))
     return (
         Reliability(*(x[:n_sites] for x in found)),
         Reliability(*(x[n_sites:] for x in found)),
     )
+
+
+def _agreement(halves: np.ndarray, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation (M,) of two halves (2, K, T, M), and their covariance (K, M).
+
+    Over the conditions that are ``ok`` (K, M), centred by the grand mean.
+    """
+    n_ok = np.maximum(1, ok.sum(axis=0)) * halves.shape[2]
+    centre = (halves * ok[None, :, None, :]).sum(axis=(1, 2)) / n_ok
+    first, second = (halves - centre[:, None, None, :]) * ok[None, :, None, :]
+    shared = (first * second).sum(axis=1)
+    size = (first**2).sum(axis=(0, 1)) * (second**2).sum(axis=(0, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return shared.sum(axis=0) / np.sqrt(size), shared
 
 
 def _halves(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mua_decode.analyses.encode.correlation import moments_r
 from mua_decode.data import Batch
 from mua_decode.metrics.pixel_correlation import pearson
 
@@ -38,12 +39,6 @@ class Prediction:
     region_r: np.ndarray
     region_time_r: np.ndarray
     n_trials: int
-
-
-def correlate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Pearson correlation along the first axis of (D, ...) arrays; NaN where one is constant."""
-    flat = [torch.from_numpy(np.array(a, float).reshape(len(a), -1).T) for a in (x, y)]
-    return np.asarray(pearson(*flat).numpy().reshape(x.shape[1:]))
 
 
 @torch.inference_mode()
@@ -108,10 +103,7 @@ class _Running:
         self._points += len(x)
 
     def finish(self) -> Prediction:
-        x, y, xx, yy, xy = (self._moments / self._points).numpy()
-        spread = (xx - x * x) * (yy - y * y)
-        varies = (xx - x * x > 1e-12 * xx) & (yy - y * y > 1e-12 * yy)
-        r = np.where(varies, (xy - x * y) / np.sqrt(np.where(varies, spread, 1)), np.nan)
+        r = moments_r(*(self._moments / self._points).numpy())
         n_sites = self._weight.shape[0]
         with np.errstate(invalid="ignore"):
             time_r = self._time_r.numpy() / self._time_n.numpy()
