@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mua_decode.api.results import DecodedTrials, Reconstruction
-from mua_decode.data import DecodingData, NewTrials, Population
+from mua_decode.data import DecodingData, NewTrials
 from mua_decode.runs.decode import decode_trials
 from mua_decode.runs.run import Run
 from mua_decode.scoring.stream import decode_stream
@@ -21,11 +21,36 @@ class Decoder:
 
     Counts go in as they were counted: each site is standardised with the mean and standard
     deviation of the run's training trials.
+
+    Attributes
+    ----------
+    population
+        Sites, bins, frames and standardisation of the run.
+    network
+        Maps standardised counts (B, T, N) to video (B, C, T, H, W) in [0, 1].
+    sites
+        The N sites in the order of the network's input.
+    n_bins
+        Bins, and frames, per trial, T.
+    bin_s, window_s
+        Step and width of the counting window in seconds; a step is the length of a frame.
+    frame_shape
+        (C, H, W) of a decoded frame.
+    stimuli
+        Names of the K conditions of the run.
+    segments
+        Named stretches of frames.
     """
 
     def __init__(self, run: Run) -> None:
         # Read at once, so that a damaged run shows here.
-        self._run, self._population, self._network = run, run.population, run.network
+        self._run, self.population, self.network = run, run.population, run.network
+        about = self.population
+        self.sites: SiteTable = about.sites
+        self.n_bins, self.bin_s, self.window_s = about.n_bins, about.bin_s, about.window_s
+        self.frame_shape: tuple[int, int, int] = about.frame_shape
+        self.stimuli: tuple[str, ...] = about.conditions
+        self.segments: tuple[Segment, ...] = about.segments
 
     def __repr__(self) -> str:
         c, h, w = self.frame_shape
@@ -35,49 +60,9 @@ class Decoder:
         )
 
     @property
-    def sites(self) -> SiteTable:
-        """The N sites in the order of the network's input."""
-        return self.population.sites
-
-    @property
-    def n_bins(self) -> int:
-        """Bins, and frames, per trial, T."""
-        return self.population.n_bins
-
-    @property
-    def bin_s(self) -> float:
-        """Step of the counting window, and length of a frame, in seconds."""
-        return self.population.bin_s
-
-    @property
-    def window_s(self) -> float:
-        """Width of the counting window in seconds."""
-        return self.population.window_s
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of a decoded frame."""
-        return self.population.frame_shape
-
-    @property
-    def stimuli(self) -> tuple[str, ...]:
-        """Names of the K conditions of the run."""
-        return self.population.conditions
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """Named stretches of frames."""
-        return self.population.segments
-
-    @property
-    def population(self) -> Population:
-        """Sites, bins, frames and standardisation of the run."""
-        return self._population
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network: standardised counts (B, T, N) -> video (B, C, T, H, W) in [0, 1]."""
-        return self._network
+    def data(self) -> DecodingData:
+        """Split, population and pseudo-trials of the run; rebuilt when first asked for."""
+        return self._run.data
 
     def decode(self, counts: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
         """Decode recorded counts.
@@ -185,11 +170,6 @@ class Decoder:
             segments=self.segments,
             frame_s=self.bin_s,
         )
-
-    @property
-    def data(self) -> DecodingData:
-        """Split, population and pseudo-trials of the run; rebuilt when first asked for."""
-        return self._run.data
 
     def _decode(self, activity: np.ndarray, batch_size: int) -> np.ndarray:
         if batch_size < 1:

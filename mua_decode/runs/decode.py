@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,9 @@ def _write_films(
 ) -> list[str]:
     """Write one film per trial; return their names."""
     names: list[str] = []
-    for batch in videos:
-        for video in batch:
-            names.append(f"trial{len(names):05d}.{suffix}")
-            write_film(folder / names[-1], video, frame_s=about.bin_s)
+    for video in chain.from_iterable(videos):
+        names.append(f"trial{len(names):05d}.{suffix}")
+        write_film(folder / names[-1], video, frame_s=about.bin_s)
     return names
 
 
@@ -104,11 +104,8 @@ def _write_array(
     channels, height, width = about.frame_shape
     shape = (n_trials, channels, about.n_bins, height, width)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    first = 0
-    for batch in videos:
-        values = (batch * 255).round() if dtype == "uint8" else batch
-        array[first : first + len(batch)] = values
-        first += len(batch)
+    for place, video in zip(array, chain.from_iterable(videos), strict=True):
+        place[:] = (video * 255).round() if dtype == "uint8" else video
     array.flush()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from mua_decode.analyses.encode.plan import EncodePlan
-from mua_decode.data.recorded import SessionTrials
+from mua_decode.data.recorded import SessionTrials, condition_means
 from mua_decode.statistics import correct
 from mua_decode.types import HypothesisTable
 
@@ -48,22 +48,16 @@ class Reliability:
 
     def tests(self, names: Sequence[str], metric: str) -> HypothesisTable:
         """One row per site or region: do halves of its recorded trials covary?"""
+        asked = {
+            "question": "do two halves of the recorded trials covary?",
+            "metric": metric,
+            "test": "one-sample t over conditions of the halves' covariance, one-sided",
+            "n_unit": "conditions",
+            "effect_name": "split-half correlation",
+        }
+        found = zip(names, self.n_conditions, self.p, self.half_r, strict=True)
         return HypothesisTable.from_rows(
-            [
-                {
-                    "question": "do two halves of the recorded trials covary?",
-                    "group": name,
-                    "metric": metric,
-                    "test": "one-sample t over conditions of the halves' covariance, one-sided",
-                    "df": self.n_conditions[i] - 1,
-                    "p": self.p[i],
-                    "n": self.n_conditions[i],
-                    "n_unit": "conditions",
-                    "effect_name": "split-half correlation",
-                    "effect": self.half_r[i],
-                }
-                for i, name in enumerate(names)
-            ]
+            [asked | {"group": g, "n": n, "df": n - 1, "p": p, "effect": r} for g, n, p, r in found]
         )
 
 
@@ -73,18 +67,12 @@ class Ceiling:
     Parameters
     ----------
     names, metric
-        Of the M rows of its tests.
-    plan
-        Its correction and alpha count.
+        Of the M rows of ``tests``, which hold p corrected as the plan says.
 
-    Attributes
-    ----------
-    tests
-        The tests, corrected.
-    trusted
-        bool (M,): the reliability is above 0.
-    average, single
-        float (M,): reliabilities, NaN where not trusted.
+    Notes
+    -----
+    ``trusted``, bool (M,), says where it is above 0; ``average`` and ``single``, float (M,), are
+    the reliabilities there, NaN elsewhere.
     """
 
     def __init__(
@@ -128,8 +116,6 @@ def split_half(
     ----------
     averages
         bool (G, N): which sites each average is over.
-    splits
-        Random splits.
 
     Returns
     -------
@@ -157,9 +143,7 @@ def split_half(
         r, shared = _agreement(np.concatenate([mean, mean @ weight], axis=3), ok)
         r_sum += r
         covariance += shared / splits
-    total = np.zeros((n_conditions, n_sites))
-    for s in sessions:
-        total[:, s.columns] = s.sums(s.condition, n_conditions)[1]
+    total = condition_means(sessions, n_conditions=n_conditions, n_bins=n_bins, n_sites=n_sites)[1]
     half_r, use = r_sum / splits, valid[:, :n_sites]
     with np.errstate(invalid="ignore", divide="ignore"):
         p = _above_zero(np.where(valid, covariance, np.nan))
@@ -210,16 +194,9 @@ def _halves(
 def deal_halves(
     condition: np.ndarray, presentation: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Deal trials to halves 0 and 1 of equal size in every condition; -1 is left out.
+    """Deal trials (R,) to halves 0 and 1 of equal size in every condition; -1 is left out.
 
-    Parameters
-    ----------
-    condition, presentation
-        int (R,): trials of one presentation and condition go to one half.
-
-    Returns
-    -------
-    int (R,).
+    Trials of one presentation and condition go to one half.
     """
     label = np.unique(presentation, return_inverse=True)[1]
     rank = rng.permutation(label.max(initial=-1) + 1)[label]

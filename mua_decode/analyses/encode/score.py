@@ -1,4 +1,18 @@
-"""How well an encoding model predicts activity from the video, beside floors and ceilings."""
+"""How well an encoding model predicts activity from the video, beside floors and ceilings.
+
+Single trials are the pseudo-trials of the test part, each with its own video. Averages compare the
+mean prediction for a condition's videos with the mean over its *recorded* trials, each
+counted once. Beside the encoder stand
+
+- ``floor/time_course``: the mean time course of the site over all training trials, whatever
+  the condition (a PSTH); a model that knows only that something happens when;
+- ``floor/condition_mean``: the site's mean over training trials of the condition, the lookup of
+  encoding; noisy itself, so that a good model may pass it; undefined for conditions never
+  trained on;
+- ``ceiling/split_half``: the square root of the reliability of the recorded trials of that
+  part (``ceiling.Reliability``), which no model can pass but by luck;
+- ``chance/noise_videos``: videos of uniform noise instead of those shown.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +38,7 @@ from mua_decode.data.recorded import condition_means, recorded_trials
 from mua_decode.statistics import correct
 from mua_decode.types import HypothesisTable, InputError, ResultTable, Stream
 
+PART = "test"
 ENCODER = "encoder"
 TIME_COURSE = "floor/time_course"
 CONDITION_MEAN = "floor/condition_mean"
@@ -35,7 +50,7 @@ Encoder = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class EncodingScores:
-    """Scores of an encoding model on one part of the split.
+    """Scores of an encoding model on the test part.
 
     Parameters
     ----------
@@ -67,45 +82,41 @@ def score_encoding(
     *,
     plan: EncodePlan,
     seed: int,
-    part: str = "test",
 ) -> EncodingScores:
     """Score predicted activity trial by trial and averaged over the trials of a condition.
-
-    Single trials are the pseudo-trials of the part, each with its own video. Averages compare the
-    mean prediction for a condition's videos with the mean over its *recorded* trials, each
-    counted once. Beside the encoder stand
-
-    - ``floor/time_course``: the mean time course of the site over all training trials, whatever
-      the condition (a PSTH); a model that knows only that something happens when;
-    - ``floor/condition_mean``: the site's mean over training trials of the condition, the lookup of
-      encoding; noisy itself, so that a good model may pass it; undefined for conditions never
-      trained on;
-    - ``ceiling/split_half``: the square root of the reliability of the recorded trials of this
-      part (:class:`Reliability`), which no model can pass but by luck;
-    - ``chance/noise_videos``: videos of uniform noise instead of those shown.
 
     Parameters
     ----------
     encode
         Maps videos (B, C, T, H, W) in [0, 1] to standardised activity (B, T, N).
     batches
-        The pseudo-trials of the part, once.
+        The pseudo-trials of the test part, once.
     seed
         Of splits, noise and bootstraps.
 
     Raises
     ------
     InputError
-        If the part has no trial.
+        If there is no test trial.
     """
-    if not len(data.conditions(part)):
-        raise InputError(f"part={part}: the split leaves it empty")
-    predictions = _predictions(encode, data, batches, part)
+    if not len(data.conditions(PART)):
+        raise InputError(f"part={PART}: the split leaves it empty")
+    recorded = _recorded(data)
+    predictions = _predictions(encode, data, batches, recorded.weight)
     encoder, rng = predictions[ENCODER], Stream.ENCODING_SCORES.rng(seed)
-    recorded = _recorded(data, part)
-    sites, regions = _ceilings(data, part, plan, rng)
+    sites, regions = split_half(
+        list(recorded_trials(data, PART)),
+        averages=np.stack(list(recorded.regions.values())),
+        splits=plan.splits,
+        rng=rng,
+        **_sizes(data),
+    )
+    ceilings = (
+        Ceiling(sites, data.pool.sites.site_id.tolist(), "reliability", plan),
+        Ceiling(regions, list(recorded.regions), "reliability_region", plan),
+    )
     noise = _noise_predictions(encode, data, plan.noise_videos, rng)
-    rows = EncodingRows(recorded, sites, regions, rng=rng)
+    rows = EncodingRows(recorded, *ceilings, rng=rng)
     rows.add_ceiling(SPLIT_HALF)
     for name, prediction in predictions.items():
         rows.add_prediction(name, prediction)
@@ -116,9 +127,12 @@ def score_encoding(
         floor_tests(encoder, predictions[TIME_COURSE], recorded),
         rows.add_chance(NOISE, noise, encoder),
     ]
-    tests = [sites.tests, regions.tests, *(correct(t, method=plan.correction) for t in asked)]
-    table = _site_table(data, predictions, recorded.values, sites, plan)
-    return EncodingScores(ResultTable.from_rows(rows.rows), table, HypothesisTable.concat(tests))
+    tests = [c.tests for c in ceilings] + [correct(t, method=plan.correction) for t in asked]
+    return EncodingScores(
+        ResultTable.from_rows(rows.rows),
+        _site_table(data, predictions, recorded.values, ceilings[0], plan),
+        HypothesisTable.concat(tests),
+    )
 
 
 def _sizes(data: DecodingData) -> dict[str, int]:
@@ -126,16 +140,10 @@ def _sizes(data: DecodingData) -> dict[str, int]:
     return size | {"n_conditions": data.stimuli.n_conditions}
 
 
-def _region_masks(data: DecodingData) -> dict[str, np.ndarray]:
-    """The sites (N,) of every region."""
-    sites = data.pool.sites
-    return {name: sites.region == name for name in sites.regions}
-
-
 def _predictions(
-    encode: Encoder, data: DecodingData, batches: Iterable[Batch], part: str
+    encode: Encoder, data: DecodingData, batches: Iterable[Batch], weight: np.ndarray
 ) -> dict[str, Prediction]:
-    """What the encoder and its floors predict for a part of the split."""
+    """What the encoder and its floors predict for the test part."""
     mean, number = condition_means(recorded_trials(data, "train"), **_sizes(data))
     # Every trial of a site counts once, however many its condition has.
     time_course = np.nansum(mean * number[:, None, :], axis=0) / number.sum(axis=0)
@@ -147,38 +155,20 @@ def _predictions(
             CONDITION_MEAN: lambda batch: means[batch.condition],
         },
         batches,
-        conditions=data.conditions(part),
-        regions=np.stack(list(_region_masks(data).values())),
+        conditions=data.conditions(PART),
+        weight=weight,
     )
 
 
-def _recorded(data: DecodingData, part: str) -> Averages:
-    conditions = data.conditions(part)
+def _recorded(data: DecodingData) -> Averages:
+    conditions, sites = data.conditions(PART), data.pool.sites
     return Averages(
-        split=f"{part} (leaking)" if data.leaking else part,
-        values=condition_means(recorded_trials(data, part), **_sizes(data))[0][conditions],
+        split=f"{PART} (leaking)" if data.leaking else PART,
+        values=condition_means(recorded_trials(data, PART), **_sizes(data))[0][conditions],
         conditions=[data.stimuli.names[k] for k in conditions],
         groups=condition_groups(data)[conditions],
-        regions=_region_masks(data),
-        sessions=data.pool.sites.session,
-    )
-
-
-def _ceilings(
-    data: DecodingData, part: str, plan: EncodePlan, rng: np.random.Generator
-) -> tuple[Ceiling, Ceiling]:
-    """Of the sites and of the regions."""
-    masks = _region_masks(data)
-    sites, regions = split_half(
-        list(recorded_trials(data, part)),
-        averages=np.stack(list(masks.values())),
-        splits=plan.splits,
-        rng=rng,
-        **_sizes(data),
-    )
-    return (
-        Ceiling(sites, data.pool.sites.site_id.tolist(), "reliability", plan),
-        Ceiling(regions, list(masks), "reliability_region", plan),
+        regions={name: sites.region == name for name in sites.regions},
+        sessions=sites.session,
     )
 
 
