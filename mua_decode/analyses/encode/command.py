@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from omegaconf import DictConfig
 from mua_decode.analyses.encode.bands import read_bands
 from mua_decode.analyses.encode.encode import encode
 from mua_decode.analyses.encode.plan import EncodePlan
+from mua_decode.runs.config import compose
 from mua_decode.runs.encoding import encoding_run
-from mua_decode.runs.findings import Findings
 from mua_decode.runs.plan import plain, read_plan
 from mua_decode.runs.run import Run, open_run
 
@@ -27,22 +28,28 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     source = open_run(cfg, checkpoint=None)
     folder = Path(cfg.out_dir or source.folder.path / "encoding").expanduser()
-    return encode_into(cfg, source, folder).publish(folder)
+    return _encode(cfg, source, folder, go_on=False)
 
 
-def encode_into(cfg: DictConfig, source: Run, folder: Path, *, go_on: bool = False) -> Findings:
-    """Train and score the encoding model of a run in a folder.
+def encode_again(source: Run, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """Train and score the encoding model of a run, going on with what the folder holds of it.
 
     Parameters
     ----------
-    cfg, go_on
-        See :func:`mua_decode.runs.encoding.encoding_run`.
+    overrides
+        Of ``mua-decode encode``.
 
     Raises
     ------
     InputError
-        If an option is wrong, or the folder holds an encoding that cannot be gone on with.
+        If an option is wrong, or the folder holds an encoding of another config or recording.
     """
+    cfg = compose("encode", [f"run_dir={source.folder.path}", f"out_dir={folder}", *overrides])
+    cfg.trusted = list(source.cfg.get("trusted") or ())
+    return _encode(cfg, source, folder, go_on=True)
+
+
+def _encode(cfg: DictConfig, source: Run, folder: Path, *, go_on: bool) -> dict[str, Any]:
     plan = read_plan(EncodePlan, cfg.score, bands=read_bands(plain(cfg.bands)))
     encoding, training = encoding_run(cfg, source, folder, go_on=go_on)
-    return encode(encoding, plan, training)
+    return encode(encoding, plan, training).publish(folder)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from mua_decode.analyses.encode.command import encode_into
+from mua_decode.analyses.encode.command import encode_again
 from mua_decode.commands.main import main
 from mua_decode.runs.config import compose
 from mua_decode.runs.encoding import encoding_run
@@ -102,9 +102,8 @@ def test_an_encoding_takes_the_data_of_a_run_at_hand(
     cfg = compose("encode", QUICK)
     run, _ = encoding_run(cfg, source, tmp_path / "beside")
     assert (run.recording, run.data) == before
-    found = encode_into(cfg, source, tmp_path / "out").publish(tmp_path / "out")
-    assert json.loads(json.dumps(found)) == encoded
     assert cfg.run_dir is None
+    assert encode_again(source, tmp_path / "out", QUICK) == encoded
 
 
 def test_an_encoding_is_gone_on_with_only_if_it_is_the_same(
@@ -112,20 +111,15 @@ def test_an_encoding_is_gone_on_with_only_if_it_is_the_same(
 ) -> None:
     run = Path(shutil.copytree(trained, tmp_path / "copy"))
     folder, source = run / "encoding", Run.open(run)
-    cfg = compose("encode", QUICK)
-    again = encode_into(cfg, source, folder, go_on=True)
-    assert json.loads(json.dumps(dict(again.metrics))) == encoded
+    assert encode_again(source, folder, QUICK) == encoded
     assert len(pd.read_csv(folder / "epochs.csv")) == 1  # nothing was trained again
-    with pytest.raises(InputError, match="already holds a run"):
-        encode_into(cfg, source, folder)
-    other = compose("encode", [*QUICK, "model.width=3"])
     line = "holds an encoding of another config: model.width is 2 there and 3 here; remove the"
     with pytest.raises(InputError, match=line):
-        encode_into(other, source, folder, go_on=True)
+        encode_again(source, folder, [*QUICK, "model.width=3"])
     about = json.loads((folder / "recording.json").read_text()) | {"checksum": "another"}
     (folder / "recording.json").write_text(json.dumps(about))
     with pytest.raises(InputError, match="recording: its content has changed"):
-        encode_into(cfg, source, folder, go_on=True)
+        encode_again(source, folder, QUICK)
 
 
 def test_an_interrupted_encoding_goes_on_exactly(
