@@ -10,6 +10,7 @@ from mua_decode.data import DecodingData, Population
 from mua_decode.runs.build import build_data, build_recording, build_task
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
+from mua_decode.tasks import DecodeVideo
 from mua_decode.types import Recording
 from tests.tiny import TINY
 
@@ -19,7 +20,7 @@ def write_run(path: Path, *overrides: str) -> tuple[Recording, DecodingData]:
     cfg = compose("train", [*TINY, "recording.population.trials_per_condition=4", *overrides])
     recording = build_recording(cfg)
     data = build_data(cfg, recording)
-    task = build_task(cfg, data)
+    task = build_task(cfg, data, DecodeVideo)
     generator = torch.Generator().manual_seed(3)
     for name, buffer in task.named_buffers():
         if name.endswith(("running_mean", "running_var")):  # so that normalisation does something

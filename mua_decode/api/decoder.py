@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from mua_decode.api.results import DecodedTrials, Reconstruction
-from mua_decode.commands.decode import decode_trials
-from mua_decode.data import DecodingData, NewTrials, Population
-from mua_decode.runs.build import build_data, build_recording
-from mua_decode.runs.stored import StoredNetwork, open_network
+from mua_decode.data import DecodingData, NewTrials
+from mua_decode.runs.decode import decode_trials
+from mua_decode.runs.run import Run
 from mua_decode.scoring.stream import decode_stream
 from mua_decode.types import PARTS, InputError, Recording, Segment, SiteTable, nearest_name
 
@@ -22,64 +21,48 @@ class Decoder:
 
     Counts go in as they were counted: each site is standardised with the mean and standard
     deviation of the run's training trials.
+
+    Attributes
+    ----------
+    population
+        Sites, bins, frames and standardisation of the run.
+    network
+        Maps standardised counts (B, T, N) to video (B, C, T, H, W) in [0, 1].
+    sites
+        The N sites in the order of the network's input.
+    n_bins
+        Bins, and frames, per trial, T.
+    bin_s, window_s
+        Step and width of the counting window in seconds; a step is the length of a frame.
+    frame_shape
+        (C, H, W) of a decoded frame.
+    stimuli
+        Names of the K conditions of the run.
+    segments
+        Named stretches of frames.
     """
 
-    def __init__(self, stored: StoredNetwork, recording: Recording | None = None) -> None:
-        self._stored = stored
-        self._recording = recording
-        self._data: DecodingData | None = None
+    def __init__(self, run: Run) -> None:
+        # Read at once, so that a damaged run shows here.
+        self._run, self.population, self.network = run, run.population, run.network
+        about = self.population
+        self.sites: SiteTable = about.sites
+        self.n_bins, self.bin_s, self.window_s = about.n_bins, about.bin_s, about.window_s
+        self.frame_shape: tuple[int, int, int] = about.frame_shape
+        self.stimuli: tuple[str, ...] = about.conditions
+        self.segments: tuple[Segment, ...] = about.segments
 
     def __repr__(self) -> str:
         c, h, w = self.frame_shape
         return (
-            f"Decoder({str(self._stored.folder.path)!r}: {len(self.sites)} sites, {self.n_bins} "
+            f"Decoder({str(self._run.folder.path)!r}: {len(self.sites)} sites, {self.n_bins} "
             f"bins of {self.bin_s:g} s -> {self.n_bins} frames of {c} x {h} x {w})"
         )
 
     @property
-    def sites(self) -> SiteTable:
-        """The N sites in the order of the network's input."""
-        return self.population.sites
-
-    @property
-    def n_bins(self) -> int:
-        """Bins, and frames, per trial, T."""
-        return self.population.n_bins
-
-    @property
-    def bin_s(self) -> float:
-        """Step of the counting window, and length of a frame, in seconds."""
-        return self.population.bin_s
-
-    @property
-    def window_s(self) -> float:
-        """Width of the counting window in seconds."""
-        return self.population.window_s
-
-    @property
-    def frame_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of a decoded frame."""
-        return self.population.frame_shape
-
-    @property
-    def stimuli(self) -> tuple[str, ...]:
-        """Names of the K conditions of the run."""
-        return self.population.conditions
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """Named stretches of frames."""
-        return self.population.segments
-
-    @property
-    def population(self) -> Population:
-        """Sites, bins, frames and standardisation of the run."""
-        return self._stored.population
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The network: standardised counts (B, T, N) -> video (B, C, T, H, W) in [0, 1]."""
-        return self._stored.network
+    def data(self) -> DecodingData:
+        """Split, population and pseudo-trials of the run; rebuilt when first asked for."""
+        return self._run.data
 
     def decode(self, counts: np.ndarray, *, batch_size: int = 32) -> np.ndarray:
         """Decode recorded counts.
@@ -103,8 +86,9 @@ class Decoder:
         """
         given = np.asarray(counts)
         if given.ndim == 3 and not len(given):
-            return np.zeros((0, *self._video_shape()), np.float32)
-        return self._network(self.population.activity(given), batch_size)
+            channels, height, width = self.frame_shape
+            return np.zeros((0, channels, self.n_bins, height, width), np.float32)
+        return self._decode(self.population.activity(given), batch_size)
 
     def decode_recording(
         self,
@@ -131,7 +115,7 @@ class Decoder:
             If too few sites match or bins do not fit the run's.
         """
         found = NewTrials(self.population, recording, trials=trials, least_share=least_share)
-        videos = list(decode_trials(self._stored, found, batch_size=batch_size))
+        videos = list(decode_trials(self._run, found, batch_size=batch_size))
         return DecodedTrials(np.concatenate(videos), found.table, found.match)
 
     def reconstruct(
@@ -180,33 +164,18 @@ class Decoder:
         chosen = dataset.pseudo.condition[rows]
         return Reconstruction(
             true=torch.cat([b.video for b in batches]).numpy(),
-            decoded=self._network(spikes.numpy(), batch_size),
+            decoded=self._decode(spikes.numpy(), batch_size),
             condition=chosen,
             names=tuple(self.stimuli[k] for k in chosen),
             segments=self.segments,
             frame_s=self.bin_s,
         )
 
-    @property
-    def data(self) -> DecodingData:
-        """Split, population and pseudo-trials of the run; rebuilt when first asked for."""
-        if self._data is None:
-            cfg = self._stored.cfg
-            recording = self._recording
-            self._data = build_data(cfg, build_recording(cfg) if recording is None else recording)
-        return self._data
-
-    def _video_shape(self) -> tuple[int, int, int, int]:
-        channels, height, width = self.frame_shape
-        return channels, self.n_bins, height, width
-
-    def _network(self, activity: np.ndarray, batch_size: int) -> np.ndarray:
+    def _decode(self, activity: np.ndarray, batch_size: int) -> np.ndarray:
         if batch_size < 1:
             raise InputError(f"batch_size: expected >= 1, found {batch_size}")
         spikes: Iterator[torch.Tensor] = iter(torch.from_numpy(activity).split(batch_size))
-        videos = decode_stream(
-            self.network, spikes, batch_size=batch_size, device=self._stored.device
-        )
+        videos = decode_stream(self.network, spikes, batch_size=batch_size, device=self._run.device)
         return np.asarray(torch.cat(list(videos)).float().clamp(0, 1).numpy())
 
     def _rows(
@@ -248,8 +217,6 @@ def load_run(
 
     Parameters
     ----------
-    run_dir
-        Folder of the run.
     checkpoint
         ``best`` (by validation loss) or ``last``.
     device
@@ -271,7 +238,12 @@ def load_run(
     >>> decoder = mua_decode.load_run("runs/first")
     >>> video = decoder.decode(counts)  # (B, T, N) -> (B, C, T, H, W)
     """
-    stored = open_network(
-        run_dir, checkpoint=checkpoint, device=device, overrides=overrides, trusted=trusted
+    run = Run.open(
+        run_dir,
+        checkpoint=checkpoint,
+        device=device,
+        overrides=overrides,
+        trusted=trusted,
+        recording=recording,
     )
-    return Decoder(stored, recording)
+    return Decoder(run)

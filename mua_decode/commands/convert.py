@@ -27,18 +27,23 @@ def run(cfg: DictConfig) -> None:
         raise InputError(f"out: {out} is a folder; format=native writes a file: out=FILE.h5")
     if cfg.format == "nwb" and out.is_file():
         raise InputError(f"out: {out} is a file; format=nwb writes one per session: out=FOLDER")
-    RunFolder.create(str(out if cfg.format == "nwb" else out.parent), "convert")
+    write(cfg, out, cfg.format)
+
+
+def write(cfg: DictConfig, out: Path, kind: str) -> None:
+    """Write the recording that a config names as ``native`` or ``nwb``, and say what it holds."""
+    RunFolder.create(str(out if kind == "nwb" else out.parent), "convert")
     recording = build_recording(cfg)
+    files = [out]
     with working(f"writing {out}"):
-        if cfg.format == "nwb":
+        if kind == "nwb":
             files = write_nwb(recording, out, species=cfg.species, age=cfg.age)
         else:
             write_recording(recording, out)
-            files = [out]
     size = sum(f.stat().st_size for f in files)
     console.print(
         f"{len(recording.sessions)} sessions, {len(recording.sites)} sites, "
         f"{recording.stimuli.n_conditions} conditions -> {out} ({size / 1e6:.0f} MB)\n"
-        f"inspect it with: mua-decode inspect recording={cfg.format} recording.path={out}",
+        f"inspect it with: mua-decode inspect recording={kind} recording.path={out}",
         highlight=False,
     )

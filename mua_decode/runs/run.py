@@ -70,7 +70,7 @@ class Run:
         cls,
         run_dir: str | Path | None,
         *,
-        checkpoint: str = "best",
+        checkpoint: str | None = "best",
         device: str = "auto",
         overrides: Iterable[str] = (),
         trusted: Sequence[str] = (),
@@ -81,7 +81,7 @@ class Run:
         Parameters
         ----------
         checkpoint
-            ``best`` or ``last``.
+            ``best`` or ``last``; ``None``: its network is not asked for.
         overrides
             Changes of the run's own config, such as ``recording.root=/new/place``.
         trusted
@@ -97,7 +97,7 @@ class Run:
         folder = RunFolder.existing(str(run_dir) if run_dir else None)
         cfg = changed_config(folder.load_config(), [str(o) for o in overrides])
         cfg.trusted = list(trusted)
-        path = folder.checkpoint(checkpoint)
+        path = folder.checkpoint(checkpoint) if checkpoint else None
         choose_device(device)
         return cls(folder, cfg, recording=recording, checkpoint=path, device=device)
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from mua_decode.api import load_run
-from mua_decode.commands import export
 from mua_decode.commands.main import main
 from mua_decode.data import Population
+from mua_decode.runs import export
 from tests.stored_run import write_run
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,18 +28,21 @@ class Band:
     high_hz: float | None
 
     def __post_init__(self) -> None:
-        ends = [e for e in (self.low_hz, self.high_hz) if e is not None]
-        numbers = all(isinstance(e, int | float) and not isinstance(e, bool) for e in ends)
+        numbers = all(isinstance(e, int | float) and not isinstance(e, bool) for e in self._ends)
         if (
-            not ends
+            not self._ends
             or not numbers
-            or not all(0 < e < math.inf for e in ends)
-            or ends != sorted(set(ends))
+            or not all(0 < e < math.inf for e in self._ends)
+            or self._ends != sorted(set(self._ends))
         ):
             raise InputError(
                 "bands: expected [low, high] in Hz with 0 < low < high, one end may be null; "
                 f"found [{self.low_hz}, {self.high_hz}]"
             )
+
+    @property
+    def _ends(self) -> list[float]:
+        return [e for e in (self.low_hz, self.high_hz) if e is not None]
 
     @property
     def name(self) -> str:
@@ -57,28 +59,19 @@ class Band:
         A band is refused when it reaches above the Nyquist frequency ``1 / (2 bin_s)``, or when
         one period of its lower end is longer than the trial.
         """
-        nyquist = 1 / (2 * bin_s)
-        top = self.high_hz if self.high_hz is not None else self.low_hz
-        assert top is not None
-        beyond = (
-            nyquist <= top * (1 + _TOLERANCE)
-            if self.high_hz is None
-            else (nyquist < top * (1 - _TOLERANCE))
-        )
+        nyquist, low, top = 1 / (2 * bin_s), self._ends[0], self._ends[-1]
+        if self.high_hz is None:
+            beyond, limit = nyquist <= top * (1 + _TOLERANCE), "below"
+        else:
+            beyond, limit = nyquist < top * (1 - _TOLERANCE), "of at most"
         if beyond:
-            step_ms = 1000 / (2 * top)
-            limit = (
-                f"below {step_ms:g} ms" if self.high_hz is None else f"of at most {step_ms:g} ms"
-            )
             return (
-                f"band {self.name} needs a step {limit}; this run has {1000 * bin_s:g} ms "
-                f"(Nyquist {nyquist:g} Hz)"
+                f"band {self.name} needs a step {limit} {1000 / (2 * top):g} ms; this run has "
+                f"{1000 * bin_s:g} ms (Nyquist {nyquist:g} Hz)"
             )
-        lowest = self.low_hz if self.low_hz is not None else self.high_hz
-        assert lowest is not None
-        if n_bins * bin_s * lowest < 1 - _TOLERANCE:
+        if n_bins * bin_s * low < 1 - _TOLERANCE:
             return (
-                f"band {self.name} needs trials of at least {1 / lowest:g} s; "
+                f"band {self.name} needs trials of at least {1 / low:g} s; "
                 f"this run has {n_bins * bin_s:g} s"
             )
         return None
@@ -92,17 +85,12 @@ class Band:
         Ends are padded by odd reflection, by as much as a short trial allows.
         """
         nyquist = 1 / (2 * bin_s)
-        high = self.high_hz if self.high_hz is not None and self.high_hz < nyquist else None
-        ends: float | Sequence[float]
-        if self.low_hz is not None and high is not None:
-            kind, ends = "bandpass", [self.low_hz, high]
-        elif self.low_hz is not None:
-            kind, ends = "highpass", self.low_hz
-        elif high is not None:
-            kind, ends = "lowpass", high
-        else:
+        ends = [e for e in self._ends if e != self.high_hz or e < nyquist]
+        if not ends:
             return np.asarray(values, float)
-        sections = signal.butter(_ORDER, ends, kind, fs=1 / bin_s, output="sos")
+        kind = "lowpass" if self.low_hz is None else "bandpass" if len(ends) == 2 else "highpass"
+        where = ends if len(ends) == 2 else ends[0]
+        sections = signal.butter(_ORDER, where, kind, fs=1 / bin_s, output="sos")
         padding = min(3 * (2 * len(sections) + 1), values.shape[axis] - 1)
         return np.asarray(signal.sosfiltfilt(sections, values, axis=axis, padlen=padding))
 

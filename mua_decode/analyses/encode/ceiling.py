@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mua_decode.data.recorded import SessionTrials
+from mua_decode.analyses.encode.plan import EncodePlan
+from mua_decode.data.recorded import SessionTrials, condition_means
+from mua_decode.statistics import correct
+from mua_decode.types import HypothesisTable
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,45 @@ class Reliability:
     p: np.ndarray
     n_conditions: np.ndarray
 
+    def tests(self, names: Sequence[str], metric: str) -> HypothesisTable:
+        """One row per site or region: do halves of its recorded trials covary?"""
+        asked = {
+            "question": "do two halves of the recorded trials covary?",
+            "metric": metric,
+            "test": "one-sample t over conditions of the halves' covariance, one-sided",
+            "n_unit": "conditions",
+            "effect_name": "split-half correlation",
+        }
+        found = zip(names, self.n_conditions, self.p, self.half_r, strict=True)
+        return HypothesisTable.from_rows(
+            [asked | {"group": g, "n": n, "df": n - 1, "p": p, "effect": r} for g, n, p, r in found]
+        )
+
+
+class Ceiling:
+    """Reliability of M sites or regions, known where it is above 0 after correction.
+
+    Parameters
+    ----------
+    names, metric
+        Of the M rows of ``tests``, which hold p corrected as the plan says.
+
+    Notes
+    -----
+    ``trusted``, bool (M,), says where it is above 0; ``average`` and ``single``, float (M,), are
+    the reliabilities there, NaN elsewhere.
+    """
+
+    def __init__(
+        self, reliable: Reliability, names: Sequence[str], metric: str, plan: EncodePlan
+    ) -> None:
+        self.reliable = reliable
+        self.tests = correct(reliable.tests(names, metric), method=plan.correction)
+        self.trusted = self.tests.frame["p_corrected"].to_numpy() < plan.alpha
+        self.average, self.single = (
+            np.where(self.trusted, value, np.nan) for value in (reliable.average, reliable.single)
+        )
+
 
 def spearman_brown(r: np.ndarray, m: np.ndarray | float) -> np.ndarray:
     """Reliability of a mean of m times as many trials, ``m r / (1 + (m - 1) r)``; any shape.
@@ -74,8 +116,6 @@ def split_half(
     ----------
     averages
         bool (G, N): which sites each average is over.
-    splits
-        Random splits.
 
     Returns
     -------
@@ -100,32 +140,35 @@ def split_half(
         # A condition enters an average only if all its sites have it, so that units compare.
         ok = np.concatenate([both, (both.astype(float) @ weight) > 1 - 1e-9], axis=1)
         valid &= ok
-        halves = np.concatenate([mean, mean @ weight], axis=3)
-        n_ok = np.maximum(1, ok.sum(axis=0)) * n_bins
-        centre = (halves * ok[None, :, None, :]).sum(axis=(1, 2)) / n_ok
-        first, second = (halves - centre[:, None, None, :]) * ok[None, :, None, :]
-        shared = (first * second).sum(axis=1)
-        size = (first**2).sum(axis=(0, 1)) * (second**2).sum(axis=(0, 1))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            r_sum += shared.sum(axis=0) / np.sqrt(size)
+        r, shared = _agreement(np.concatenate([mean, mean @ weight], axis=3), ok)
+        r_sum += r
         covariance += shared / splits
-    half_r = r_sum / splits
+    total = condition_means(sessions, n_conditions=n_conditions, n_bins=n_bins, n_sites=n_sites)[1]
+    half_r, use = r_sum / splits, valid[:, :n_sites]
     with np.errstate(invalid="ignore", divide="ignore"):
         p = _above_zero(np.where(valid, covariance, np.nan))
-        total = np.zeros((n_conditions, n_sites))
-        for s in sessions:
-            total[:, s.columns] = s.sums(s.condition, n_conditions)[1]
-        use = valid[:, :n_sites]
-        h = (half_sizes * use).sum(axis=0) / use.sum(axis=0)
-        n = (total * use).sum(axis=0) / use.sum(axis=0)
-    h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
-    with np.errstate(invalid="ignore", divide="ignore"):
+        h, n = ((x * use).sum(axis=0) / use.sum(axis=0) for x in (half_sizes, total))
+        h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
         average, single = spearman_brown(half_r, n / h), spearman_brown(half_r, 1 / h)
     found = (half_r, average, single, p, valid.sum(axis=0))
     return (
         Reliability(*(x[:n_sites] for x in found)),
         Reliability(*(x[n_sites:] for x in found)),
     )
+
+
+def _agreement(halves: np.ndarray, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation (M,) of two halves (2, K, T, M), and their covariance (K, M).
+
+    Over the conditions that are ``ok`` (K, M), centred by the grand mean.
+    """
+    n_ok = np.maximum(1, ok.sum(axis=0)) * halves.shape[2]
+    centre = (halves * ok[None, :, None, :]).sum(axis=(1, 2)) / n_ok
+    first, second = (halves - centre[:, None, None, :]) * ok[None, :, None, :]
+    shared = (first * second).sum(axis=1)
+    size = (first**2).sum(axis=(0, 1)) * (second**2).sum(axis=(0, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return shared.sum(axis=0) / np.sqrt(size), shared
 
 
 def _halves(
@@ -151,16 +194,9 @@ def _halves(
 def deal_halves(
     condition: np.ndarray, presentation: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Deal trials to halves 0 and 1 of equal size in every condition; -1 is left out.
+    """Deal trials (R,) to halves 0 and 1 of equal size in every condition; -1 is left out.
 
-    Parameters
-    ----------
-    condition, presentation
-        int (R,): trials of one presentation and condition go to one half.
-
-    Returns
-    -------
-    int (R,).
+    Trials of one presentation and condition go to one half.
     """
     label = np.unique(presentation, return_inverse=True)[1]
     rank = rng.permutation(label.max(initial=-1) + 1)[label]

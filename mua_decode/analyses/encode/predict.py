@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mua_decode.analyses.encode.correlation import moments_r
 from mua_decode.data import Batch
 from mua_decode.metrics.pixel_correlation import pearson
 
@@ -40,19 +41,13 @@ class Prediction:
     n_trials: int
 
 
-def correlate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Pearson correlation along the first axis of (D, ...) arrays; NaN where one is constant."""
-    flat = [torch.from_numpy(np.array(a, float).reshape(len(a), -1).T) for a in (x, y)]
-    return np.asarray(pearson(*flat).numpy().reshape(x.shape[1:]))
-
-
 @torch.inference_mode()
 def predict_part(
     predictors: Mapping[str, Predict],
     batches: Iterable[Batch],
     *,
     conditions: np.ndarray,
-    regions: np.ndarray,
+    weight: np.ndarray,
 ) -> dict[str, Prediction]:
     """Run every predictor over the batches once; no trial is kept.
 
@@ -62,12 +57,11 @@ def predict_part(
         Each maps a batch to activity (B, T, N), standardised like the recorded one.
     conditions
         int (Q,): conditions in the batches, sorted.
-    regions
-        bool (G, N): the sites of every region.
+    weight
+        float (N, G): what every site adds to the mean of each region.
     """
-    weight = torch.from_numpy(regions.T / np.maximum(1, regions.sum(axis=1)))
     place = torch.from_numpy(conditions)
-    running = {name: _Running(len(conditions), weight) for name in predictors}
+    running = {name: _Running(len(conditions), torch.from_numpy(weight)) for name in predictors}
     for batch in batches:
         row = torch.searchsorted(place, batch.condition)
         recorded = batch.spikes.double()
@@ -81,19 +75,17 @@ class _Running:
 
     def __init__(self, n_conditions: int, weight: Tensor) -> None:
         self._weight = weight
-        self._moments = torch.zeros(0)
-        self._average = torch.zeros(0)
+        self._moments = torch.zeros((), dtype=torch.float64)
+        self._total = torch.zeros(0)
         self._number = torch.zeros(n_conditions, dtype=torch.float64)
-        self._time_r = torch.zeros(weight.shape[1], dtype=torch.float64)
-        self._time_n = torch.zeros(weight.shape[1], dtype=torch.float64)
+        self._time_r, self._time_n = torch.zeros(2, weight.shape[1], dtype=torch.float64)
         self._points = 0
 
     def add(self, predicted: Tensor, recorded: Tensor, row: Tensor) -> None:
         if not self._points:
-            shape = (len(self._number), *predicted.shape[1:])
-            self._average = torch.zeros(shape, dtype=torch.float64)
-        self._average.index_add_(0, row, predicted)
-        self._number.index_add_(0, row, torch.ones(len(row), dtype=torch.float64))
+            self._total = predicted.new_zeros(len(self._number), *predicted.shape[1:])
+        self._total.index_add_(0, row, predicted)
+        self._number += torch.bincount(row, minlength=len(self._number))
         by_region = predicted @ self._weight, recorded @ self._weight
         r = pearson(*(x.transpose(1, 2).flatten(0, 1) for x in by_region))
         r = r.view(len(predicted), -1)
@@ -103,22 +95,16 @@ class _Running:
             torch.cat((site, region), dim=2).flatten(0, 1)
             for site, region in zip((predicted, recorded), by_region, strict=True)
         )
-        moments = torch.stack([s.sum(0) for s in (x, y, x * x, y * y, x * y)])
-        self._moments = self._moments + moments if self._points else moments
+        self._moments = self._moments + torch.stack([s.sum(0) for s in (x, y, x * x, y * y, x * y)])
         self._points += len(x)
 
     def finish(self) -> Prediction:
-        x, y, xx, yy, xy = (self._moments / self._points).numpy()
-        spread = (xx - x * x) * (yy - y * y)
-        varies = (xx - x * x > 1e-12 * xx) & (yy - y * y > 1e-12 * yy)
-        r = np.where(varies, (xy - x * y) / np.sqrt(np.where(varies, spread, 1)), np.nan)
-        n_sites = self._weight.shape[0]
-        with np.errstate(invalid="ignore"):
-            time_r = self._time_r.numpy() / self._time_n.numpy()
+        r = moments_r(*(self._moments / self._points).numpy())
+        n_sites = len(self._weight)
         return Prediction(
-            average=(self._average / self._number.view(-1, 1, 1)).numpy(),
+            average=(self._total / self._number.view(-1, 1, 1)).numpy(),
             site_r=r[:n_sites],
             region_r=r[n_sites:],
-            region_time_r=time_r,
+            region_time_r=(self._time_r / self._time_n).numpy(),
             n_trials=int(self._number.sum()),
         )

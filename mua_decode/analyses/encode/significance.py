@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from mua_decode.analyses.encode.predict import Prediction, correlate
+from mua_decode.analyses.encode.averages import Averages
+from mua_decode.analyses.encode.correlation import correlate, pooled_r, time_r
+from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.data.independence import group_means, unit_of
 from mua_decode.statistics import label_permutation, paired_t
-from mua_decode.types import HypothesisTable
+from mua_decode.types import HypothesisTable, Stream
 
 _LINKED = "conditions share recorded trials, so that p is too small"
 
 
 def condition_tests(
-    encoder: Prediction,
-    recorded: np.ndarray,
-    regions: Mapping[str, np.ndarray],
-    *,
-    groups: np.ndarray,
-    seed: int,
-    n: int = 9999,
+    encoder: Prediction, recorded: Averages, *, seed: int, n: int = 9999
 ) -> HypothesisTable:
     """Permute the conditions of the predicted averages against those of the recorded ones.
 
     Parameters
     ----------
-    encoder
-        Its averages over the trials of each of Q conditions, (Q, T, N).
-    recorded
-        float (Q, T, N): recorded activity averaged over trials.
-    regions
-        Name -> bool (N,).
-    groups
-        int (Q,): conditions that share recorded trials; said in the note.
     seed, n
         Of the permutations.
 
@@ -44,10 +30,10 @@ def condition_tests(
     conditions, averaged over the sites of the region; ``encoding_r_region``: of their average;
     ``encoding_r_region_time``: of their average over time, averaged over conditions.
     """
-    note = "" if len(np.unique(groups)) == len(groups) else _LINKED
+    note = "" if len(np.unique(recorded.groups)) == len(recorded.groups) else _LINKED
     tests: list[HypothesisTable] = []
-    for name, inside in regions.items():
-        x, y = encoder.average[:, :, inside], recorded[:, :, inside]
+    for name, inside in recorded.regions.items():
+        x, y = encoder.average[:, :, inside], recorded.values[:, :, inside]
         pair = x.mean(axis=2, keepdims=True), y.mean(axis=2, keepdims=True)
         tables = {
             "encoding_r": _mean_table(_pooled_tables(x, y)),
@@ -58,7 +44,7 @@ def condition_tests(
             tests.append(
                 label_permutation(
                     table,
-                    rng=np.random.default_rng([seed, 41]),
+                    rng=Stream.CONDITION_PERMUTATION.rng(seed),
                     question="does the prediction fit its own condition better than others?",
                     group=name,
                     metric=metric,
@@ -69,58 +55,32 @@ def condition_tests(
     return HypothesisTable.concat(tests)
 
 
-def floor_tests(
-    encoder: Prediction,
-    floor: Prediction,
-    recorded: np.ndarray,
-    regions: Mapping[str, np.ndarray],
-    *,
-    groups: np.ndarray,
-    sessions: np.ndarray,
-) -> HypothesisTable:
+def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> HypothesisTable:
     """Compare the encoder with the mean time course, paired over conditions and over sites.
-
-    Parameters
-    ----------
-    encoder, floor
-        Averages over the trials of each of Q conditions, (Q, T, N).
-    recorded
-        float (Q, T, N).
-    regions
-        Name -> bool (N,).
-    groups
-        int (Q,): conditions that share recorded trials are averaged first.
-    sessions
-        Session of every site (N,): correlations are averaged over the sites of a session first,
-        which share its trials; sites are the pairs where a region has one session.
 
     Returns
     -------
-    Two rows per region, effect = encoder - floor: ``encoding_r_region_time`` over conditions, of
-    averages over trials, and ``encoding_r`` over sessions or sites.
+    Two rows per region, effect = encoder - floor: ``encoding_r_region_time`` over (groups of)
+    conditions, of averages over trials, and ``encoding_r`` over sessions, or over sites where a
+    region has one session.
     """
     tests: list[HypothesisTable] = []
-    flat = recorded.reshape(-1, recorded.shape[2])
-    site_r = [correlate(p.average.reshape(flat.shape), flat) for p in (encoder, floor)]
+    site_r = [pooled_r(p.average, recorded.values) for p in (encoder, floor)]
     question = "does the video predict better than the mean time course of the site?"
-    for name, inside in regions.items():
-        region = recorded[:, :, inside].mean(axis=2)
-        ours, theirs = (
-            correlate(p.average[:, :, inside].mean(axis=2).T, region.T) for p in (encoder, floor)
-        )
-        several = len(np.unique(sessions[inside])) > 1
-        cluster = sessions[inside] if several else np.arange(int(inside.sum()))
+    for name, inside in recorded.regions.items():
+        region = recorded.values[:, :, inside].mean(axis=2)
+        over_time = [time_r(p.average[:, :, inside].mean(axis=2), region) for p in (encoder, floor)]
+        cluster, unit = recorded.sessions[inside], "sessions"
+        if len(np.unique(cluster)) == 1:
+            cluster, unit = np.arange(int(inside.sum())), "sites of one session"
         kinds = (
-            ("encoding_r_region_time", _paired_means(ours, theirs, groups), unit_of(groups)),
-            (
-                "encoding_r",
-                _paired_means(site_r[0][inside], site_r[1][inside], cluster),
-                "sessions" if several else "sites of one session",
-            ),
+            ("encoding_r_region_time", over_time, recorded.groups, unit_of(recorded.groups)),
+            ("encoding_r", [r[inside] for r in site_r], cluster, unit),
         )
-        for metric, (left, right), unit in kinds:
+        for metric, (ours, theirs), groups, unit in kinds:
+            pairs = _paired_means(ours, theirs, groups)
             tests.append(
-                paired_t(left, right, question=question, group=name, metric=metric, n_unit=unit)
+                paired_t(*pairs, question=question, group=name, metric=metric, n_unit=unit)
             )
     return HypothesisTable.concat(tests)
 
@@ -139,12 +99,11 @@ def _pooled_tables(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Means and spreads pooled over conditions are those of every pairing of conditions, so only
     the products differ. NaN for sites whose prediction or recording does not vary.
     """
-    q, t, _ = x.shape
     # Whether a site varies is decided as for the scores themselves.
-    known = np.isfinite(correlate(x.reshape(q * t, -1), y.reshape(q * t, -1)))
+    known = np.isfinite(pooled_r(x, y))
     x, y = (v - v.mean(axis=(0, 1)) for v in (x, y))
     scale = np.sqrt((x * x).mean(axis=(0, 1)) * (y * y).mean(axis=(0, 1)))
-    products = np.einsum("itn,jtn->ijn", x, y, optimize=True) / t
+    products = np.einsum("itn,jtn->ijn", x, y, optimize=True) / x.shape[1]
     return np.asarray(np.where(known, products / np.where(known, scale, 1), np.nan))
 
 

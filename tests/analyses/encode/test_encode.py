@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from mua_decode.analyses.encode import command
+from mua_decode.analyses.encode.command import encode_again
 from mua_decode.commands.main import main
-from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.encoding import encoding_run
 from mua_decode.runs.progress import TrainingProgress
-from mua_decode.types import COLUMNS
+from mua_decode.runs.run import Run
+from mua_decode.types import COLUMNS, InputError
 from tests.tiny import TINY
 
 QUICK = ["score.splits=5", "score.noise_videos=12", "trainer.max_epochs=1"]
@@ -50,6 +50,7 @@ def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded:
     folder = trained / "encoding"
     files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     named = {"config.yaml", "epochs.csv", "metrics.json", "results.csv", "sites.csv", "tests.csv"}
+    named |= {"recording.json"}
     figures = {"figures/encoding.png", "figures/loss.png"}
     assert files == named | figures | {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
     for key in (
@@ -93,16 +94,32 @@ def test_the_model_is_that_of_the_run_unless_it_is_overridden(trained: Path, enc
     assert isinstance(other["test/trial_average/band_r2_region_0.5-2Hz/V4"], float)
 
 
-def test_python_can_hand_in_the_recording(
-    trained: Path, encoded: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_encoding_takes_the_data_of_a_run_at_hand(
+    trained: Path, encoded: dict, tmp_path: Path
 ) -> None:
-    run = copy_of(trained, tmp_path / "copy")
-    recording = build_recording(RunFolder.existing(str(run)).load_config())
-    monkeypatch.setattr(command, "build_recording", lambda cfg: pytest.fail("read again"))
+    source = Run.open(copy_of(trained, tmp_path / "copy"), checkpoint=None)
+    before = source.recording, source.data
     cfg = compose("encode", QUICK)
-    found = command.encode(cfg, RunFolder.existing(str(run)), recording)
-    assert json.loads(json.dumps(found)) == encoded
+    run, _ = encoding_run(cfg, source, tmp_path / "beside")
+    assert (run.recording, run.data) == before
     assert cfg.run_dir is None
+    assert encode_again(source, tmp_path / "out", QUICK) == encoded
+
+
+def test_an_encoding_is_gone_on_with_only_if_it_is_the_same(
+    trained: Path, encoded: dict, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "copy"))
+    folder, source = run / "encoding", Run.open(run)
+    assert encode_again(source, folder, QUICK) == encoded
+    assert len(pd.read_csv(folder / "epochs.csv")) == 1  # nothing was trained again
+    line = "holds an encoding of another config: model.width is 2 there and 3 here; remove the"
+    with pytest.raises(InputError, match=line):
+        encode_again(source, folder, [*QUICK, "model.width=3"])
+    about = json.loads((folder / "recording.json").read_text()) | {"checksum": "another"}
+    (folder / "recording.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match="recording: its content has changed"):
+        encode_again(source, folder, QUICK)
 
 
 def test_an_interrupted_encoding_goes_on_exactly(

@@ -7,14 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
+from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.bands import Band
-from mua_decode.analyses.encode.score import EncodingScores, EncodingSettings, score_encoding
+from mua_decode.analyses.encode.ceiling import Ceiling, Reliability
+from mua_decode.analyses.encode.plan import EncodePlan
+from mua_decode.analyses.encode.predict import Prediction
+from mua_decode.analyses.encode.rows import EncodingRows
+from mua_decode.analyses.encode.score import EncodingScores, score_encoding
+from mua_decode.analyses.encode.significance import condition_tests, floor_tests
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.data.recorded import condition_means, recorded_trials
 from mua_decode.types import COLUMNS, InputError, Recording
 
 Build = Callable[..., Recording]
-SETTINGS = EncodingSettings(splits=10, noise_videos=30, bands=(Band(1, 3), Band(2, 10)))
+PLAN = EncodePlan(
+    splits=10, noise_videos=30, alpha=0.05, correction="fdr_bh", bands=(Band(1, 3), Band(2, 10))
+)
 
 
 def data_of(recording: Recording, **changes: object) -> DecodingData:
@@ -35,7 +43,16 @@ def oracle(data: DecodingData) -> Callable[[Tensor], Tensor]:
 
 
 def score(data: DecodingData, encode: Callable[[Tensor], Tensor] | None = None) -> EncodingScores:
-    return score_encoding(encode or oracle(data), data, data.batches("test"), settings=SETTINGS)
+    return score_encoding(encode or oracle(data), data, data.batches("test"), plan=PLAN, seed=0)
+
+
+def averages(values: np.ndarray, *, sessions: np.ndarray) -> Averages:
+    """Recorded averages (Q, T, N) of one region."""
+    q, _, n = values.shape
+    return Averages(
+        split="test", values=values, conditions=[f"c{k}" for k in range(q)], groups=np.arange(q),
+        regions={"V4": np.ones(n, bool)}, sessions=sessions,
+    )  # fmt: skip
 
 
 def value(scores: EncodingScores, **where: str) -> float:
@@ -188,7 +205,7 @@ def test_conditions_never_trained_on_have_no_training_mean(build_recording: Buil
 def test_an_empty_part_is_refused(build_recording: Build) -> None:
     empty = data_of(build_recording(), split=SplitPlan(train=0.8, val=0.2, test=0.0))
     with pytest.raises(InputError, match="the split leaves it empty"):
-        score_encoding(lambda v: v, empty, [], settings=SETTINGS)
+        score_encoding(lambda v: v, empty, [], plan=PLAN, seed=0)
 
 
 def test_conditions_are_permuted_and_the_floor_is_paired(
@@ -217,33 +234,28 @@ def test_conditions_are_permuted_and_the_floor_is_paired(
 
 def test_an_onset_without_conditions_passes_the_noise_videos_alone() -> None:
     """Every condition has the same time course, and the prediction knows it from any video."""
-    from mua_decode.analyses.encode.predict import Prediction
-    from mua_decode.analyses.encode.significance import condition_tests, floor_tests
-
     rng = np.random.default_rng(3)
     course = np.repeat([0.0, 8.0], 10)[None, :, None]
-    regions, sessions = {"V4": np.ones(6, bool)}, np.repeat(["a", "b"], 3)
-    groups = np.arange(8)
     hits = {"permutation": 0, "paired": 0}
     nothing = np.full(6, np.nan)
     for seed in range(12):
-        recorded = course + rng.normal(size=(8, 20, 6))
+        recorded = averages(course + rng.normal(size=(8, 20, 6)), sessions=np.repeat(["a", "b"], 3))
         own, mean = (
             Prediction(course + 0.3 * rng.normal(size=(8, 20, 6)), nothing, nothing, nothing, 1)
             for _ in range(2)
         )
-        permuted = condition_tests(own, recorded, regions, groups=groups, seed=seed, n=199)
+        permuted = condition_tests(own, recorded, seed=seed, n=199)
         assert (permuted.frame["statistic"] > 0.9).all()  # the onset correlates
         hits["permutation"] += int((permuted.frame["p"] <= 0.05).sum())
-        paired = floor_tests(own, mean, recorded, regions, groups=groups, sessions=sessions).frame
+        paired = floor_tests(own, mean, recorded).frame
         hits["paired"] += int((paired["p"] <= 0.05).sum())
     assert hits["permutation"] <= 5  # of 36
     assert hits["paired"] <= 4  # of 24
 
 
 def test_ceiling_and_encoder_are_compared_over_the_same_sites(data: DecodingData) -> None:
-    strict = EncodingSettings(splits=10, noise_videos=5, alpha=1e-4, correction="holm", bands=())
-    scores = score_encoding(oracle(data), data, data.batches("test"), settings=strict)
+    strict = EncodePlan(splits=10, noise_videos=5, alpha=1e-4, correction="holm", bands=())
+    scores = score_encoding(oracle(data), data, data.batches("test"), plan=strict, seed=0)
     sites = scores.sites
     trusted = sites["reliability_p_corrected"] < strict.alpha
     assert 0 < trusted.sum() < len(sites)
@@ -260,14 +272,12 @@ def test_ceiling_and_encoder_are_compared_over_the_same_sites(data: DecodingData
 
 
 def test_intervals_of_means_over_sites_draw_sessions() -> None:
-    from mua_decode.analyses.encode.rows import EncodingRows
-
     def interval(sessions: np.ndarray) -> float:
-        rows = EncodingRows(
-            split="test", regions={"V4": np.ones(40, bool)}, conditions=["a", "b"],
-            recorded=np.zeros((2, 3, 40)), sessions=sessions, groups=np.arange(2),
-            rng=np.random.default_rng(0),
-        )  # fmt: skip
+        nothing = np.full(40, np.nan)
+        reliable = Reliability(nothing, nothing, nothing, nothing, np.zeros(40, int))
+        ceiling = Ceiling(reliable, [str(n) for n in range(40)], "r", PLAN)
+        recorded = averages(np.zeros((2, 3, 40)), sessions=sessions)
+        rows = EncodingRows(recorded, ceiling, ceiling, rng=np.random.default_rng(0))
         shared = np.repeat(np.random.default_rng(1).normal(size=4), 10)
         rows._over_sites("x", "single_trial", "encoding_r", shared)
         found = {r["metric"]: r["value"] for r in rows.rows if r["mask"] == "none"}

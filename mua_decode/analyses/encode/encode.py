@@ -1,0 +1,129 @@
+"""The encoding model of a run: trained on the run's data, scored beside what bounds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from mua_decode import __version__, figures
+from mua_decode.analyses.encode.bands import window_note
+from mua_decode.analyses.encode.figure import encoding
+from mua_decode.analyses.encode.plan import EncodePlan
+from mua_decode.analyses.encode.score import ENCODER, score_encoding
+from mua_decode.data import DecodingData
+from mua_decode.runs.findings import Findings
+from mua_decode.runs.progress import console, track, working
+from mua_decode.runs.run import Run
+from mua_decode.runs.score import n_batches
+from mua_decode.runs.train import Training, fit, prepare
+from mua_decode.scoring.flat import key, number
+from mua_decode.tasks import EncodeVideo
+from mua_decode.types import InputError, ResultTable
+
+_COLUMNS = {  # of the printed table: heading -> key
+    "single trial\nr of sites": "test/single_trial/encoding_r",
+    "average\nr of sites": "test/trial_average/encoding_r",
+    "region\nr": "test/trial_average/encoding_r_region",
+    "time\ncourse": "floor/time_course/trial_average/encoding_r_region",
+    "condition\nmean": "floor/condition_mean/trial_average/encoding_r_region",
+    "noise\nceiling": "ceiling/split_half/trial_average/encoding_r_region",
+    "region r\nover time": "test/trial_average/encoding_r_region_time",
+    "noise\nvideos": "chance/noise_videos/trial_average/encoding_r_region_time",
+}
+
+
+def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
+    """Train an encoding model in the folder of its run and score it on the test part.
+
+    Parameters
+    ----------
+    run
+        The encoding itself, on recording and data of the run it belongs to.
+
+    Raises
+    ------
+    InputError
+        If an option of the network is wrong, or there is no test trial.
+    """
+    data, folder = run.data, run.folder
+    if not len(data.dataset("test")):
+        raise InputError("data.split: test is empty; nothing could be scored")
+    console.print(
+        f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s; {data.audit.line}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    fit(run, prepare(run, EncodeVideo, training.resume), training)
+    network, device = run.network, run.device
+    batches = track(data.batches("test"), "predicting the test trials", n_batches(data, "test"))
+    with working("scoring beside floors, ceilings and chance"):
+        scores = score_encoding(
+            lambda video: network(video.to(device)), data, batches, plan=plan, seed=run.seed
+        )
+    metrics = _about(data, plan, seed=run.seed) | _flat(scores.table)
+    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
+    title = f"Activity predicted from the video, test part{stamp}"
+    drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
+    if folder.log.is_file():
+        drawn["loss"] = figures.loss_curves(folder.log)
+    bands = [f"{k.replace('bands/', 'band ')}: {v}" for k, v in metrics.items() if "bands/" in k]
+    return Findings(
+        results=scores.table,
+        metrics=metrics,
+        tests=scores.tests,
+        tables={"sites": scores.sites},
+        figures=drawn,
+        screen=[_printed(metrics), *bands],
+    )
+
+
+def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]:
+    """What the scores are of; ``bands/BAND`` says whether a band could be measured."""
+    bin_s, window_s = data.pool.bin_s, data.pool.window_s
+    about: dict[str, Any] = {
+        "leaking": data.leaking,
+        "audit": data.audit.line,
+        "seed": seed,
+        "version": __version__,
+        "n_sites": data.n_sites,
+        "n_conditions": len(data.conditions("test")),
+        "test/n_pseudo_trials": len(data.dataset("test")),
+        "test/n_recorded_trials": data.n_recorded_trials("test"),
+        "bin_s": bin_s,
+        "window_s": window_s,
+    }
+    for band in plan.bands:
+        refusal = band.refusal(bin_s=bin_s, n_bins=data.n_bins)
+        note = window_note(band, window_s=window_s)
+        said = f"measured; {note}" if note else "measured"
+        about[f"bands/{band.name}"] = f"not applicable: {refusal}" if refusal else said
+    return about
+
+
+def _flat(table: ResultTable) -> dict[str, float | None]:
+    """Rows over all conditions as ``test/TRIAL/METRIC[/REGION]`` or ``RUN/TRIAL/METRIC[/REGION]``.
+
+    The first are those of the encoder, the others of what stands beside it.
+    """
+    frame = table.frame[table.frame["condition"] == "all"]
+    flat: dict[str, float | None] = {}
+    for row in frame.to_dict("records"):
+        run = "test" if row["run"] == ENCODER else row["run"]
+        region = [] if row["mask"] == "none" else [row["mask"].removeprefix("only ")]
+        flat[key(run, row["trial"], row["metric"], *region)] = number(row["value"])
+    return flat
+
+
+def _printed(metrics: dict[str, Any]) -> Table:
+    regions = [k.split("/")[3] for k in metrics if k.startswith("test/single_trial/encoding_r/")]
+    title = f"correlation of predicted and recorded activity, test part, {metrics['n_sites']} sites"
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
+    for heading in _COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for region in regions:
+        values = [metrics.get(f"{name}/{region}") for name in _COLUMNS.values()]
+        table.add_row(region, *("undefined" if v is None else f"{v:.3f}" for v in values))
+    return table

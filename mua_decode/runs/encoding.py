@@ -1,0 +1,73 @@
+"""The run of an encoding model: a folder and a config of its own on the data of another run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from mua_decode.runs.build import choose_device
+from mua_decode.runs.config import load_option
+from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.run import Run
+from mua_decode.runs.train import Training, resume_from
+from mua_decode.types import InputError
+
+_MODEL = "inverted_video_unet"
+
+
+def encoding_run(
+    cfg: DictConfig, source: Run, folder: Path, *, go_on: bool = False
+) -> tuple[Run, Training]:
+    """Return the encoding of a run in a folder, and how it is to be trained.
+
+    Parameters
+    ----------
+    cfg
+        Config of ``mua-decode encode``.
+    source
+        The run whose recording, split, population and seed it takes.
+    go_on
+        Whether an encoding that the folder holds is taken up where it stopped, if it is one of the
+        same config and recording; else ``cfg.ckpt_path`` says so.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another encoding, or one that is not to be gone on with.
+    """
+    cfg = encoding_config(cfg, source)
+    place = RunFolder.create(str(folder), "encoding")
+    if go_on and place.config.is_file():
+        ours = Fingerprint.of(cfg, source.recording.checksum, but=("out_dir",))
+        difference = ours.difference(place.fingerprint(but=("out_dir",)))
+        if difference is not None:
+            raise InputError(
+                f"{place.path} holds an encoding of another config: {difference}; remove the "
+                "folder or choose another out"
+            )
+        if (place.checkpoints / "last.ckpt").is_file():
+            cfg.ckpt_path = "last"
+    resume = resume_from(cfg, place, option="out_dir")
+    device = choose_device("auto", accelerator=cfg.trainer.get("accelerator")).type
+    run = Run(place, cfg, recording=source.recording, data=source.data, device=device)
+    return run, Training(resume=resume, run_dir=source.folder.path)
+
+
+def encoding_config(cfg: DictConfig, source: Run) -> DictConfig:
+    """Config of an encoding with what it takes from the run, as it is written to the folder."""
+    whole = cfg.copy()
+    OmegaConf.set_struct(whole, False)
+    whole.run_dir = str(source.folder.path)
+    for name in ("recording", "data", "seed"):
+        whole[name] = source.cfg[name]
+    default = load_option("model", _MODEL)
+    inherits = whole.model.get("_target_") == default.get("_target_")
+    for name in [name for name in whole.model if whole.model[name] is None]:
+        if inherits:
+            own = source.cfg.model.get(name)
+            whole.model[name] = default.get(name) if own is None else own
+        else:  # another network has options of its own
+            del whole.model[name]
+    return whole
