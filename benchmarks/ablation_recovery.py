@@ -17,16 +17,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from mua_decode.runs.open import open_trained
 
-from mua_decode.analyses.ablate.command import ablate
-from mua_decode.analyses.ablate.findings import write_ablation
+from mua_decode.analyses.ablate.ablate import ablate
+from mua_decode.analyses.ablate.plan import AblationPlan
 from mua_decode.commands.main import quiet
 from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.train import train_and_score
-from mua_decode.runs.variants import hushed
+from mua_decode.runs.plan import read_plan
+from mua_decode.runs.progress import hushed
+from mua_decode.runs.run import Run, open_run
+from mua_decode.runs.train import Training, train_and_score
 from mua_decode.statistics import crossed_bootstrap
 
 QUESTIONS = {"cue_pixels": "cue", "colour_error": "colour", "direction_error": "direction"}
@@ -60,7 +61,7 @@ def one_seed(seed: int, out: Path, args: argparse.Namespace) -> dict[str, object
     )
     recording = build_recording(cfg)
     if not folder.metrics.is_file():
-        train_and_score(cfg, recording, folder, draw=False)
+        train_and_score(Run(folder, cfg, recording=recording), Training(draw=False))
     ablation = compose(
         "ablate",
         [
@@ -74,16 +75,16 @@ def one_seed(seed: int, out: Path, args: argparse.Namespace) -> dict[str, object
             f"trials_per_condition={args.trials}",
         ],
     )
-    trained = open_trained(ablation, recording=recording)
-    target = RunFolder.create(str(folder.path / "ablation"), "ablation")
-    found = ablate(ablation, trained, target)
-    write_ablation(target, found, leaking=False)
+    run = open_run(ablation, recording=recording).score_as(ablation)
+    target = run.out(None, "ablation")
+    found = ablate(run, read_plan(AblationPlan, ablation), target)
+    found.write(target)
     row: dict[str, object] = {
         "seed": seed,
         "identified": json.loads(folder.metrics.read_text())["test/single_trial/identification"],
     }
-    if len(found.shapley):
-        s = found.shapley
+    s = found.tables["shapley"]
+    if len(s):
         total = s.groupby(["fill", "trial", "metric"])["value"].sum()
         span = s.groupby(["fill", "trial", "metric"])[["full", "nothing"]].first()
         row["shapley_residual"] = float((total - (span["full"] - span["nothing"])).abs().max())
@@ -105,7 +106,8 @@ def recovered(out: Path, seeds: int, weights: pd.DataFrame) -> pd.DataFrame:
             lost = means[
                 (means["fill"] == fill) & (means["trial"] == trial) & (means["metric"] == metric)
             ]
-            first += lost.set_index("removed")["loss"].idxmax() == weights[question].idxmax()
+            loss = lost.set_index("removed")["loss"].dropna()
+            first += len(loss) > 0 and loss.idxmax() == weights[question].idxmax()
             paired = tests[
                 (tests["metric"] == f"{metric}, {trial}, {fill}")
                 & tests["group"].isin(silent)

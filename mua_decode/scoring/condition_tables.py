@@ -10,10 +10,11 @@ from torch import Tensor
 
 from mua_decode.data import Batch
 from mua_decode.metrics import Motion, Shown, VideoMetric, circular_difference_deg
-from mua_decode.scoring.evaluate import not_applicable
-from mua_decode.scoring.guesses import GUESSES, defined_for_shown, segment_frames, with_guesses
+from mua_decode.scoring.averages import Averages
+from mua_decode.scoring.evaluate import not_applicable, segment_frames
+from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
 from mua_decode.statistics import label_permutation
-from mua_decode.types import HypothesisTable, StimulusSet
+from mua_decode.types import HypothesisTable, StimulusSet, Stream
 
 Tables = dict[tuple[str, str], np.ndarray]
 """Scores by metric and segment."""
@@ -113,18 +114,10 @@ def condition_tables(
     over trials. Columns of conditions whose own video does not define the metric are NaN.
     """
     candidates = candidates.clone()  # a plain tensor, of which metrics may remember things
-    decoded, shown, number = (
-        torch.zeros_like(candidates),
-        torch.zeros_like(candidates),
-        torch.zeros(len(candidates)),
-    )
-    for batch in batches:
-        decoded.index_add_(0, batch.condition, decode(batch.spikes).cpu().float())
-        shown.index_add_(0, batch.condition, batch.video)
-        number.index_add_(0, batch.condition, torch.ones(len(batch.condition)))
-    present = torch.nonzero(number).flatten()
-    count = number[present].view(-1, 1, 1, 1, 1)
-    decoded, shown = decoded[present] / count, shown[present] / count
+    averages = Averages(candidates)
+    for _ in averages.over(lambda batch: decode(batch.spikes), batches):
+        pass
+    present, decoded, shown = averages.present, averages.decoded, averages.shown
     found: Tables = {}
     for metric in metrics:
         segment = scored_segment(metric, stimuli)
@@ -169,7 +162,7 @@ def permutation_tests(
     tests = [
         label_permutation(
             table,
-            rng=np.random.default_rng([seed, 41]),
+            rng=Stream.CONDITION_PERMUTATION.rng(seed),
             question="does the video decoded fit its own condition better than others?",
             group=group,
             metric="/".join(["trial_average", name, *([] if segment == "all" else [segment])]),

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from mua_decode.data import Batch
 from mua_decode.metrics import Selective, Shown, VideoMetric
+from mua_decode.scoring.averages import Averages, Predict, known_mean
 from mua_decode.types import ResultTable, StimulusSet
-
-Predict = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,27 +41,6 @@ class Evaluation:
     predicted_example: Tensor
     trial_condition: np.ndarray
     trial_identified: np.ndarray
-
-
-class _ConditionMeans:
-    """Running sums of videos per condition, so that trials need not be kept."""
-
-    def __init__(self, candidates: Tensor) -> None:
-        self.sums = torch.zeros_like(candidates, dtype=torch.float64)
-        self.number = torch.zeros(len(candidates), dtype=torch.long)
-        self.first = torch.zeros_like(candidates)
-
-    def add(self, video: Tensor, condition: Tensor) -> None:
-        video = video.cpu()
-        self.sums.index_add_(0, condition, video.double())
-        for row, k in enumerate(condition.tolist()):
-            if self.number[k] == 0:
-                self.first[k] = video[row]
-            self.number[k] += 1
-
-    def mean(self, conditions: Tensor) -> Tensor:
-        number = self.number[conditions].double()
-        return (self.sums[conditions] / number.view(-1, 1, 1, 1, 1)).float()
 
 
 @torch.inference_mode()
@@ -96,37 +74,40 @@ def evaluate_decoder(
         Labels in the table.
     """
     spans = {m: _spans(m, stimuli) for m in metrics}
+    averages = Averages(candidates, dtype=torch.float64)
     values: dict[tuple[str, str], list[Tensor]] = {}
-    conditions: list[Tensor] = []
-    true, predicted = _ConditionMeans(candidates), _ConditionMeans(candidates)
     identified: list[Tensor] = []
-    for batch in batches:
-        video = predict(batch).cpu().float()
+    first: dict[int, tuple[Tensor, Tensor]] = {}
+    for video, batch in averages.over(predict, batches):
         shown = Shown(video=batch.video, condition=batch.condition, candidates=candidates)
         for key, score in _scores(video, shown, spans).items():
             values.setdefault(key, []).append(score)
-        conditions.append(batch.condition)
-        true.add(batch.video, batch.condition)
-        predicted.add(video, batch.condition)
+        for row, k in enumerate(batch.condition.tolist()):
+            if k not in first:  # copied: a view would keep the whole batch
+                first[k] = batch.video[row].cpu().clone(), video[row].clone()
         identified.append(identify(video, candidates))
-    condition = torch.cat(conditions)
-    present = torch.unique(condition)
+    condition, present = averages.condition, averages.present
+    true, predicted = averages.shown, averages.decoded
+    shown = Shown(video=true, condition=present, candidates=candidates)
+    by_trial = {
+        "single_trial": ({key: torch.cat(v) for key, v in values.items()}, condition),
+        "trial_average": (_scores(predicted, shown, spans), present),
+    }
     labels = {"run": run, "split": split, "mask": "none"}
     units = {m.name: m.unit for m in metrics}
-    names = stimuli.names
-    single = {key: torch.cat(v) for key, v in values.items()}
-    rows = _rows(single, condition, names, units, {**labels, "trial": "single_trial"})
-    mean_true, mean_predicted = true.mean(present), predicted.mean(present)
-    shown = Shown(video=mean_true, condition=present, candidates=candidates)
-    averaged = _scores(mean_predicted, shown, spans)
-    rows += _rows(averaged, present, names, units, {**labels, "trial": "trial_average"})
+    rows = [
+        row
+        for trial, (scores, of) in by_trial.items()
+        for row in _rows(scores, of, stimuli.names, units, {**labels, "trial": trial})
+    ]
+    examples = [torch.stack(v) for v in zip(*(first[k] for k in present.tolist()), strict=True)]
     return Evaluation(
         table=ResultTable.from_rows(rows),
         conditions=present.numpy(),
-        true=mean_true,
-        predicted=mean_predicted,
-        true_example=true.first[present],
-        predicted_example=predicted.first[present],
+        true=true,
+        predicted=predicted,
+        true_example=examples[0],
+        predicted_example=examples[1],
         trial_condition=condition.numpy(),
         trial_identified=torch.cat(identified).numpy(),
     )
@@ -144,6 +125,21 @@ def not_applicable(metric: VideoMetric, stimuli: StimulusSet) -> str | None:
         return f"needs a segment '{metric.segment}', the recording has {present}"
     reasons = [_refusal(metric, stimuli, span) for span in wanted.values()]
     return None if None in reasons else reasons[0]
+
+
+def segment_frames(metric: VideoMetric, stimuli: StimulusSet) -> tuple[int, int]:
+    """First frame, and the one after the last, of the segment a metric names; else of the video."""
+    segments = {s.name: (s.start, s.stop) for s in stimuli.segments}
+    return segments.get(metric.segment or "", (0, stimuli.n_frames))
+
+
+def segment_scores(
+    metric: VideoMetric, video: Tensor, shown: Shown, stimuli: StimulusSet
+) -> np.ndarray:
+    """Score every video, float64 (B,), on the segment the metric names or on the whole."""
+    start, stop = segment_frames(metric, stimuli)
+    score = metric(video[:, :, start:stop], shown.frames(start, stop))
+    return np.asarray(score.double().cpu().numpy())
 
 
 def _wanted(metric: VideoMetric, stimuli: StimulusSet) -> dict[str, tuple[int, int]]:
@@ -194,16 +190,16 @@ def _rows(
         groups = {"all": np.ones(len(value), bool)}
         groups |= {names[int(k)]: condition.numpy() == int(k) for k in torch.unique(condition)}
         for name, inside in groups.items():
-            defined = value[inside & ~np.isnan(value)]
+            mean, n = known_mean(value[inside])
             rows.append(
                 {
                     **labels,
                     "condition": name,
                     "segment": segment,
                     "metric": metric,
-                    "value": float(defined.mean()) if len(defined) else float("nan"),
+                    "value": mean,
                     "unit": units[metric],
-                    "n": len(defined),
+                    "n": n,
                 }
             )
     return rows

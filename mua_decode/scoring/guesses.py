@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mua_decode.metrics import Shown, VideoMetric
-from mua_decode.scoring.evaluate import not_applicable
+from mua_decode.scoring.evaluate import not_applicable, segment_scores
 from mua_decode.types import ResultTable, StimulusSet
 
 GUESSES: Mapping[str, float] = {"direction_error": 90.0}
@@ -63,16 +63,8 @@ def defined_for_shown(metric: VideoMetric, videos: Tensor, stimuli: StimulusSet)
     """
     if not_applicable(metric, stimuli):
         return np.zeros(len(videos), bool)
-    start, stop = segment_frames(metric, stimuli)
-    part = videos[:, :, start:stop]
-    shown = Shown(video=part, condition=torch.arange(len(videos)), candidates=part)
-    return ~metric(part, shown).isnan().cpu().numpy()
-
-
-def segment_frames(metric: VideoMetric, stimuli: StimulusSet) -> tuple[int, int]:
-    """First frame, and the one after the last, of the segment a metric names; else of the video."""
-    segments = {s.name: (s.start, s.stop) for s in stimuli.segments}
-    return segments.get(metric.segment or "", (0, stimuli.n_frames))
+    shown = Shown(video=videos, condition=torch.arange(len(videos)), candidates=videos)
+    return ~np.isnan(segment_scores(metric, videos, shown, stimuli))
 
 
 def table_with_guesses(

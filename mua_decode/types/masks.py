@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from mua_decode.types.errors import InputError
 
+Family = Literal["unmasked", "region", "group", "subset", "segment", "equal", "site"]
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SiteMask:
     """Sites, or sites in some bins, that are taken away from a trained decoder at test time.
 
     Parameters
     ----------
-    name
-        Name in result tables: ``"none"``, ``"without MT"``, ``"only MT+V4"`` ...
+    family
+        The question the mask belongs to.
     keep
         bool (N,), the sites left in; or (T, N) where it depends on the bin.
+    regions
+        Regions taken away, wholly or in part; those left in by a ``subset``.
+    segment
+        The segment they are taken away in, of family ``segment``.
+    draw
+        Number of the draw, from 1, of family ``equal``.
+    site
+        The one taken away, of family ``site``.
 
     Raises
     ------
@@ -26,13 +37,17 @@ class SiteMask:
         If ``keep`` is not boolean or has another number of axes.
     """
 
-    name: str
+    family: Family
     keep: np.ndarray
+    regions: tuple[str, ...] = ()
+    segment: str | None = None
+    draw: int | None = None
+    site: str | None = None
 
     def __post_init__(self) -> None:
         if self.keep.dtype != np.bool_ or self.keep.ndim not in (1, 2):
             raise InputError(
-                f"mask '{self.name}': keep must be bool (N,) or (T, N), "
+                f"mask of family '{self.family}': keep must be bool (N,) or (T, N), "
                 f"found {self.keep.dtype} {self.keep.shape}"
             )
 
@@ -40,3 +55,22 @@ class SiteMask:
     def n_removed(self) -> int:
         """Sites removed in at least one bin."""
         return int((~np.atleast_2d(self.keep)).any(axis=0).sum())
+
+    @property
+    def label(self) -> str:
+        """What is taken away, or left in by a subset, as tables write it; they are not read."""
+        regions = "+".join(self.regions)
+        if self.family == "equal":
+            return f"{self.n_removed} of {regions}, draw {self.draw}"
+        if self.family == "segment":
+            return f"{regions} in {self.segment}"
+        return f"site {self.site}" if self.family == "site" else regions
+
+    @property
+    def name(self) -> str:
+        """Name in result tables: ``"none"``, ``"without MT"``, ``"only MT+V4"`` ..."""
+        if self.family == "unmasked":
+            return "none"
+        if self.family == "subset":
+            return f"only {self.label or 'nothing'}"
+        return f"without {self.label}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
-from mua_decode.analyses.ablate.scorer import MaskScores
-from mua_decode.analyses.ablate.shapley import shapley_values
-from mua_decode.metrics import VideoMetric
+from mua_decode.analyses.ablate.scores import TRIALS, MaskScores
+from mua_decode.metrics import Shown, VideoMetric
+from mua_decode.scoring.averages import known_mean
+from mua_decode.scoring.evaluate import segment_scores
 from mua_decode.statistics import (
     Interval,
     cluster_bootstrap,
@@ -19,38 +22,10 @@ from mua_decode.statistics import (
     paired_t,
     unpaired_t,
 )
-from mua_decode.types import HypothesisTable, ResultTable
+from mua_decode.types import HypothesisTable, ResultTable, StimulusSet
 
-TRIALS = ("single_trial", "trial_average")
 _KEYS = ["fill", "trial", "metric"]
 _NUMBERS = ["unmasked", "masked", "loss", "undefined", "undefined_unmasked"]
-
-
-def filled(
-    scores: MaskScores, metric: str, trial: str, guess: Mapping[str, float]
-) -> np.ndarray | None:
-    """Score of every condition (K,), undefined trials counted as guesses where one is named.
-
-    A direction that cannot be measured, say, is off by 90 degrees on average if guessed: leaving
-    such trials out would make a mask that destroys all motion look harmless. ``None`` if the
-    metric was not computed.
-    """
-    if trial == "trial_average":
-        value = scores.average[metric]
-        return np.where(np.isnan(value), guess.get(metric, np.nan), value)
-    if metric not in scores.single:
-        return None
-    value, undefined = scores.single[metric], scores.undefined[metric]
-    if metric not in guess:
-        return value
-    return np.where(undefined == 1, 0, value) * (1 - undefined) + guess[metric] * undefined
-
-
-def _undefined(scores: MaskScores, metric: str, trial: str) -> np.ndarray:
-    """Share of the trials of every condition in which a metric is undefined, float (K,)."""
-    if trial == "trial_average":
-        return np.isnan(scores.average[metric]).astype(float)
-    return scores.undefined[metric]
 
 
 def loss_table(
@@ -59,7 +34,6 @@ def loss_table(
     *,
     metrics: Sequence[VideoMetric],
     names: Sequence[str],
-    fill: str,
     guess: Mapping[str, float],
 ) -> pd.DataFrame:
     """What every mask costs in every condition.
@@ -72,46 +46,77 @@ def loss_table(
         To be listed; positive losses are worse whichever way the metric points.
     names
         Names of the K conditions.
-    fill
-        How masked sites were filled, a label.
     guess
-        Value of a metric where it is undefined; see :func:`filled`.
+        Value of a metric where it is undefined; see :func:`with_guesses`. Leaving undefined
+        trials out would make a mask that destroys all motion look harmless.
 
     Returns
     -------
     DataFrame with one row per mask, metric, averaging and condition: fill, mask, removed (regions
     or sites taken away), trial, metric, unit, condition, unmasked, masked, loss, undefined and
-    undefined_unmasked (share of the trials in which the metric is undefined).
+    undefined_unmasked (share of the trials in which the metric is undefined), family.
     """
     rows: list[pd.DataFrame] = []
-    for scores in masked:
-        for metric in metrics:
-            for trial in TRIALS:
-                before = filled(unmasked, metric.name, trial, guess)
-                after = filled(scores, metric.name, trial, guess)
-                if before is None or after is None:
-                    continue
-                sign = -1.0 if metric.higher_is_better else 1.0
-                rows.append(
-                    pd.DataFrame(
-                        {
-                            "fill": fill,
-                            "mask": scores.mask,
-                            "removed": scores.mask.removeprefix("without "),
-                            "trial": trial,
-                            "metric": metric.name,
-                            "unit": metric.unit,
-                            "higher_is_better": metric.higher_is_better,
-                            "condition": list(names),
-                            "unmasked": before,
-                            "masked": after,
-                            "loss": sign * (after - before),
-                            "undefined": _undefined(scores, metric.name, trial),
-                            "undefined_unmasked": _undefined(unmasked, metric.name, trial),
-                        }
-                    )
-                )
+    for scores, metric, trial in itertools.product(masked, metrics, TRIALS):
+        before = unmasked.score(metric.name, trial, guess)
+        after = scores.score(metric.name, trial, guess)
+        if before is None or after is None:
+            continue
+        sign = -1.0 if metric.higher_is_better else 1.0
+        rows.append(
+            pd.DataFrame(
+                {
+                    "fill": scores.fill,
+                    "mask": scores.mask.name,
+                    "removed": scores.mask.label,
+                    "trial": trial,
+                    "metric": metric.name,
+                    "unit": metric.unit,
+                    "higher_is_better": metric.higher_is_better,
+                    "condition": list(names),
+                    "unmasked": before[0],
+                    "masked": after[0],
+                    "loss": sign * (after[0] - before[0]),
+                    "undefined": after[1],
+                    "undefined_unmasked": before[1],
+                    "family": scores.mask.family,
+                }
+            )
+        )
     return pd.concat(rows, ignore_index=True)
+
+
+def losses_by_family(
+    scored: Sequence[MaskScores],
+    *,
+    metrics: Sequence[VideoMetric],
+    names: Sequence[str],
+    guess: Mapping[str, float],
+) -> pd.DataFrame:
+    """Losses under every fill, family after family, averaged over rings of donors.
+
+    Parameters
+    ----------
+    scored
+        By fill, ring and mask; the first of every fill is unmasked. Subsets are left out.
+
+    Returns
+    -------
+    The rows of :func:`loss_table`, see :func:`without_undefined`.
+    """
+    parts = []
+    for _, of_fill in itertools.groupby(scored, key=lambda s: s.fill):
+        unmasked, *masked = of_fill
+        for family in dict.fromkeys(s.mask.family for s in masked if s.mask.family != "subset"):
+            rings: dict[int, list[MaskScores]] = {}
+            for scores in (s for s in masked if s.mask.family == family):
+                rings.setdefault(scores.ring, []).append(scores)
+            tables = [
+                loss_table(ring, unmasked, metrics=metrics, names=names, guess=guess)
+                for ring in rings.values()
+            ]
+            parts.append(without_undefined(mean_over_rings(tables)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def mean_over_rings(rings: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -164,13 +169,11 @@ def condition_interval(values: np.ndarray, *, rng: np.random.Generator | None = 
 
 
 def change_table(
-    masked: Mapping[str, np.ndarray],
-    unmasked: np.ndarray,
+    masked: Sequence[MaskScores],
+    unmasked: MaskScores,
     *,
-    score: Callable[[VideoMetric, np.ndarray, np.ndarray], np.ndarray],
     metrics: Sequence[VideoMetric],
-    names: Sequence[str],
-    fill: str,
+    stimuli: StimulusSet,
 ) -> pd.DataFrame:
     """How far masking moves the reconstruction, whether nearer to the truth or away from it.
 
@@ -180,36 +183,37 @@ def change_table(
     Parameters
     ----------
     masked
-        Name of the regions taken away to the mean decoded videos, uint8 (K, C, T, H, W).
+        Scores of masks whose mean videos were kept.
     unmasked
-        Those of the whole population, which take the place of the truth.
-    score
-        Applies a metric to (videos, what counts as true), both uint8 (K, C, T, H, W).
-    metrics, names, fill
-        As for :func:`loss_table`.
+        Those of the whole population, whose mean videos take the place of the truth.
 
     Returns
     -------
-    DataFrame: fill, removed, metric, unit, change (mean over conditions), sd, n.
+    DataFrame: fill, removed, metric, unit, change (mean over conditions), sd, n, n_conditions.
     """
+    reference = _floats(unmasked.video())
+    shown = Shown(video=reference, condition=torch.arange(len(reference)), candidates=reference)
     rows = []
-    for removed, videos in masked.items():
+    for scores in masked:
+        videos = _floats(scores.video())
         for metric in metrics:
-            value = score(metric, videos, unmasked)
-            value = value[~np.isnan(value)]
-            rows.append(
-                {
-                    "fill": fill,
-                    "removed": removed,
-                    "metric": metric.name,
-                    "unit": metric.unit,
-                    "change": value.mean() if len(value) else np.nan,
-                    "sd": value.std(ddof=1) if len(value) > 1 else np.nan,
-                    "n": len(value),
-                    "n_conditions": len(names),
-                }
-            )
+            with torch.inference_mode():
+                value = segment_scores(metric, videos, shown, stimuli)
+            labels = {"fill": scores.fill, "removed": scores.mask.label}
+            named = labels | {"metric": metric.name, "unit": metric.unit}
+            rows.append(named | _spread("change", value) | {"n_conditions": len(reference)})
     return pd.DataFrame(rows)
+
+
+def _floats(videos: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(videos).float() / 255
+
+
+def _spread(name: str, values: np.ndarray) -> dict[str, object]:
+    """Mean, called ``name``, and s.d. over conditions in which there is a value, and their n."""
+    mean, n = known_mean(values)
+    sd = values[~np.isnan(values)].std(ddof=1) if n > 1 else np.nan
+    return {name: mean, "sd": sd, "n": n}
 
 
 def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -223,19 +227,11 @@ def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFra
     rows: list[dict[str, object]] = []
     for key, group in losses.groupby([*_KEYS, "unit", "removed"], sort=False):
         value = group["loss"].to_numpy()
-        value = value[~np.isnan(value)]
-        interval = condition_interval(value, rng=rng)
-        rows.append(
-            dict(zip([*_KEYS, "unit", "removed"], key, strict=True))
-            | {
-                "loss": value.mean() if len(value) else np.nan,
-                "sd": value.std(ddof=1) if len(value) > 1 else np.nan,
-                "low": interval.low,
-                "high": interval.high,
-                "n": len(value),
-            }
-        )
-    table = pd.DataFrame(rows)
+        interval = condition_interval(value[~np.isnan(value)], rng=rng)
+        named = dict(zip([*_KEYS, "unit", "removed"], key, strict=True))
+        rows.append(named | _spread("loss", value) | {"low": interval.low, "high": interval.high})
+    columns = [*_KEYS, "unit", "removed", "loss", "sd", "low", "high", "n"]
+    table = pd.DataFrame(rows, columns=columns)
     table["rank"] = table.groupby(_KEYS)["loss"].rank(ascending=False, method="min")
     return table
 
@@ -278,91 +274,33 @@ def loss_tests(
     return correct(stacked, method=correction, within=["metric", "test"])
 
 
-def shapley_table(
-    subsets: Sequence[MaskScores],
-    *,
-    regions: Sequence[str],
-    metrics: Sequence[VideoMetric],
-    fill: str,
-    guess: Mapping[str, float],
-    rng: np.random.Generator,
-) -> pd.DataFrame:
-    """Exact Shapley values of the regions, with 95 % bootstrap intervals over conditions.
-
-    Parameters
-    ----------
-    subsets
-        Scores of all 2^R subsets, in the order of ``subset_masks``.
-
-    Returns
-    -------
-    DataFrame: fill, trial, metric, unit, region, value, low, high, nothing, full, n (conditions).
-    ``value`` sums over regions to ``full - nothing``; conditions in which the metric is undefined
-    for every subset are left out.
-    """
-    rows: list[dict[str, object]] = []
-    for metric in metrics:
-        for trial in TRIALS:
-            scores = [filled(s, metric.name, trial, guess) for s in subsets]
-            if any(s is None for s in scores):
-                continue
-            table = np.stack([s for s in scores if s is not None])
-            lost = np.stack([_undefined(s, metric.name, trial) for s in subsets])
-            table = table[:, ~(lost == 1).all(axis=0)]
-            table = table[:, ~np.isnan(table).any(axis=0)]
-            n = table.shape[1]
-            values = shapley_values(table)
-            for region, value in zip(regions, values, strict=True):
-                interval = condition_interval(value, rng=rng)
-                rows.append(
-                    {
-                        "fill": fill,
-                        "trial": trial,
-                        "metric": metric.name,
-                        "unit": metric.unit,
-                        "region": region,
-                        "value": value.mean() if n else np.nan,
-                        "low": interval.low,
-                        "high": interval.high,
-                        "nothing": table[0].mean() if n else np.nan,
-                        "full": table[-1].mean() if n else np.nan,
-                        "n": n,
-                    }
-                )
-    return pd.DataFrame(rows)
-
-
 def mask_results(
     scores: Sequence[MaskScores],
     *,
     metrics: Sequence[VideoMetric],
     names: Sequence[str],
-    fill: str,
     split: str,
 ) -> ResultTable:
     """Scores of masks as a result table: a row per condition and one over all."""
     rows: list[dict[str, object]] = []
-    for one in scores:
-        mask = one.mask if one.mask == "none" else f"{one.mask} ({fill})"
-        for metric in metrics:
-            for trial in TRIALS:
-                value = (one.single if trial == "single_trial" else one.average).get(metric.name)
-                if value is None:
-                    continue
-                shared = {
-                    "run": "decoder",
-                    "split": split,
-                    "trial": trial,
-                    "mask": mask,
-                    "segment": metric.segment or "all",
-                    "metric": metric.name,
-                    "unit": metric.unit,
-                }
-                defined = value[~np.isnan(value)]
-                mean = float(defined.mean()) if len(defined) else float("nan")
-                rows.append(shared | {"condition": "all", "value": mean, "n": len(defined)})
-                rows += [
-                    shared | {"condition": name, "value": float(v), "n": int(not np.isnan(v))}
-                    for name, v in zip(names, value, strict=True)
-                ]
+    for one, metric, trial in itertools.product(scores, metrics, TRIALS):
+        found = one.score(metric.name, trial, {})
+        if found is None:
+            continue
+        mask = one.mask.name
+        shared = {
+            "run": "decoder",
+            "split": split,
+            "trial": trial,
+            "mask": mask if one.mask.family == "unmasked" else f"{mask} ({one.fill})",
+            "segment": metric.segment or "all",
+            "metric": metric.name,
+            "unit": metric.unit,
+        }
+        mean, n = known_mean(found[0])
+        rows.append(shared | {"condition": "all", "value": mean, "n": n})
+        rows += [
+            shared | {"condition": name, "value": float(v), "n": int(not np.isnan(v))}
+            for name, v in zip(names, found[0], strict=True)
+        ]
     return ResultTable.from_rows(rows)

@@ -7,19 +7,46 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mua_decode.types import InputError, Segment, SiteMask, SiteTable
+from mua_decode.analyses.ablate.plan import AblationPlan
+from mua_decode.types import InputError, Segment, SiteMask, SiteTable, Stream
 
 _MOST_REGIONS = 10  # 1024 subsets
 
 
+def masks_asked(
+    plan: AblationPlan, sites: SiteTable, segments: Sequence[Segment]
+) -> list[SiteMask]:
+    """Every mask a plan asks for, family after family, the unmasked population first.
+
+    Families that compare regions with each other are left out where there is but one.
+    """
+    several = len(sites.regions) > 1
+    masks = [no_mask(sites), *region_masks(sites), *group_masks(sites, plan.groups)]
+    if plan.subsets and several:
+        masks += subset_masks(sites)
+    if plan.segments and len(segments) > 1:
+        masks += segment_masks(sites, segments)
+    if plan.equal.repeats > 0 and several:
+        masks += equal_masks(
+            sites,
+            n_sites=plan.equal.n_sites,
+            repeats=plan.equal.repeats,
+            rng=Stream.EQUAL_SITES.rng(plan.seed),
+        )
+    return masks + (site_masks(sites) if plan.sites else [])
+
+
 def no_mask(sites: SiteTable) -> SiteMask:
     """Return the mask that leaves everything in."""
-    return SiteMask("none", np.ones(len(sites), bool))
+    return SiteMask(family="unmasked", keep=np.ones(len(sites), bool))
 
 
 def region_masks(sites: SiteTable) -> list[SiteMask]:
     """One mask per region, which takes that region away."""
-    return group_masks(sites, [[region] for region in sites.regions])
+    return [
+        SiteMask(family="region", keep=sites.region != region, regions=(region,))
+        for region in sites.regions
+    ]
 
 
 def group_masks(sites: SiteTable, groups: Sequence[Sequence[str]]) -> list[SiteMask]:
@@ -30,13 +57,12 @@ def group_masks(sites: SiteTable, groups: Sequence[Sequence[str]]) -> list[SiteM
     InputError
         If a region is not among the sites, or a group holds none.
     """
-    masks: list[SiteMask] = []
-    for group in groups:
-        if not len(group):
-            raise InputError("groups: a group of regions is empty")
-        removed = sites.in_regions([str(region) for region in group])
-        masks.append(SiteMask(f"without {'+'.join(map(str, group))}", ~removed))
-    return masks
+    if not all(map(len, groups)):
+        raise InputError("groups: a group of regions is empty")
+    return [
+        SiteMask(family="group", keep=~sites.in_regions(list(group)), regions=tuple(group))
+        for group in groups
+    ]
 
 
 def subset_masks(sites: SiteTable) -> list[SiteMask]:
@@ -59,8 +85,8 @@ def subset_masks(sites: SiteTable) -> list[SiteMask]:
     masks: list[SiteMask] = []
     for bits in range(2 ** len(regions)):
         chosen = [region for i, region in enumerate(regions) if bits >> i & 1]
-        name = "only nothing" if not chosen else f"only {'+'.join(chosen)}"
-        masks.append(SiteMask(name, np.isin(sites.region, chosen)))
+        keep = np.isin(sites.region, chosen)
+        masks.append(SiteMask(family="subset", keep=keep, regions=tuple(chosen)))
     return masks
 
 
@@ -71,14 +97,14 @@ def segment_masks(sites: SiteTable, segments: Sequence[Segment]) -> list[SiteMas
     for region, segment in itertools.product(sites.regions, segments):
         keep = np.ones((n_bins, len(sites)), bool)
         keep[segment.start : segment.stop, sites.in_regions([region])] = False
-        masks.append(SiteMask(f"without {region} in {segment.name}", keep))
+        masks.append(SiteMask(family="segment", keep=keep, regions=(region,), segment=segment.name))
     return masks
 
 
 def site_masks(sites: SiteTable) -> list[SiteMask]:
     """One mask per site, which takes that site away."""
     return [
-        SiteMask(f"without site {name}", np.arange(len(sites)) != n)
+        SiteMask(family="site", keep=np.arange(len(sites)) != n, site=str(name))
         for n, name in enumerate(sites.site_id)
     ]
 
@@ -115,5 +141,5 @@ def equal_masks(
         for repeat in range(repeats):
             keep = np.ones(len(sites), bool)
             keep[rng.choice(available, number, replace=False)] = False
-            masks.append(SiteMask(f"without {number} of {region}, draw {repeat + 1}", keep))
+            masks.append(SiteMask(family="equal", keep=keep, regions=(region,), draw=repeat + 1))
     return masks

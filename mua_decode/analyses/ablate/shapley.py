@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from math import factorial
 
 import numpy as np
+import pandas as pd
+
+from mua_decode.analyses.ablate.losses import condition_interval
+from mua_decode.analyses.ablate.scores import TRIALS, MaskScores
+from mua_decode.metrics import VideoMetric
+from mua_decode.scoring.averages import known_mean
 
 
 def shapley_values(scores: np.ndarray) -> np.ndarray:
@@ -17,9 +25,8 @@ def shapley_values(scores: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     scores
-        Float (2^R, ...): score of every subset, in the order of
-        ``subset_masks``: region i is in subset s if bit i of s is
-        set. Further axes (conditions, say) are kept.
+        Float (2^R, ...): score of every subset, in the order of ``subset_masks``: region i is in
+        subset s if bit i of s is set. Further axes (conditions, say) are kept.
 
     Returns
     -------
@@ -36,15 +43,65 @@ def shapley_values(scores: np.ndarray) -> np.ndarray:
         raise ValueError(f"shapley: expected the scores of 2^R subsets, found {n_subsets}")
     subset = np.arange(n_subsets)
     size = np.array([int(s).bit_count() for s in subset])
-    weight = np.array(
-        [
-            factorial(k) * factorial(n_regions - k - 1) / factorial(n_regions)
-            for k in range(n_regions)
-        ]
-    )
+    r = n_regions
+    weight = np.array([factorial(k) * factorial(r - k - 1) / factorial(r) for k in range(r)])
     values = np.empty((n_regions, *scores.shape[1:]))
     for region in range(n_regions):
         without = subset[(subset >> region & 1) == 0]
         gained = scores[without | 1 << region] - scores[without]
         values[region] = np.tensordot(weight[size[without]], gained, axes=1)
     return values
+
+
+def shapley_table(
+    subsets: Sequence[MaskScores],
+    *,
+    metrics: Sequence[VideoMetric],
+    guess: Mapping[str, float],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Exact Shapley values of the regions, with 95 % bootstrap intervals over conditions.
+
+    Parameters
+    ----------
+    subsets
+        Scores of all 2^R subsets, in the order of ``subset_masks``.
+    guess
+        Value of a metric where it is undefined.
+    rng
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame: fill, trial, metric, unit, region, value, low, high, nothing, full, n (conditions).
+    ``value`` sums over regions to ``full - nothing``; conditions in which the metric is undefined
+    for every subset are left out.
+    """
+    rows: list[dict[str, object]] = []
+    for metric, trial in itertools.product(metrics, TRIALS):
+        scores = [s.score(metric.name, trial, guess) for s in subsets]
+        known = [s for s in scores if s is not None]
+        if len(known) < len(scores):
+            continue
+        table, lost = (np.stack(part) for part in zip(*known, strict=True))
+        table = table[:, ~(lost == 1).all(axis=0)]
+        table = table[:, ~np.isnan(table).any(axis=0)]
+        ends = {"nothing": known_mean(table[0])[0], "full": known_mean(table[-1])[0]}
+        values = shapley_values(table)
+        for region, value in zip(subsets[-1].mask.regions, values, strict=True):
+            interval = condition_interval(value, rng=rng)
+            rows.append(
+                {
+                    "fill": subsets[0].fill,
+                    "trial": trial,
+                    "metric": metric.name,
+                    "unit": metric.unit,
+                    "region": region,
+                    "value": known_mean(value)[0],
+                    "low": interval.low,
+                    "high": interval.high,
+                    **ends,
+                    "n": table.shape[1],
+                }
+            )
+    return pd.DataFrame(rows)

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from mua_decode.commands.main import main
-from mua_decode.types import COLUMNS, HYPOTHESIS_COLUMNS
+from mua_decode.runs.run import Run
+from mua_decode.types import COLUMNS, HYPOTHESIS_COLUMNS, InputError
 from tests.tiny import TINY
 
+REGIONS_ALONE = ["fills=[zero]", "subsets=false", "segments=false", "equal.repeats=0"]
 QUICK = ["equal.repeats=2", "donors=2", "trials_per_condition=1", "metric=[ssim,cue_pixels,colour]"]
 
 
@@ -98,6 +100,41 @@ def test_a_damaged_file_is_decoded_again(trained: Path, ablated: Path) -> None:
     assert flat(ablated) == before
 
 
+def test_other_overrides_in_the_same_folder_are_scored_anew(trained: Path, tmp_path: Path) -> None:
+    asked = ["ablate", f"run_dir={trained}", *REGIONS_ALONE, "metric=[mse]"]
+    fold = 'overrides=["data.split.n_folds=3","data.split.fold=1"]'
+    main([*asked, f"out_dir={tmp_path / 'same'}"])
+    before = pd.read_csv(tmp_path / "same" / "results.csv")
+    main([*asked, fold, f"out_dir={tmp_path / 'same'}"])
+    main([*asked, fold, f"out_dir={tmp_path / 'fresh'}"])
+    again, fresh = (pd.read_csv(tmp_path / n / "results.csv") for n in ("same", "fresh"))
+    pd.testing.assert_frame_equal(again, fresh)
+    assert not again.equals(before)
+
+
+def test_a_recording_replaced_under_the_same_path_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, run = tmp_path / "rec.h5", tmp_path / "run"
+    simulate = ["simulate", *TINY[:2], f"out={path}"]
+    main(simulate)
+    native = ["recording=native", f"recording.path={path}", *TINY[2:], "trainer.max_epochs=1"]
+    main(["train", *native, "metric=[mse]", "floor=[]", f"run_dir={run}"])
+    asked = ["ablate", f"run_dir={run}", *REGIONS_ALONE, "metric=[mse]"]
+    main(asked)
+    path.unlink()
+    main([*simulate, "recording.seed=5"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main(asked)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "was trained on another recording" in said.strip().splitlines()[-1]
+    with pytest.raises(InputError, match="trained on another recording"):
+        _ = Run.open(run).recording
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -105,6 +142,8 @@ def test_a_damaged_file_is_decoded_again(trained: Path, ablated: Path) -> None:
         ("groups=[[MTT]]", "region 'MTT' is not in this recording (did you mean 'MT'?)"),
         ("trials_per_condition=0", "trials_per_condition"),
         ("equal.n_sites=500", "cannot take 500 sites"),
+        ("groups=[LIP]", "groups: expected lists of regions"),
+        ("donors=0", "donors: expected >= 1"),
         ("part=tets", "did you mean 'test'"),
         ("metric=[]", "metric: none"),
     ],

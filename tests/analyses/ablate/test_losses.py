@@ -1,46 +1,58 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mua_decode.analyses.ablate.losses import (
-    filled,
     loss_table,
     loss_tests,
+    losses_by_family,
     mask_results,
     mean_losses,
     mean_over_rings,
-    shapley_table,
     without_undefined,
 )
-from mua_decode.analyses.ablate.scorer import MaskScores
+from mua_decode.analyses.ablate.scores import MaskScores
+from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.metrics import MSE, Identification
+from mua_decode.types import SiteMask
 
 METRICS = [MSE(), Identification(similarity="correlation")]
 NAMES = [f"c{i}" for i in range(24)]
 
 
-def scores(mask: str, *, mse: float, seed: int, undefined: float = 0.0) -> MaskScores:
+def scores(
+    region: str, *, mse: float, seed: int, undefined: float = 0.0, fill: str = "shuffle"
+) -> MaskScores:
+    """Scores without a region, or of the unmasked decoder if it is empty."""
     rng = np.random.default_rng(seed)
     error = mse + 0.01 * rng.normal(size=24)
     right = np.clip(1 - error, 0, 1)
     none = np.full(24, undefined)
     return MaskScores(
-        mask=mask,
-        n_removed=1,
+        mask=mask_of(region),
+        fill=fill,
         single={"mse": error, "identification": right},
         undefined={"mse": none, "identification": np.zeros(24)},
         average={"mse": error / 2, "identification": right},
-        predicted=None,
     )
 
 
-UNMASKED = scores("none", mse=0.1, seed=0)
-MASKED = [scores("without MT", mse=0.4, seed=1), scores("without PFC", mse=0.1, seed=2)]
+def mask_of(region: str) -> SiteMask:
+    keep = np.ones(3, bool)
+    if not region:
+        return SiteMask(family="unmasked", keep=keep)
+    return SiteMask(family="region", keep=keep, regions=(region,))
+
+
+UNMASKED = scores("", mse=0.1, seed=0)
+MASKED = [scores("MT", mse=0.4, seed=1), scores("PFC", mse=0.1, seed=2)]
 
 
 @pytest.fixture
 def losses() -> pd.DataFrame:
-    return loss_table(MASKED, UNMASKED, metrics=METRICS, names=NAMES, fill="shuffle", guess={})
+    return loss_table(MASKED, UNMASKED, metrics=METRICS, names=NAMES, guess={})
 
 
 def test_a_loss_is_positive_whichever_way_the_metric_points(losses: pd.DataFrame) -> None:
@@ -67,24 +79,26 @@ def test_ranks_intervals_and_tests_find_the_planted_loss(losses: pd.DataFrame) -
 
 def test_undefined_trials_count_as_guesses_only_where_a_guess_is_named() -> None:
     half = scores("x", mse=10.0, seed=3, undefined=0.5)
-    np.testing.assert_allclose(filled(half, "mse", "single_trial", {}), half.single["mse"])
-    guessed = filled(half, "mse", "single_trial", {"mse": 90.0})
+    value, undefined = half.score("mse", "single_trial", {})
+    np.testing.assert_allclose(value, half.single["mse"])
+    assert (undefined == 0.5).all()
+    guessed, _ = half.score("mse", "single_trial", {"mse": 90.0})
     np.testing.assert_allclose(guessed, half.single["mse"] / 2 + 45)
     half.average["mse"][3] = np.nan
-    assert filled(half, "mse", "trial_average", {"mse": 90.0})[3] == 90
-    assert np.isnan(filled(half, "mse", "trial_average", {})[3])
-    assert filled(half, "ssim", "single_trial", {}) is None
+    value, undefined = half.score("mse", "trial_average", {"mse": 90.0})
+    assert value[3] == 90
+    assert undefined.tolist() == [float(i == 3) for i in range(24)]
+    assert np.isnan(half.score("mse", "trial_average", {})[0][3])
+    assert half.score("ssim", "single_trial", {}) is None
 
 
 def test_the_same_conditions_are_left_out_for_every_mask_and_the_others_count_as_guesses() -> None:
-    before = scores("none", mse=1.0, seed=4)
-    after = [scores("without MT", mse=1.0, seed=5), scores("without PFC", mse=1.0, seed=6)]
+    before = scores("", mse=1.0, seed=4)
+    after = [scores("MT", mse=1.0, seed=5), scores("PFC", mse=1.0, seed=6)]
     before.undefined["mse"][:20] = 1
     after[0].undefined["mse"][:8] = 1
     after[1].undefined["mse"][:4] = 1
-    table = loss_table(
-        after, before, metrics=METRICS[:1], names=NAMES, fill="zero", guess={"mse": 90.0}
-    )
+    table = loss_table(after, before, metrics=METRICS[:1], names=NAMES, guess={"mse": 90.0})
     table = without_undefined(table)
     single = table[table["trial"] == "single_trial"]
     for _, rows in single.groupby("removed"):
@@ -111,16 +125,13 @@ def test_a_region_that_does_nothing_loses_nothing_though_directions_come_and_go(
         undefined = rng.random((5, 24)) < 0.7
         made = []
         for lost in undefined:
-            one = scores("without MT", mse=0.0, seed=int(rng.integers(1 << 30)))
+            one = scores("MT", mse=0.0, seed=int(rng.integers(1 << 30)))
             one.average["mse"] = np.where(lost, np.nan, 10 + rng.normal(size=24))
             made.append(one)
         for ring in made[1:]:
             tables.append(
-                loss_table(
-                    [ring], made[0], metrics=METRICS[:1], names=NAMES, fill="shuffle",
-                    guess={"mse": 90.0},
-                )
-            )  # fmt: skip
+                loss_table([ring], made[0], metrics=METRICS[:1], names=NAMES, guess={"mse": 90.0})
+            )
         mean = without_undefined(mean_over_rings(tables))
         totals.append(mean[mean["trial"] == "trial_average"]["loss"].mean())
     assert abs(np.mean(totals)) < 3 * np.std(totals) / 300**0.5
@@ -137,16 +148,35 @@ def test_losses_are_averaged_over_rings_of_donors(losses: pd.DataFrame) -> None:
     assert mean_over_rings([losses, other])["loss"].isna().sum() == 1
 
 
+def test_families_are_kept_apart_and_every_fill_has_its_own_unmasked_score() -> None:
+    def under(fill: str, *, seed: int) -> list[MaskScores]:
+        group = SiteMask(family="group", keep=np.ones(3, bool), regions=("MT", "PFC"))
+        subset = SiteMask(family="subset", keep=np.ones(3, bool), regions=("MT",))
+        one, two, three, four = (scores("MT", mse=0.1 * i, seed=seed + i, fill=fill)
+                                 for i in range(4))  # fmt: skip
+        return [
+            replace(one, mask=mask_of("")), two, replace(three, mask=group),
+            replace(four, mask=subset), replace(four, ring=1),
+        ]  # fmt: skip
+
+    table = losses_by_family(
+        [*under("shuffle", seed=0), *under("zero", seed=9)],
+        metrics=METRICS[:1], names=NAMES, guess={},
+    )  # fmt: skip
+    assert list(table.columns)[-1] == "family"
+    found = table.groupby(["fill", "family", "removed", "trial"], sort=False)["loss"].mean()
+    for fill in ("shuffle", "zero"):
+        assert found[fill, "region", "MT", "single_trial"] == pytest.approx(0.2, abs=0.02)
+        assert found[fill, "group", "MT+PFC", "single_trial"] == pytest.approx(0.2, abs=0.02)
+    assert len(found) == 8
+
+
 def test_shapley_values_sum_to_full_minus_nothing() -> None:
-    subsets = [scores(f"s{i}", mse=0.5 - 0.05 * i, seed=10 + i) for i in range(8)]
-    table = shapley_table(
-        subsets,
-        regions=["V4", "MT", "PFC"],
-        metrics=METRICS,
-        fill="zero",
-        guess={},
-        rng=np.random.default_rng(0),
-    )
+    regions = ("V4", "MT", "PFC")
+    mask = SiteMask(family="subset", keep=np.ones(3, bool), regions=regions)
+    subsets = [replace(scores("MT", mse=0.5 - 0.05 * i, seed=10 + i), mask=mask) for i in range(8)]
+    table = shapley_table(subsets, metrics=METRICS, guess={}, rng=np.random.default_rng(0))
+    assert set(table["region"]) == set(regions)
     for _, rows in table.groupby(["trial", "metric"]):
         gained = rows["full"].iloc[0] - rows["nothing"].iloc[0]
         assert rows["value"].sum() == pytest.approx(gained, abs=1e-9)
@@ -154,8 +184,6 @@ def test_shapley_values_sum_to_full_minus_nothing() -> None:
 
 
 def test_results_name_the_mask_and_its_fill() -> None:
-    table = mask_results(
-        [UNMASKED, *MASKED], metrics=METRICS, names=NAMES, fill="zero", split="test"
-    ).frame
-    assert set(table["mask"]) == {"none", "without MT (zero)", "without PFC (zero)"}
+    table = mask_results([UNMASKED, *MASKED], metrics=METRICS, names=NAMES, split="test").frame
+    assert set(table["mask"]) == {"none", "without MT (shuffle)", "without PFC (shuffle)"}
     assert len(table) == 3 * 2 * 2 * 25

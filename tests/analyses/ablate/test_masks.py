@@ -1,15 +1,20 @@
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mua_decode.analyses.ablate.masks import (
     equal_masks,
     group_masks,
+    masks_asked,
     no_mask,
     region_masks,
     segment_masks,
     site_masks,
     subset_masks,
 )
+from mua_decode.analyses.ablate.plan import AblationPlan, EqualPlan
 from mua_decode.types import InputError, Segment, SiteMask, SiteTable
 
 REGIONS = ["V4", "V4", "MT", "PFC", "MT", "V4"]
@@ -80,8 +85,49 @@ def test_site_masks_take_one_site_each() -> None:
     assert (np.stack([m.keep for m in masks]) == ~np.eye(6, dtype=bool)).all()
 
 
+def test_site_masks_are_named_by_their_site() -> None:
+    assert [m.name for m in site_masks(SITES)][:2] == ["without site s0", "without site s1"]
+
+
+def test_a_mask_knows_what_it_takes_away_and_tables_make_a_name_of_it() -> None:
+    segments = (Segment("cue", 0, 2), Segment("stimulus", 2, 5))
+    equal = equal_masks(SITES, n_sites=None, repeats=2, rng=np.random.default_rng(0))[1]
+    assert (equal.family, equal.regions, equal.draw) == ("equal", ("V4",), 2)
+    assert equal.name == "without 1 of V4, draw 2"
+    part = segment_masks(SITES, segments)[1]
+    assert (part.family, part.regions, part.segment) == ("segment", ("V4",), "stimulus")
+    assert part.label == "V4 in stimulus"
+    subset = subset_masks(SITES)[0b101]
+    assert (subset.family, subset.regions) == ("subset", ("V4", "PFC"))
+    assert (subset.name, subset.label) == ("only V4+PFC", "V4+PFC")
+    assert (subset_masks(SITES)[0].name, subset_masks(SITES)[0].label) == ("only nothing", "")
+    assert (no_mask(SITES).family, no_mask(SITES).name) == ("unmasked", "none")
+
+
+def test_a_plan_names_the_families_and_one_region_is_compared_with_nothing() -> None:
+    plan = AblationPlan(
+        part="test", fills=("zero",), donors=1, groups=(("V4",),), subsets=True, segments=True,
+        equal=EqualPlan(n_sites=None, repeats=1), sites=True, trials_per_condition=None,
+        average_only=(), guess=None, correction="holm", seed=0,
+    )  # fmt: skip
+    segments = (Segment("cue", 0, 2), Segment("stimulus", 2, 5))
+
+    def families(sites: SiteTable) -> dict[str, int]:
+        return dict(Counter(m.family for m in masks_asked(plan, sites, segments)))
+
+    assert families(SITES) == {
+        "unmasked": 1, "region": 3, "group": 1, "subset": 8, "segment": 6, "equal": 3, "site": 6,
+    }  # fmt: skip
+    alone = SITES.select(SITES.region == "V4")
+    assert families(alone) == {"unmasked": 1, "region": 1, "group": 1, "segment": 2, "site": 3}
+    few = replace(plan, groups=(), subsets=False, segments=False, sites=False,
+                  equal=EqualPlan(n_sites=None, repeats=0))  # fmt: skip
+    masks = masks_asked(few, SITES, segments)
+    assert [m.name for m in masks] == ["none", "without V4", "without MT", "without PFC"]
+
+
 def test_a_mask_must_be_boolean() -> None:
     with pytest.raises(InputError, match="bool"):
-        SiteMask("x", np.ones(3))
+        SiteMask(family="region", keep=np.ones(3))
     with pytest.raises(InputError, match="bool"):
-        SiteMask("x", np.ones((2, 3, 4), bool))
+        SiteMask(family="region", keep=np.ones((2, 3, 4), bool))

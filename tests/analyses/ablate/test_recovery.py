@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from mua_decode.analyses.ablate.losses import loss_table, loss_tests, mean_losses, shapley_table
+from mua_decode.analyses.ablate.losses import loss_table, loss_tests, mean_losses
 from mua_decode.analyses.ablate.masks import no_mask, region_masks, subset_masks
-from mua_decode.analyses.ablate.scorer import MaskScorer, MaskScores
+from mua_decode.analyses.ablate.scorer import MaskScorer
+from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan, Window
 from mua_decode.metrics import Colour, CuePixels, Motion
 from mua_decode.models.lookup import LookupDecoder
@@ -60,7 +61,6 @@ def losses(decode: Callable[[torch.Tensor], torch.Tensor], data: DecodingData) -
                 scorer.score(no_mask(sites)),
                 metrics=METRICS,
                 names=data.stimuli.names,
-                fill="shuffle",
                 guess={"direction_error": 90.0},
             )
         )
@@ -93,15 +93,8 @@ def test_shapley_values_agree_and_sum_to_the_score(
         trials_per_condition=4,
         seed=1,
     )
-    subsets: list[MaskScores] = [scorer.score(m) for m in subset_masks(data.pool.sites)]
-    table = shapley_table(
-        subsets,
-        regions=data.pool.sites.regions,
-        metrics=METRICS[:2],
-        fill="shuffle",
-        guess={},
-        rng=np.random.default_rng(0),
-    )
+    subsets = [scorer.score(m) for m in subset_masks(data.pool.sites)]
+    table = shapley_table(subsets, metrics=METRICS[:2], guess={}, rng=np.random.default_rng(0))
     single = table[table["trial"] == "single_trial"]
     for metric, rows in single.groupby("metric"):
         gained = rows["full"].iloc[0] - rows["nothing"].iloc[0]

@@ -1,0 +1,67 @@
+"""Options of an ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mua_decode.analyses.ablate.fill import FILLS
+from mua_decode.runs.run import check_part
+from mua_decode.types import InputError
+
+_GROUPS = "lists of regions such as [[LIP,PFC],[MT,V4]]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualPlan:
+    """Equal numbers of sites from every region.
+
+    Parameters
+    ----------
+    n_sites
+        Sites taken from each region; ``None``: as many as the smallest region has.
+    repeats
+        How often they are drawn; 0: not at all.
+    """
+
+    n_sites: int | None
+    repeats: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationPlan:
+    """What is taken away, what stands in its place and how the loss is told; conf/ablate.yaml.
+
+    Raises
+    ------
+    InputError
+        If there is no such part or fill, or no ring of donors.
+    """
+
+    part: str
+    fills: tuple[str, ...]
+    donors: int
+    groups: tuple[tuple[str, ...], ...] = field(metadata={"expected": _GROUPS})
+    subsets: bool
+    segments: bool
+    equal: EqualPlan
+    sites: bool
+    trials_per_condition: int | None
+    average_only: tuple[str, ...]
+    guess: Mapping[str, float] | None
+    correction: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_part(self.part)
+        if self.donors < 1:
+            raise InputError(f"donors: expected >= 1, found {self.donors}")
+        unknown = [f for f in self.fills if f not in FILLS]
+        if unknown or not self.fills:
+            raise InputError(
+                f"fills: choose from {', '.join(FILLS)}, found {unknown or list(self.fills)}"
+            )
+
+    def rings(self, fill: str) -> int:
+        """Rings of donor conditions that losses of regions and groups are averaged over."""
+        return self.donors if fill == "shuffle" else 1
