@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mua_decode.analyses.ablate.losses import (
+    TESTED,
     change_table,
+    loss_table,
     loss_tests,
-    losses_by_family,
     mask_results,
     mean_losses,
+    mean_over_rings,
+    without_undefined,
 )
 from mua_decode.analyses.ablate.masks import masks_asked
 from mua_decode.analyses.ablate.plan import AblationPlan
@@ -22,7 +25,6 @@ from mua_decode.analyses.ablate.scorer import score_masks
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.analyses.ablate.summary import flat_losses, region_table
-from mua_decode.metrics import VideoMetric
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
@@ -61,19 +63,24 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     masks = masks_asked(plan, sites, data.stimuli.segments)
     scored = score_masks(run, masks, plan, metrics=metrics, folder=folder)
     names = [data.stimuli.names[k] for k in np.unique(data.dataset(plan.part).pseudo.condition)]
-    of_names = {"metrics": metrics, "names": names}
-    losses = losses_by_family(scored, guess=plan.guess or {}, **of_names)
+    of_names: Any = {"metrics": metrics, "names": names}
+    guess = plan.guess or {}
+    losses = without_undefined(mean_over_rings(loss_table(scored, guess=guess, **of_names)))
     means, tests = _compared(losses, plan)
     once = [s for s in scored if s.ring == 0]
+    subsets = [s for s in once if s.mask.family == "subset"]
+    shapley = shapley_table(subsets, metrics=metrics, guess=guess, seed=plan.seed)
     split = f"{plan.part} (leaking)" if data.leaking else plan.part
     tables = {
         "losses": losses,
         "means": means,
-        **_by_fill(once, plan, metrics=metrics, run=run, folder=folder),
+        "changes": change_table(once, metrics=metrics, stimuli=data.stimuli),
+        "shapley": shapley,
+        "subsets": _videos(subsets, folder),
     }
     return Findings(
         results=mask_results(once, split=split, **of_names),
-        metrics=flat_losses(means, tables["shapley"], reasons) | {"leaking": data.leaking},
+        metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaking},
         tests=tests,
         tables=tables,
         screen=[
@@ -92,43 +99,19 @@ def _compared(losses: pd.DataFrame, plan: AblationPlan) -> tuple[pd.DataFrame, H
     tests = [
         loss_tests(part, rng=rng, correction=plan.correction)
         for family, part in families
-        if family in ("region", "group")
+        if family in TESTED
     ]
     return pd.concat(means, ignore_index=True), HypothesisTable.concat(tests)
 
 
-def _by_fill(
-    scored: Sequence[MaskScores],
-    plan: AblationPlan,
-    *,
-    metrics: Sequence[VideoMetric],
-    run: Run,
-    folder: Path,
-) -> dict[str, pd.DataFrame]:
-    """Tables of mean videos and of subsets, fill after fill.
+def _videos(subsets: Sequence[MaskScores], folder: Path) -> pd.DataFrame:
+    """Regions left in, joined by +, in the order of ``subset_masks``, and the file of the video.
 
-    A row of ``subsets`` names the regions left in, joined by +, in the order of ``subset_masks``,
-    and an .npz whose ``predicted`` is the mean decoded video of every condition, uint8
-    (K, C, T, H, W).
+    Its ``predicted`` is the mean decoded video of every condition, uint8 (K, C, T, H, W).
     """
-    found: dict[str, list[pd.DataFrame]] = {"changes": [], "shapley": [], "subsets": []}
-    for fill, group in itertools.groupby(scored, key=lambda s: s.fill):
-        unmasked, *masked = group
-        moved = [s for s in masked if s.mask.family in ("region", "group")]
-        found["changes"].append(
-            change_table(moved, unmasked, metrics=metrics, stimuli=run.data.stimuli)
-        )
-        subsets = [s for s in masked if s.mask.family == "subset"]
-        if not subsets:
-            continue
-        rng = Stream.SHAPLEY.rng(plan.seed)
-        found["shapley"].append(
-            shapley_table(subsets, metrics=metrics, guess=plan.guess or {}, rng=rng)
-        )
-        rows = [
-            (fill, s.mask.name, s.mask.label, str(s.file.relative_to(folder)))
-            for s in subsets
-            if s.file is not None
-        ]
-        found["subsets"].append(pd.DataFrame(rows, columns=["fill", "mask", "regions", "file"]))
-    return {k: pd.concat(t, ignore_index=True) if t else pd.DataFrame() for k, t in found.items()}
+    rows = [
+        (s.fill, s.mask.name, s.mask.label, str(s.file.relative_to(folder)))
+        for s in subsets
+        if s.file is not None
+    ]
+    return pd.DataFrame(rows, columns=["fill", "mask", "regions", "file"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,19 @@ from mua_decode.statistics import (
 )
 from mua_decode.types import HypothesisTable, ResultTable, StimulusSet
 
+TESTED = ("region", "group")
 _KEYS = ["fill", "trial", "metric"]
 _NUMBERS = ["unmasked", "masked", "loss", "undefined", "undefined_unmasked"]
 
 
+def by_fill(scored: Iterable[MaskScores]) -> Iterator[tuple[str, list[MaskScores]]]:
+    """Scores of masks by fill, in their order."""
+    for fill, group in itertools.groupby(scored, key=lambda s: s.fill):
+        yield fill, list(group)
+
+
 def loss_table(
-    masked: Sequence[MaskScores],
-    unmasked: MaskScores,
+    scored: Sequence[MaskScores],
     *,
     metrics: Sequence[VideoMetric],
     names: Sequence[str],
@@ -40,8 +46,8 @@ def loss_table(
 
     Parameters
     ----------
-    masked, unmasked
-        Scores on the same trials.
+    scored
+        By fill, unmasked first, on the same trials. Subsets are left out.
     metrics
         To be listed; positive losses are worse whichever way the metric points.
     names
@@ -52,100 +58,59 @@ def loss_table(
 
     Returns
     -------
-    DataFrame with one row per mask, metric, averaging and condition: fill, mask, removed (regions
-    or sites taken away), trial, metric, unit, condition, unmasked, masked, loss, undefined and
-    undefined_unmasked (share of the trials in which the metric is undefined), family.
+    DataFrame with one row per mask, ring, metric, averaging and condition: fill, mask, removed
+    (regions or sites taken away), trial, metric, unit, condition, unmasked, masked, loss,
+    undefined and undefined_unmasked (share of the trials in which the metric is undefined), family.
     """
     rows: list[pd.DataFrame] = []
-    for scores, metric, trial in itertools.product(masked, metrics, TRIALS):
-        before = unmasked.score(metric.name, trial, guess)
-        after = scores.score(metric.name, trial, guess)
-        if before is None or after is None:
-            continue
-        sign = -1.0 if metric.higher_is_better else 1.0
-        rows.append(
-            pd.DataFrame(
-                {
-                    "fill": scores.fill,
-                    "mask": scores.mask.name,
-                    "removed": scores.mask.label,
-                    "trial": trial,
-                    "metric": metric.name,
-                    "unit": metric.unit,
-                    "higher_is_better": metric.higher_is_better,
-                    "condition": list(names),
-                    "unmasked": before[0],
-                    "masked": after[0],
-                    "loss": sign * (after[0] - before[0]),
-                    "undefined": after[1],
-                    "undefined_unmasked": before[1],
-                    "family": scores.mask.family,
-                }
-            )
-        )
+    for fill, (unmasked, *masked) in by_fill(scored):
+        compared = [s for s in masked if s.mask.family != "subset"]
+        for scores, metric, trial in itertools.product(compared, metrics, TRIALS):
+            before = unmasked.score(metric.name, trial, guess)
+            after = scores.score(metric.name, trial, guess)
+            if before is None or after is None:
+                continue
+            sign = -1.0 if metric.higher_is_better else 1.0
+            row = {
+                "fill": fill,
+                "mask": scores.mask.name,
+                "removed": scores.mask.label,
+                "trial": trial,
+                "metric": metric.name,
+                "unit": metric.unit,
+                "higher_is_better": metric.higher_is_better,
+                "condition": list(names),
+                "unmasked": before[0],
+                "masked": after[0],
+                "loss": sign * (after[0] - before[0]),
+                "undefined": after[1],
+                "undefined_unmasked": before[1],
+                "family": scores.mask.family,
+            }
+            rows.append(pd.DataFrame(row))
     return pd.concat(rows, ignore_index=True)
 
 
-def losses_by_family(
-    scored: Sequence[MaskScores],
-    *,
-    metrics: Sequence[VideoMetric],
-    names: Sequence[str],
-    guess: Mapping[str, float],
-) -> pd.DataFrame:
-    """Losses under every fill, family after family, averaged over rings of donors.
-
-    Parameters
-    ----------
-    scored
-        By fill, ring and mask; the first of every fill is unmasked. Subsets are left out.
-
-    Returns
-    -------
-    The rows of :func:`loss_table`, see :func:`without_undefined`.
-    """
-    parts = []
-    for _, of_fill in itertools.groupby(scored, key=lambda s: s.fill):
-        unmasked, *masked = of_fill
-        for family in dict.fromkeys(s.mask.family for s in masked if s.mask.family != "subset"):
-            rings: dict[int, list[MaskScores]] = {}
-            for scores in (s for s in masked if s.mask.family == family):
-                rings.setdefault(scores.ring, []).append(scores)
-            tables = [
-                loss_table(ring, unmasked, metrics=metrics, names=names, guess=guess)
-                for ring in rings.values()
-            ]
-            parts.append(without_undefined(mean_over_rings(tables)))
-    return pd.concat(parts, ignore_index=True)
-
-
-def mean_over_rings(rings: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Losses averaged over several rings of donor conditions, tables of :func:`loss_table`.
+def mean_over_rings(losses: pd.DataFrame) -> pd.DataFrame:
+    """Losses averaged over the rings of donor conditions a mask was scored with.
 
     One ring may happen to swap a region's trials with those of like conditions. Averages over
     trials are scored within a ring, so that they stay as noisy as unmasked ones. A score that is
     unknown in one ring is unknown: the rings that have it would be chosen by their noise.
     """
-    if len(rings) == 1:
-        return rings[0]
-    keys = [c for c in rings[0].columns if c not in _NUMBERS]
-    grouped = pd.concat(rings).groupby(keys, sort=False, dropna=False)[_NUMBERS]
-    mean = grouped.mean().where(grouped.count() == len(rings))
-    return mean.reset_index()[list(rings[0].columns)]
+    keys = [c for c in losses.columns if c not in _NUMBERS]
+    grouped = losses.groupby(keys, sort=False, dropna=False)[_NUMBERS]
+    mean = grouped.mean().where(grouped.count().eq(grouped.size(), axis=0))
+    return mean.reset_index()[list(losses.columns)]
 
 
 def without_undefined(losses: pd.DataFrame) -> pd.DataFrame:
-    """Leave out conditions in which nothing could be measured, the same ones for every mask.
+    """Leave out conditions in which nothing could be measured, the same for a family of masks.
 
-    Where a metric is undefined in every trial, unmasked and under each mask of the table, there
+    Where a metric is undefined in every trial, unmasked and under each mask of the family, there
     is no loss to speak of: counted as guesses, all of them lose exactly nothing, so that leaving
     these conditions out moves no loss to either side of zero. A choice per mask, or of conditions
     defined without a mask, would.
-
-    Parameters
-    ----------
-    losses
-        Of :func:`loss_table`, for masks to be compared with each other.
 
     Returns
     -------
@@ -153,67 +118,55 @@ def without_undefined(losses: pd.DataFrame) -> pd.DataFrame:
     """
     out = losses.copy()
     dead = (out["undefined"] == 1) & (out["undefined_unmasked"] == 1)
-    blank = dead.groupby([out[k] for k in (*_KEYS, "condition")]).transform("all")
-    values = ["unmasked", "masked", "loss"]
-    out.loc[blank | out["loss"].isna(), values] = np.nan
+    blank = dead.groupby([out[k] for k in ("family", *_KEYS, "condition")]).transform("all")
+    out.loc[blank | out["loss"].isna(), ["unmasked", "masked", "loss"]] = np.nan
     return out
 
 
 def condition_interval(values: np.ndarray, *, rng: np.random.Generator | None = None) -> Interval:
     """Mean over conditions with its 95 % bootstrap interval; NaN ends below two conditions."""
-    if len(values) < 2:
-        mean = float(values.mean()) if len(values) else float("nan")
-        return Interval(mean, float("nan"), float("nan"))
     rng = np.random.default_rng(0) if rng is None else rng
     return cluster_bootstrap(values, np.arange(len(values)), n=2000, rng=rng)
 
 
 def change_table(
-    masked: Sequence[MaskScores],
-    unmasked: MaskScores,
-    *,
-    metrics: Sequence[VideoMetric],
-    stimuli: StimulusSet,
+    scored: Sequence[MaskScores], *, metrics: Sequence[VideoMetric], stimuli: StimulusSet
 ) -> pd.DataFrame:
     """How far masking moves the reconstruction, whether nearer to the truth or away from it.
 
-    The published measure of masking. It is never below zero, not even for a region that knows
+    The published measure of masking, of regions and groups: mean videos are scored as if those of
+    the whole population were the truth. It is never below zero, not even for a region that knows
     nothing: read it beside such regions, and the loss against the truth beside it.
-
-    Parameters
-    ----------
-    masked
-        Scores of masks whose mean videos were kept.
-    unmasked
-        Those of the whole population, whose mean videos take the place of the truth.
 
     Returns
     -------
-    DataFrame: fill, removed, metric, unit, change (mean over conditions), sd, n, n_conditions.
+    DataFrame: fill, removed, metric, unit, change (mean over the n of n_conditions in which it is
+    defined), sd, n, n_conditions.
     """
-    reference = _floats(unmasked.video())
-    shown = Shown(video=reference, condition=torch.arange(len(reference)), candidates=reference)
     rows = []
-    for scores in masked:
-        videos = _floats(scores.video())
-        for metric in metrics:
-            with torch.inference_mode():
-                value = segment_scores(metric, videos, shown, stimuli)
-            labels = {"fill": scores.fill, "removed": scores.mask.label}
-            named = labels | {"metric": metric.name, "unit": metric.unit}
-            rows.append(named | _spread("change", value) | {"n_conditions": len(reference)})
-    return pd.DataFrame(rows)
+    for fill, (unmasked, *masked) in by_fill(scored):
+        true = _floats(unmasked.video())
+        shown = Shown(video=true, condition=torch.arange(len(true)), candidates=true)
+        for scores in (s for s in masked if s.mask.family in TESTED):
+            videos = _floats(scores.video())
+            for metric in metrics:
+                with torch.inference_mode():
+                    value = segment_scores(metric, videos, shown, stimuli)
+                mean, n = known_mean(value)
+                named = (fill, scores.mask.label, metric.name, metric.unit)
+                rows.append((*named, mean, _sd(value), n, len(true)))
+    columns = ["fill", "removed", "metric", "unit", "change", "sd", "n", "n_conditions"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _floats(videos: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(videos).float() / 255
 
 
-def _spread(name: str, values: np.ndarray) -> dict[str, object]:
-    """Mean, called ``name``, and s.d. over conditions in which there is a value, and their n."""
-    mean, n = known_mean(values)
-    sd = values[~np.isnan(values)].std(ddof=1) if n > 1 else np.nan
-    return {name: mean, "sd": sd, "n": n}
+def _sd(values: np.ndarray) -> float:
+    """Standard deviation over conditions that have a value; NaN below two."""
+    known = values[~np.isnan(values)]
+    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
 def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -224,14 +177,14 @@ def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFra
     DataFrame: fill, trial, metric, unit, removed, loss, sd (over conditions), low, high, n
     (conditions in which the loss is defined), rank (1 loses most within fill, trial and metric).
     """
-    rows: list[dict[str, object]] = []
-    for key, group in losses.groupby([*_KEYS, "unit", "removed"], sort=False):
+    named = [*_KEYS, "unit", "removed"]
+    rows = []
+    for key, group in losses.groupby(named, sort=False):
         value = group["loss"].to_numpy()
-        interval = condition_interval(value[~np.isnan(value)], rng=rng)
-        named = dict(zip([*_KEYS, "unit", "removed"], key, strict=True))
-        rows.append(named | _spread("loss", value) | {"low": interval.low, "high": interval.high})
-    columns = [*_KEYS, "unit", "removed", "loss", "sd", "low", "high", "n"]
-    table = pd.DataFrame(rows, columns=columns)
+        found = condition_interval(value, rng=rng)
+        n = int((~np.isnan(value)).sum())
+        rows.append((*key, found.estimate, _sd(value), found.low, found.high, n))
+    table = pd.DataFrame(rows, columns=[*named, "loss", "sd", "low", "high", "n"])
     table["rank"] = table.groupby(_KEYS)["loss"].rank(ascending=False, method="min")
     return table
 
@@ -250,8 +203,6 @@ def loss_tests(
 
     Parameters
     ----------
-    losses
-        Of :func:`loss_table`.
     rng
         Of the sign flips.
     correction
@@ -287,12 +238,12 @@ def mask_results(
         found = one.score(metric.name, trial, {})
         if found is None:
             continue
-        mask = one.mask.name
+        mask = one.mask.name + ("" if one.mask.family == "unmasked" else f" ({one.fill})")
         shared = {
             "run": "decoder",
             "split": split,
             "trial": trial,
-            "mask": mask if one.mask.family == "unmasked" else f"{mask} ({one.fill})",
+            "mask": mask,
             "segment": metric.segment or "all",
             "metric": metric.name,
             "unit": metric.unit,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from torch import Tensor
 
 from mua_decode.analyses.ablate.fill import replacement
 from mua_decode.analyses.ablate.plan import AblationPlan
-from mua_decode.analyses.ablate.scores import MaskCache, MaskScores
+from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.data import Batch, DecodingData
 from mua_decode.files import sha256
 from mua_decode.metrics import Shown, VideoMetric
@@ -35,44 +37,36 @@ class MaskScorer:
     ----------
     decode
         Maps standardised counts (B, T, N) to video (B, C, T, H, W), in evaluation mode.
-    data, part
-        Where the trials come from.
+    data, plan
+        Where the trials come from, and which.
     metrics
         Scored on the frames of their segment, or on the whole video.
-    fill
-        What a masked site shows the network; see :func:`replacement`.
-    trials_per_condition
-        Trials used of each condition; ``None`` uses all.
-    seed
-        Of the donors of ``shuffle``; the same donors serve all masks.
+    fill, ring
+        What a masked site shows the network, see :func:`replacement`, and the number of the ring
+        of its donors; the same donors serve all masks.
 
     Raises
     ------
     InputError
-        If the fill is unknown or the part is empty.
+        If the part is empty or the fill not to be had.
     """
 
     def __init__(
         self,
         decode: Callable[[Tensor], Tensor],
         data: DecodingData,
+        plan: AblationPlan,
         *,
-        part: str,
         metrics: Sequence[VideoMetric],
         fill: str,
-        trials_per_condition: int | None = None,
-        seed: int = 0,
+        ring: int = 0,
     ) -> None:
-        self._decode, self._data, self._part = decode, data, part
-        self.metrics, self.fill = tuple(metrics), fill
-        self._rows = first_trials(data, part, trials_per_condition)
+        self._decode, self._data, self._part = decode, data, plan.part
+        self._metrics, self._fill = tuple(metrics), fill
+        self._rows = first_trials(data, plan.part, plan.trials_per_condition)
         self._candidates = data.mean_videos(None)
-        self._filled = replacement(data, part, self._rows, fill=fill, seed=seed)
-
-    @property
-    def n_trials(self) -> int:
-        """Trials every mask is scored on."""
-        return len(self._rows)
+        seed = plan.seed + 7919 * ring
+        self._filled = replacement(data, plan.part, self._rows, fill=fill, seed=seed)
 
     @torch.inference_mode()
     def score(self, mask: SiteMask, *, average_only: Sequence[str] = ()) -> MaskScores:
@@ -85,7 +79,7 @@ class MaskScorer:
         """
         stimuli = self._data.stimuli
         averages = Averages(self._candidates)
-        single = [m for m in self.metrics if m.name not in average_only]
+        single = [m for m in self._metrics if m.name not in average_only]
         values: dict[str, list[np.ndarray]] = {m.name: [] for m in single}
         masked = self._masked(torch.from_numpy(np.atleast_2d(mask.keep)))
         for video, batch in averages.over(lambda batch: self._decode(batch.spikes), masked):
@@ -97,9 +91,9 @@ class MaskScorer:
         by_trial = {name: np.concatenate(parts) for name, parts in values.items()}
         return MaskScores(
             mask=mask,
-            fill=self.fill,
+            fill=self._fill,
             **_by_condition(by_trial, averages.condition.numpy()),
-            average={m.name: segment_scores(m, mean, shown, stimuli) for m in self.metrics},
+            average={m.name: segment_scores(m, mean, shown, stimuli) for m in self._metrics},
             predicted=as_bytes(mean),
         )
 
@@ -153,26 +147,23 @@ def score_masks(
         "donors": "whole conditions in a ring, a place on for each region",
     }
     scored: list[MaskScores] = []
-    for fill in plan.fills:
-        for ring in range(plan.rings(fill)):
-            scorer = MaskScorer(
-                run.decode,
-                run.data,
-                part=plan.part,
-                metrics=metrics,
-                fill=fill,
-                trials_per_condition=plan.trials_per_condition,
-                seed=plan.seed + 7919 * ring,
-            )
-            jobs = [m for m in masks if ring == 0 or m.family in _IN_RINGS]
-            what = f"masking, fill {fill}" + (f", donors {ring + 1}" if ring else "")
-            for mask in track(jobs, what, len(jobs)):
-                few = mask.family in _FEW
-                dear = () if few else plan.average_only
-                here = identity | {"fill": fill, "ring": ring, "average_only": dear}
-                cache = MaskCache(folder / "masks" / fill, here)
-                found = cache.load(mask, fill=fill, video=few)
-                if found is None:
-                    found = cache.save(scorer.score(mask, average_only=dear), video=few)
-                scored.append(replace(found, ring=ring))
+    for fill, ring in ((f, r) for f in plan.fills for r in range(plan.rings(f))):
+        scorer = MaskScorer(run.decode, run.data, plan, metrics=metrics, fill=fill, ring=ring)
+        jobs = [m for m in masks if ring == 0 or m.family in _IN_RINGS]
+        what = f"masking, fill {fill}" + (f", donors {ring + 1}" if ring else "")
+        for mask in track(jobs, what, len(jobs)):
+            few = mask.family in _FEW
+            dear = () if few else plan.average_only
+            here = identity | {"fill": fill, "ring": ring, "average_only": dear}
+            path = folder / "masks" / fill / f"{_digest(here, mask.keep)[:20]}.npz"
+            found = MaskScores.load(path, mask, fill=fill, video=few)
+            if found is None:
+                found = scorer.score(mask, average_only=dear).save(path, video=few)
+            scored.append(replace(found, ring=ring))
     return scored
+
+
+def _digest(identity: Mapping[str, object], keep: np.ndarray) -> str:
+    """One for all masks that leave the same sites in, whatever their family."""
+    text = json.dumps([identity, keep.shape], sort_keys=True)
+    return hashlib.sha256(text.encode() + np.packbits(keep).tobytes()).hexdigest()

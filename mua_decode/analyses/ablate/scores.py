@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,36 +71,21 @@ class MaskScores:
         with np.load(self.file, allow_pickle=False) as file:
             return np.asarray(file["predicted"])
 
+    def save(self, path: Path, *, video: bool) -> MaskScores:
+        """Keep scores, with the mean video where asked for; return them without it."""
+        arrays = {f"{kind}/{m}": v for kind in _KINDS for m, v in getattr(self, kind).items()}
+        if video and self.predicted is not None:
+            arrays["predicted"] = self.predicted
+        with whole(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        return replace(self, predicted=None, file=path)
 
-class MaskCache:
-    """One file per mask; masks that leave the same sites in share one, whatever their name.
-
-    Parameters
-    ----------
-    folder
-        Where the files lie.
-    identity
-        Everything that the scores depend on besides the mask: run, checkpoint, trials, fill.
-        Files of another identity are not read.
-    """
-
-    def __init__(self, folder: Path, identity: Mapping[str, object]) -> None:
-        self._folder = folder
-        text = json.dumps(dict(identity), sort_keys=True)
-        self._identity = hashlib.sha256(text.encode()).hexdigest()
-
-    def path(self, mask: SiteMask) -> Path:
-        """Return the file of a mask."""
-        shape = str(mask.keep.shape).encode()
-        key = hashlib.sha256(self._identity.encode() + shape + np.packbits(mask.keep).tobytes())
-        return self._folder / f"{key.hexdigest()[:20]}.npz"
-
-    def load(self, mask: SiteMask, *, fill: str, video: bool) -> MaskScores | None:
-        """Read the scores of a mask; ``None`` where the file is missing, damaged or lacks a video.
+    @classmethod
+    def load(cls, path: Path, mask: SiteMask, *, fill: str, video: bool) -> MaskScores | None:
+        """Read scores; ``None`` where the file is missing, damaged or lacks a video asked for.
 
         The video itself stays on disk.
         """
-        path = self.path(mask)
         kinds: dict[str, Any] = {kind: {} for kind in _KINDS}
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -113,14 +96,4 @@ class MaskCache:
                     kinds[kind][metric] = file[name]
         except Exception:  # zipfile and zlib have errors of their own for cut files
             return None
-        return MaskScores(mask=mask, fill=fill, file=path, **kinds)
-
-    def save(self, scores: MaskScores, *, video: bool) -> MaskScores:
-        """Keep scores, with the mean video where asked for; return them without it."""
-        path = self.path(scores.mask)
-        arrays = {f"{kind}/{m}": v for kind in _KINDS for m, v in getattr(scores, kind).items()}
-        if video and scores.predicted is not None:
-            arrays["predicted"] = scores.predicted
-        with whole(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        return replace(scores, predicted=None, file=path)
+        return cls(mask=mask, fill=fill, file=path, **kinds)

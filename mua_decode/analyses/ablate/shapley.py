@@ -9,10 +9,15 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from mua_decode.analyses.ablate.losses import condition_interval
+from mua_decode.analyses.ablate.losses import by_fill, condition_interval
 from mua_decode.analyses.ablate.scores import TRIALS, MaskScores
 from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.averages import known_mean
+from mua_decode.types import Stream
+
+_COLUMNS = [
+    "fill", "trial", "metric", "unit", "region", "value", "low", "high", "nothing", "full", "n",
+]  # fmt: skip
 
 
 def shapley_values(scores: np.ndarray) -> np.ndarray:
@@ -58,17 +63,17 @@ def shapley_table(
     *,
     metrics: Sequence[VideoMetric],
     guess: Mapping[str, float],
-    rng: np.random.Generator,
+    seed: int,
 ) -> pd.DataFrame:
     """Exact Shapley values of the regions, with 95 % bootstrap intervals over conditions.
 
     Parameters
     ----------
     subsets
-        Scores of all 2^R subsets, in the order of ``subset_masks``.
+        Scores of all 2^R subsets, in the order of ``subset_masks``, by fill.
     guess
         Value of a metric where it is undefined.
-    rng
+    seed
         Of the bootstrap.
 
     Returns
@@ -77,31 +82,22 @@ def shapley_table(
     ``value`` sums over regions to ``full - nothing``; conditions in which the metric is undefined
     for every subset are left out.
     """
-    rows: list[dict[str, object]] = []
-    for metric, trial in itertools.product(metrics, TRIALS):
-        scores = [s.score(metric.name, trial, guess) for s in subsets]
-        known = [s for s in scores if s is not None]
-        if len(known) < len(scores):
-            continue
-        table, lost = (np.stack(part) for part in zip(*known, strict=True))
-        table = table[:, ~(lost == 1).all(axis=0)]
-        table = table[:, ~np.isnan(table).any(axis=0)]
-        ends = {"nothing": known_mean(table[0])[0], "full": known_mean(table[-1])[0]}
-        values = shapley_values(table)
-        for region, value in zip(subsets[-1].mask.regions, values, strict=True):
-            interval = condition_interval(value, rng=rng)
-            rows.append(
-                {
-                    "fill": subsets[0].fill,
-                    "trial": trial,
-                    "metric": metric.name,
-                    "unit": metric.unit,
-                    "region": region,
-                    "value": known_mean(value)[0],
-                    "low": interval.low,
-                    "high": interval.high,
-                    **ends,
-                    "n": table.shape[1],
-                }
-            )
-    return pd.DataFrame(rows)
+    rows = []
+    for fill, scores in by_fill(subsets):
+        rng = Stream.SHAPLEY.rng(seed)
+        for metric, trial in itertools.product(metrics, TRIALS):
+            found = [s.score(metric.name, trial, guess) for s in scores]
+            known = [f for f in found if f is not None]
+            if len(known) < len(found):
+                continue
+            table, lost = (np.stack(part) for part in zip(*known, strict=True))
+            table = table[:, ~(lost == 1).all(axis=0)]
+            table = table[:, ~np.isnan(table).any(axis=0)]
+            nothing, full = known_mean(table[0])[0], known_mean(table[-1])[0]
+            regions = scores[-1].mask.regions
+            for region, value in zip(regions, shapley_values(table), strict=True):
+                interval = condition_interval(value, rng=rng)
+                named = (fill, trial, metric.name, metric.unit, region)
+                about = (interval.estimate, interval.low, interval.high)
+                rows.append((*named, *about, nothing, full, len(value)))
+    return pd.DataFrame(rows, columns=_COLUMNS)

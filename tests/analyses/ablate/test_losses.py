@@ -7,7 +7,6 @@ import pytest
 from mua_decode.analyses.ablate.losses import (
     loss_table,
     loss_tests,
-    losses_by_family,
     mask_results,
     mean_losses,
     mean_over_rings,
@@ -52,7 +51,7 @@ MASKED = [scores("MT", mse=0.4, seed=1), scores("PFC", mse=0.1, seed=2)]
 
 @pytest.fixture
 def losses() -> pd.DataFrame:
-    return loss_table(MASKED, UNMASKED, metrics=METRICS, names=NAMES, guess={})
+    return loss_table([UNMASKED, *MASKED], metrics=METRICS, names=NAMES, guess={})
 
 
 def test_a_loss_is_positive_whichever_way_the_metric_points(losses: pd.DataFrame) -> None:
@@ -98,7 +97,7 @@ def test_the_same_conditions_are_left_out_for_every_mask_and_the_others_count_as
     before.undefined["mse"][:20] = 1
     after[0].undefined["mse"][:8] = 1
     after[1].undefined["mse"][:4] = 1
-    table = loss_table(after, before, metrics=METRICS[:1], names=NAMES, guess={"mse": 90.0})
+    table = loss_table([before, *after], metrics=METRICS[:1], names=NAMES, guess={"mse": 90.0})
     table = without_undefined(table)
     single = table[table["trial"] == "single_trial"]
     for _, rows in single.groupby("removed"):
@@ -121,48 +120,41 @@ def test_a_region_that_does_nothing_loses_nothing_though_directions_come_and_go(
     rng = np.random.default_rng(7)
     totals = []
     for _ in range(300):
-        tables = []
         undefined = rng.random((5, 24)) < 0.7
         made = []
-        for lost in undefined:
-            one = scores("MT", mse=0.0, seed=int(rng.integers(1 << 30)))
+        for ring, lost in enumerate(undefined):
+            one = scores("MT" if ring else "", mse=0.0, seed=int(rng.integers(1 << 30)))
             one.average["mse"] = np.where(lost, np.nan, 10 + rng.normal(size=24))
             made.append(one)
-        for ring in made[1:]:
-            tables.append(
-                loss_table([ring], made[0], metrics=METRICS[:1], names=NAMES, guess={"mse": 90.0})
-            )
-        mean = without_undefined(mean_over_rings(tables))
+        table = loss_table(made, metrics=METRICS[:1], names=NAMES, guess={"mse": 90.0})
+        mean = without_undefined(mean_over_rings(table))
         totals.append(mean[mean["trial"] == "trial_average"]["loss"].mean())
     assert abs(np.mean(totals)) < 3 * np.std(totals) / 300**0.5
 
 
 def test_losses_are_averaged_over_rings_of_donors(losses: pd.DataFrame) -> None:
     other = losses.assign(loss=losses["loss"] + 1, masked=losses["masked"] * 3)
-    mean = mean_over_rings([losses, other])
+    mean = mean_over_rings(pd.concat([losses, other]))
     assert list(mean.columns) == list(losses.columns)
     np.testing.assert_allclose(mean["loss"], losses["loss"] + 0.5)
     np.testing.assert_allclose(mean["masked"], losses["masked"] * 2)
-    pd.testing.assert_frame_equal(mean_over_rings([losses]), losses)
+    pd.testing.assert_frame_equal(mean_over_rings(losses), losses)
     other.loc[3, "loss"] = np.nan
-    assert mean_over_rings([losses, other])["loss"].isna().sum() == 1
+    assert mean_over_rings(pd.concat([losses, other]))["loss"].isna().sum() == 1
 
 
 def test_families_are_kept_apart_and_every_fill_has_its_own_unmasked_score() -> None:
-    def under(fill: str, *, seed: int) -> list[MaskScores]:
-        group = SiteMask(family="group", keep=np.ones(3, bool), regions=("MT", "PFC"))
-        subset = SiteMask(family="subset", keep=np.ones(3, bool), regions=("MT",))
-        one, two, three, four = (scores("MT", mse=0.1 * i, seed=seed + i, fill=fill)
-                                 for i in range(4))  # fmt: skip
-        return [
-            replace(one, mask=mask_of("")), two, replace(three, mask=group),
-            replace(four, mask=subset), replace(four, ring=1),
-        ]  # fmt: skip
-
-    table = losses_by_family(
-        [*under("shuffle", seed=0), *under("zero", seed=9)],
-        metrics=METRICS[:1], names=NAMES, guess={},
-    )  # fmt: skip
+    group = SiteMask(family="group", keep=np.ones(3, bool), regions=("MT", "PFC"))
+    subset = SiteMask(family="subset", keep=np.ones(3, bool), regions=("MT",))
+    made = []
+    for fill, seed in (("shuffle", 0), ("zero", 9)):
+        masks = [mask_of(""), mask_of("MT"), group, subset]
+        of = [scores("MT", mse=0.1 * i, seed=seed + i, fill=fill) for i in range(4)]
+        made += [replace(s, mask=m) for s, m in zip(of, masks, strict=True)]
+        made.append(replace(of[3], ring=1))
+    table = loss_table(made, metrics=METRICS[:1], names=NAMES, guess={})
+    assert len(table) == 2 * 3 * 2 * 24
+    table = mean_over_rings(table)
     assert list(table.columns)[-1] == "family"
     found = table.groupby(["fill", "family", "removed", "trial"], sort=False)["loss"].mean()
     for fill in ("shuffle", "zero"):
@@ -175,7 +167,7 @@ def test_shapley_values_sum_to_full_minus_nothing() -> None:
     regions = ("V4", "MT", "PFC")
     mask = SiteMask(family="subset", keep=np.ones(3, bool), regions=regions)
     subsets = [replace(scores("MT", mse=0.5 - 0.05 * i, seed=10 + i), mask=mask) for i in range(8)]
-    table = shapley_table(subsets, metrics=METRICS, guess={}, rng=np.random.default_rng(0))
+    table = shapley_table(subsets, metrics=METRICS, guess={}, seed=0)
     assert set(table["region"]) == set(regions)
     for _, rows in table.groupby(["trial", "metric"]):
         gained = rows["full"].iloc[0] - rows["nothing"].iloc[0]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from mua_decode.analyses.ablate.losses import loss_table, loss_tests, mean_losses
+from mua_decode.analyses.ablate.losses import (
+    loss_table,
+    loss_tests,
+    mean_losses,
+    mean_over_rings,
+)
 from mua_decode.analyses.ablate.masks import no_mask, region_masks, subset_masks
+from mua_decode.analyses.ablate.plan import AblationPlan
 from mua_decode.analyses.ablate.scorer import MaskScorer
 from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan, Window
@@ -18,6 +25,7 @@ from mua_decode.metrics import Colour, CuePixels, Motion
 from mua_decode.models.lookup import LookupDecoder
 from mua_decode.runs.build import build_recording
 from mua_decode.runs.config import compose
+from mua_decode.runs.plan import read_plan
 
 PLANTED = {"cue_pixels": "V4", "colour_error": "LIP", "direction_error": "MT"}
 SILENT = ["PFC", "FEF"]
@@ -51,21 +59,16 @@ def decode(data: DecodingData) -> Callable[[torch.Tensor], torch.Tensor]:
 @pytest.fixture(scope="module")
 def losses(decode: Callable[[torch.Tensor], torch.Tensor], data: DecodingData) -> pd.DataFrame:
     """Over three rings of donors: with 8 conditions, one may swap few colours by chance."""
-    sites = data.pool.sites
-    tables = []
-    for seed in range(3):
-        scorer = MaskScorer(decode, data, part="test", metrics=METRICS, fill="shuffle", seed=seed)
-        tables.append(
-            loss_table(
-                [scorer.score(m) for m in region_masks(sites)],
-                scorer.score(no_mask(sites)),
-                metrics=METRICS,
-                names=data.stimuli.names,
-                guess={"direction_error": 90.0},
-            )
-        )
-    keys = [c for c in tables[0] if c not in ("unmasked", "masked", "loss", "undefined")]
-    return pd.concat(tables).groupby(keys, sort=False).mean().reset_index()
+    plan = read_plan(AblationPlan, compose("ablate", ["trials_per_condition=null"]))
+    sites, scored = data.pool.sites, []
+    for ring in range(3):
+        scorer = MaskScorer(decode, data, replace(plan, seed=ring), metrics=METRICS, fill="shuffle")
+        masks = [*([] if ring else [no_mask(sites)]), *region_masks(sites)]
+        scored += [scorer.score(m) for m in masks]
+    guess = {"direction_error": 90.0}
+    return mean_over_rings(
+        loss_table(scored, metrics=METRICS, names=data.stimuli.names, guess=guess)
+    )
 
 
 def test_the_region_with_the_largest_planted_weight_loses_most(losses: pd.DataFrame) -> None:
@@ -84,17 +87,10 @@ def test_a_region_planted_with_nothing_is_not_significant(losses: pd.DataFrame) 
 def test_shapley_values_agree_and_sum_to_the_score(
     decode: Callable[[torch.Tensor], torch.Tensor], data: DecodingData
 ) -> None:
-    scorer = MaskScorer(
-        decode,
-        data,
-        part="test",
-        metrics=METRICS[:2],
-        fill="shuffle",
-        trials_per_condition=4,
-        seed=1,
-    )
+    plan = read_plan(AblationPlan, compose("ablate", ["trials_per_condition=4", "seed=1"]))
+    scorer = MaskScorer(decode, data, plan, metrics=METRICS[:2], fill="shuffle")
     subsets = [scorer.score(m) for m in subset_masks(data.pool.sites)]
-    table = shapley_table(subsets, metrics=METRICS[:2], guess={}, rng=np.random.default_rng(0))
+    table = shapley_table(subsets, metrics=METRICS[:2], guess={}, seed=0)
     single = table[table["trial"] == "single_trial"]
     for metric, rows in single.groupby("metric"):
         gained = rows["full"].iloc[0] - rows["nothing"].iloc[0]

@@ -6,9 +6,12 @@ import torch
 
 from mua_decode.analyses.ablate.fill import FILLS, donors, mean_time_course
 from mua_decode.analyses.ablate.masks import no_mask, region_masks
+from mua_decode.analyses.ablate.plan import AblationPlan
 from mua_decode.analyses.ablate.scorer import MaskScorer
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.metrics import MSE, Identification
+from mua_decode.runs.config import compose
+from mua_decode.runs.plan import read_plan
 from mua_decode.simulation import noise_surrogate
 from mua_decode.types import InputError, Recording
 
@@ -32,10 +35,11 @@ def data(recording: Recording) -> DecodingData:
     return DecodingData(recording, window=None, split=SplitPlan(), pseudo=plan, seed=0)
 
 
-def scorer(data: DecodingData, fill: str, **options: object) -> tuple[MaskScorer, Probe]:
+def scorer(data: DecodingData, fill: str, *, trials: str = "null") -> tuple[MaskScorer, Probe]:
     probe = Probe(data.frame_shape)
     metrics = [MSE(), Identification(similarity="correlation")]
-    return MaskScorer(probe, data, part="test", metrics=metrics, fill=fill, **options), probe
+    plan = read_plan(AblationPlan, compose("ablate", [f"trials_per_condition={trials}"]))
+    return MaskScorer(probe, data, plan, metrics=metrics, fill=fill), probe
 
 
 def seen_by(data: DecodingData, fill: str, region: str) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +116,7 @@ def test_the_mean_time_course_is_that_of_training_trials(data: DecodingData) -> 
 
 
 def test_scores_are_by_condition_and_averages_come_from_all_trials(data: DecodingData) -> None:
-    one, _ = scorer(data, "zero")
+    one, probe = scorer(data, "zero")
     found = one.score(no_mask(data.pool.sites))
     predicted, shown, condition = [], [], []
     for batch in data.batches("test"):
@@ -125,15 +129,15 @@ def test_scores_are_by_condition_and_averages_come_from_all_trials(data: Decodin
         assert found.single["mse"][i] == pytest.approx(float(error[k == c].mean()), rel=1e-5)
         mean = (p[k == c].mean(0) - v[k == c].mean(0)).square().mean()
         assert found.average["mse"][i] == pytest.approx(float(mean), rel=1e-4)
-    assert one.n_trials == len(data.dataset("test"))
+    assert sum(map(len, probe.seen)) == len(data.dataset("test"))
     # A constant video is nearest to none: every candidate gets its share of the credit.
     assert found.single["identification"] == pytest.approx(1 / data.stimuli.n_conditions)
 
 
 def test_fewer_trials_and_dear_metrics_can_be_left_out(data: DecodingData) -> None:
-    one, probe = scorer(data, "zero", trials_per_condition=2)
+    one, probe = scorer(data, "zero", trials="2")
     found = one.score(no_mask(data.pool.sites), average_only=["mse"])
-    assert sum(map(len, probe.seen)) == 2 * data.stimuli.n_conditions == one.n_trials
+    assert sum(map(len, probe.seen)) == 2 * data.stimuli.n_conditions
     assert "mse" not in found.single
     assert np.isfinite(found.average["mse"]).all()
 
@@ -142,7 +146,7 @@ def test_wrong_options_are_named(data: DecodingData) -> None:
     with pytest.raises(InputError, match="fill=nothing"):
         scorer(data, "nothing")
     with pytest.raises(InputError, match="trials_per_condition"):
-        scorer(data, "zero", trials_per_condition=0)
+        scorer(data, "zero", trials="0")
 
 
 def test_root_counts_have_the_mean_of_their_roots(
