@@ -30,12 +30,8 @@ class VideoScorer:
     ----------
     metric
         Scores the segment it names, or the whole video.
-    predicted
-        Float (P, C, T, H, W).
-    candidates
-        Float (K, C, T, H, W): the video of every condition.
-    stimuli
-        Names the segments.
+    predicted, candidates
+        Float (P, C, T, H, W), and (K, C, T, H, W): the video of every condition.
     """
 
     def __init__(
@@ -44,10 +40,7 @@ class VideoScorer:
         self._metric = metric
         self._frames = segment_frames(metric, stimuli)
         start, stop = self._frames
-        self._predicted, self._candidates = (
-            predicted[:, :, start:stop],
-            candidates[:, :, start:stop],
-        )
+        self._predicted, self._candidates = (v[:, :, start:stop] for v in (predicted, candidates))
         self._angles: tuple[np.ndarray, np.ndarray] | None = None
         if isinstance(metric, Motion):
             pair = (self._predicted, self._candidates)
@@ -58,8 +51,6 @@ class VideoScorer:
 
         Parameters
         ----------
-        condition
-            The condition shown.
         video
             The whole video shown, (P, C, T, H, W) or (1, C, T, H, W).
         """
@@ -68,12 +59,12 @@ class VideoScorer:
             return np.abs(circular_difference_deg(decoded, shown[condition]))
         start, stop = self._frames
         n = len(self._predicted)
-        shown_here = Shown(
+        shown = Shown(
             video=video[:, :, start:stop].expand(n, -1, -1, -1, -1),
             condition=torch.full((n,), condition),
             candidates=self._candidates,
         )
-        return np.asarray(self._metric(self._predicted, shown_here).double().cpu().numpy())
+        return np.asarray(self._metric(self._predicted, shown).double().cpu().numpy())
 
 
 def scored_segment(metric: VideoMetric, stimuli: StimulusSet) -> str | None:
@@ -101,9 +92,9 @@ def condition_tables(
         The trials of a part, once.
     candidates
         Float (K, C, T, H, W): the video of every condition.
-    metrics, stimuli
-        Each metric scores the segment it names, or the whole video; those that do not apply to
-        the recording are left out.
+    metrics
+        Each scores the segment it names, or the whole video; those that do not apply to the
+        recording are left out.
     guesses
         Value where a decoded video does not define a metric.
 
@@ -146,12 +137,10 @@ def permutation_tests(
 
     Parameters
     ----------
-    tables
-        Of :func:`condition_tables`.
     group, note
         Copied into the rows.
     higher_is_better
-        Which way each metric points.
+        By metric.
     seed, n
         Of the permutations.
 

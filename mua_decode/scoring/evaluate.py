@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,8 +62,6 @@ def evaluate_decoder(
     ----------
     predict
         Maps a batch to videos (B, C, T, H, W) in [0, 1].
-    stimuli
-        Names of conditions and segments.
     candidates
         The K condition videos (K, C, T, H, W) to identify among.
     metrics
@@ -89,17 +88,12 @@ def evaluate_decoder(
     condition, present = averages.condition, averages.present
     true, predicted = averages.shown, averages.decoded
     shown = Shown(video=true, condition=present, candidates=candidates)
-    by_trial = {
-        "single_trial": ({key: torch.cat(v) for key, v in values.items()}, condition),
-        "trial_average": (_scores(predicted, shown, spans), present),
-    }
+    single = {key: torch.cat(v) for key, v in values.items()}
     labels = {"run": run, "split": split, "mask": "none"}
-    units = {m.name: m.unit for m in metrics}
-    rows = [
-        row
-        for trial, (scores, of) in by_trial.items()
-        for row in _rows(scores, of, stimuli.names, units, {**labels, "trial": trial})
-    ]
+    about: Any = {"names": stimuli.names, "units": {m.name: m.unit for m in metrics}}
+    rows = _rows(single, condition, labels={**labels, "trial": "single_trial"}, **about)
+    average = _scores(predicted, shown, spans)
+    rows += _rows(average, present, labels={**labels, "trial": "trial_average"}, **about)
     examples = [torch.stack(v) for v in zip(*(first[k] for k in present.tolist()), strict=True)]
     return Evaluation(
         table=ResultTable.from_rows(rows),
@@ -179,6 +173,7 @@ def _scores(
 def _rows(
     scores: Mapping[tuple[str, str], Tensor],
     condition: Tensor,
+    *,
     names: Sequence[str],
     units: Mapping[str, str],
     labels: Mapping[str, str],
@@ -191,15 +186,6 @@ def _rows(
         groups |= {names[int(k)]: condition.numpy() == int(k) for k in torch.unique(condition)}
         for name, inside in groups.items():
             mean, n = known_mean(value[inside])
-            rows.append(
-                {
-                    **labels,
-                    "condition": name,
-                    "segment": segment,
-                    "metric": metric,
-                    "value": mean,
-                    "unit": units[metric],
-                    "n": n,
-                }
-            )
+            about = {"segment": segment, "metric": metric, "unit": units[metric]}
+            rows.append({**labels, **about, "condition": name, "value": mean, "n": n})
     return rows

@@ -54,12 +54,8 @@ def with_guesses(
 def defined_for_shown(metric: VideoMetric, videos: Tensor, stimuli: StimulusSet) -> np.ndarray:
     """Whether a metric is defined for the video of every condition itself, bool (K,).
 
-    Parameters
-    ----------
-    videos
-        Float (K, C, T, H, W): the mean video of every condition.
-    stimuli
-        Names the segment the metric scores. False throughout where it does not apply.
+    ``videos`` are float (K, C, T, H, W), the mean video of every condition. False throughout where
+    the metric does not apply to the recording.
     """
     if not_applicable(metric, stimuli):
         return np.zeros(len(videos), bool)
@@ -87,9 +83,9 @@ def table_with_guesses(
     shown
         Metric to bool (K,), see :func:`defined_for_shown`; conditions without are NaN.
     names
-        Names of the K conditions.
+        Of the K conditions.
     guesses
-        Metric to the value of a guess; other metrics are left as they are.
+        By metric; other metrics are left as they are.
 
     Returns
     -------
@@ -106,11 +102,9 @@ def table_with_guesses(
     undefined = 1 - rows["n"].to_numpy(float) / total
     value = np.empty(len(rows))
     for metric in rows["metric"].unique():
-        here = (rows["metric"] == metric).to_numpy()
-        value[here] = with_guesses(
-            rows["value"].to_numpy(float)[here], undefined[here],
-            guess=guesses[metric], shown=defined[here],
-        )  # fmt: skip
+        at = (rows["metric"] == metric).to_numpy()
+        found, guess = rows["value"].to_numpy(float)[at], guesses[metric]
+        value[at] = with_guesses(found, undefined[at], guess=guess, shown=defined[at])
     frame.loc[each, "value"] = value
     frame.loc[each, "n"] = np.where(defined, total, 0).astype(int)
     return ResultTable(_averaged_again(frame, touched))

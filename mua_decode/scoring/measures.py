@@ -40,8 +40,6 @@ def measure_videos(
         uint8 (K, C, T, H, W): the videos measured, and those they are compared with.
     conditions
         Condition of each.
-    stimuli
-        Names, labels and segments.
     metrics
         Those among them that measure cue shape, colour or motion are used, with their options.
 

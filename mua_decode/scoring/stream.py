@@ -28,8 +28,6 @@ def decode_stream(
         Trials (T, N) or batches (B, T, N) of any size, standardised counts; read as needed.
     batch_size
         Trials decoded at a time. Smaller batches that come in are joined, larger ones cut.
-    device
-        Where `decode` runs.
 
     Yields
     ------
@@ -42,7 +40,7 @@ def decode_stream(
         for part in (piece if piece.dim() == 3 else piece.unsqueeze(0)).split(batch_size):
             waiting.append(part)
             number += len(part)
-            while number >= batch_size:
+            if number >= batch_size:
                 joined = torch.cat(waiting)
                 yield decode(joined[:batch_size].to(device)).cpu()
                 rest = joined[batch_size:]
@@ -73,8 +71,6 @@ def decode_subsets(
         (B, T, N) standardised counts, on the device of `decode`; not changed.
     keep
         bool (M, N): which sites each mask leaves in.
-    batch_size
-        Masked trials decoded at a time.
     fill
         Value of the sites left out: a number or a tensor that broadcasts to (B, T, N). Zero is
         the training mean of standardised counts.

@@ -24,12 +24,9 @@ class SiteMask:
         bool (N,), the sites left in; or (T, N) where it depends on the bin.
     regions
         Regions taken away, wholly or in part; those left in by a ``subset``.
-    segment
-        The segment they are taken away in, of family ``segment``.
-    draw
-        Number of the draw, from 1, of family ``equal``.
-    site
-        The one taken away, of family ``site``.
+    segment, draw, site
+        The segment they are taken away in, the number of the draw from 1, the site taken away: of
+        the families ``segment``, ``equal`` and ``site``.
 
     Raises
     ------

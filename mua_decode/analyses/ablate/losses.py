@@ -99,9 +99,12 @@ def mean_over_rings(losses: pd.DataFrame) -> pd.DataFrame:
     unknown in one ring is unknown: the rings that have it would be chosen by their noise.
     """
     keys = [c for c in losses.columns if c not in _NUMBERS]
-    grouped = losses.groupby(keys, sort=False, dropna=False)[_NUMBERS]
+    first, several = ~losses.duplicated(keys), losses.duplicated(keys, keep=False)
+    out = losses[first].reset_index(drop=True)
+    grouped = losses[several].groupby(keys, sort=False)[_NUMBERS]
     mean = grouped.mean().where(grouped.count().eq(grouped.size(), axis=0))
-    return mean.reset_index()[list(losses.columns)]
+    out.loc[several[first].to_numpy(), _NUMBERS] = mean.to_numpy()
+    return out
 
 
 def without_undefined(losses: pd.DataFrame) -> pd.DataFrame:

@@ -82,12 +82,11 @@ def subset_masks(sites: SiteTable) -> list[SiteMask]:
             f"{len(regions)} regions have {2 ** len(regions)} subsets; exact Shapley values need "
             f"at most {_MOST_REGIONS} regions: join some, or choose with data.regions"
         )
-    masks: list[SiteMask] = []
-    for bits in range(2 ** len(regions)):
-        chosen = [region for i, region in enumerate(regions) if bits >> i & 1]
-        keep = np.isin(sites.region, chosen)
-        masks.append(SiteMask(family="subset", keep=keep, regions=tuple(chosen)))
-    return masks
+    subsets = [
+        tuple(region for i, region in enumerate(regions) if bits >> i & 1)
+        for bits in range(2 ** len(regions))
+    ]
+    return [SiteMask(family="subset", keep=np.isin(sites.region, s), regions=s) for s in subsets]
 
 
 def segment_masks(sites: SiteTable, segments: Sequence[Segment]) -> list[SiteMask]:

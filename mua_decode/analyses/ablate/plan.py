@@ -9,20 +9,10 @@ from mua_decode.analyses.ablate.fill import FILLS
 from mua_decode.runs.run import check_part
 from mua_decode.types import InputError
 
-_GROUPS = "lists of regions such as [[LIP,PFC],[MT,V4]]"
-
 
 @dataclass(frozen=True, kw_only=True)
 class EqualPlan:
-    """Equal numbers of sites from every region.
-
-    Parameters
-    ----------
-    n_sites
-        Sites taken from each region; ``None``: as many as the smallest region has.
-    repeats
-        How often they are drawn; 0: not at all.
-    """
+    """Equal numbers of sites from every region, drawn ``repeats`` times."""
 
     n_sites: int | None
     repeats: int
@@ -41,7 +31,9 @@ class AblationPlan:
     part: str
     fills: tuple[str, ...]
     donors: int
-    groups: tuple[tuple[str, ...], ...] = field(metadata={"expected": _GROUPS})
+    groups: tuple[tuple[str, ...], ...] = field(
+        metadata={"expected": "lists of regions such as [[LIP,PFC],[MT,V4]]"}
+    )
     subsets: bool
     segments: bool
     equal: EqualPlan
