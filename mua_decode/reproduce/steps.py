@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mua_decode.analyses.ablate.ablate import ablate
-from mua_decode.analyses.ablate.command import ablation_plan
+from mua_decode.analyses.ablate.plan import AblationPlan
 from mua_decode.analyses.compare.compare import compare
 from mua_decode.analyses.compare.plan import ComparePlan
 from mua_decode.analyses.crossval.crossval import crossval
@@ -29,6 +29,7 @@ from mua_decode.files import write_text
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Step, StepNotApplicableError
 from mua_decode.runs.config import compose
+from mua_decode.runs.plan import read_plan
 from mua_decode.runs.run import Run
 from mua_decode.runs.train import Training
 from mua_decode.runs.variants import Variant, run_variant
@@ -139,8 +140,8 @@ def _ablation(protocol: Protocol, folder: Path) -> None:
             f"seed={run.seed}",
         ],
     )
-    cfg.metric, cfg.groups = run.cfg.metric, [list(g) for g in protocol.plan.groups]
-    ablate(run, ablation_plan(cfg), folder).write(folder)
+    cfg.groups = [list(g) for g in protocol.plan.groups]
+    ablate(run, read_plan(AblationPlan, cfg), folder).write(folder)
 
 
 def _isolate(protocol: Protocol, folder: Path) -> None:

@@ -59,12 +59,12 @@ class VideoScorer:
             return np.abs(circular_difference_deg(decoded, shown[condition]))
         start, stop = self._frames
         n = len(self._predicted)
-        shown = Shown(
+        shown_here = Shown(
             video=video[:, :, start:stop].expand(n, -1, -1, -1, -1),
             condition=torch.full((n,), condition),
             candidates=self._candidates,
         )
-        return np.asarray(self._metric(self._predicted, shown).double().cpu().numpy())
+        return np.asarray(self._metric(self._predicted, shown_here).double().cpu().numpy())
 
 
 def scored_segment(metric: VideoMetric, stimuli: StimulusSet) -> str | None:
