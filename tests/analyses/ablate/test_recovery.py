@@ -38,8 +38,8 @@ def data() -> DecodingData:
     return DecodingData(
         recording,
         window=Window(width_s=0.1, step_s=0.1),
-        # Shapley values of LIP and MT are close in colour: with one ring of donors it depends on the
-        # split which of them comes first.
+        # Shapley values of LIP and MT are close in colour: with one ring of donors the split says
+        # which of them comes first.
         split=SplitPlan(stream="shared"),
         pseudo=PseudoTrialPlan(per_condition=60, fresh=False),
         seed=0,
