@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mua_decode.commands.main import main
-from mua_decode.report.results import Results
-from mua_decode.reproduce.plan import Step, StepNotApplicableError, carry_out
+from mua_decode.report.paper import Results
+from mua_decode.reproduce.step import Step, StepNotApplicableError, carry_out
+from mua_decode.runs.fingerprint import Fingerprint
 from tests.tiny import TINY
 
 SMALL = [
@@ -155,7 +157,7 @@ def test_a_step_with_other_settings_is_done_again(tmp_path: Path) -> None:
     done: list[str] = []
     one = step("a", done)
     carry_out([one], tmp_path)
-    other = Step(name="a", protocol="p", what="", weight=1, work=one.work, settings={"size": 2})
+    other = replace(one, fingerprint=Fingerprint({"step.size": 2}))
     carry_out([other], tmp_path)
     carry_out([other], tmp_path)
     assert done == ["a", "a"]
@@ -170,6 +172,23 @@ def test_files_of_a_step_that_was_not_done_are_not_read(tmp_path: Path) -> None:
     assert left.read("rigorous", "ablation/means.csv") is None
     done = Results(tmp_path, ["rigorous"], done=["rigorous/ablation"], **shared)
     assert done.read("rigorous", "ablation/means.csv")["loss"].tolist() == [1]
+
+
+def test_steps_done_on_another_recording_are_not_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [o for o in SMALL if not o.startswith("recording")]
+    small += ["recording=native", f"recording.path={tmp_path / 'today.h5'}"]
+    options = ["protocol=rigorous", "steps=[similarity,crossval]", "metric=[mse]", "floor=[]"]
+    options += ["reproduce.n_folds=2", f"out={tmp_path / 'out'}"]
+    seconds = []
+    for seed in (0, 1):
+        simulated = ["recording=simulated_small", "recording.stimulus.frame.resolution=0.5"]
+        main(["simulate", *simulated, f"recording.seed={seed}", f"out={tmp_path / 'today.h5'}"])
+        main(["reproduce", *small, *options])
+        seconds.append(json.loads((tmp_path / "out" / "metrics.json").read_text()))
+    assert "seconds/rigorous/crossval" in seconds[0]
+    assert "its content has changed" in seconds[1]["failed/rigorous/crossval"]
 
 
 @pytest.mark.slow
