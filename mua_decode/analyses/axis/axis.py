@@ -75,11 +75,7 @@ class AxisResults:
 
 
 def axis(
-    recording: Recording,
-    plan: AxisPlan,
-    spaces: Mapping[str, FeatureSpace],
-    *,
-    build: BuildDecoder,
+    recording: Recording, plan: AxisPlan, spaces: Mapping[str, FeatureSpace], *, build: BuildDecoder
 ) -> AxisResults:
     """Fit and test axes in every feature space, and read images back in the first.
 

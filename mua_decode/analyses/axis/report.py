@@ -156,10 +156,7 @@ def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Sect
             "Cross-decoding of objects": states.cross,
             "Perceived or imagined": states.reality,
         },
-        [
-            _picture(folder, "imagery_scatter", scatter),
-            _picture(folder, "reality", curve),
-        ],
+        [_picture(folder, "imagery_scatter", scatter), _picture(folder, "reality", curve)],
     )
 
 

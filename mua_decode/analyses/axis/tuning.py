@@ -67,12 +67,7 @@ def fit_axes(
     fit = RidgeDesign(x, blocks).fit(y, blocks)
     predicted = fit.predict(x[blocks.test])
     p = permutation_p(
-        x,
-        y,
-        blocks,
-        n_permutations=plan.n_permutations,
-        rng=rng,
-        per_condition=responses.per_image,
+        x, y, blocks, n_permutations=plan.n_permutations, rng=rng, per_condition=responses.per_image
     )
     ramps = measure_ramps(
         fit.weight,
