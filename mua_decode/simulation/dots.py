@@ -13,22 +13,14 @@ from mua_decode.simulation.checks import require_range, require_whole
 
 @dataclass(frozen=True, kw_only=True)
 class DotParameters:
-    """The dots of the stimulus.
+    """The dots of the stimulus."""
 
-    Parameters
-    ----------
-    n_dots
-        Dots in the aperture, all moving in one direction.
-    aperture_radius_px, diameter_px
-        Radius of the circle that holds every dot's centre, and diameter of a dot, in pixels.
-    speed_px_s
-        Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
-        frame) is what optical flow between frames two apart can follow on single videos.
-    """
-
-    n_dots: int = 400
+    n_dots: int = 400  # dots in the aperture, all moving in one direction
+    # Radius of the circle that holds every dot's centre, and diameter of a dot, in pixels.
     aperture_radius_px: float = 10.5
     diameter_px: float = 1.0
+    # Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
+    # frame) is what optical flow between frames two apart can follow on single videos.
     speed_px_s: float = 8.0
 
     def __post_init__(self) -> None:

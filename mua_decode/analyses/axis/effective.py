@@ -23,25 +23,14 @@ Response = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class NaturalPrior:
-    """What keeps a synthesised stimulus like a natural one.
+    """What keeps a synthesised stimulus like a natural one."""
 
-    Parameters
-    ----------
-    smoothness
-        Weight of the mean squared difference of neighbouring pixels (and frames, for videos),
-        relative to that of the library.
-    contrast
-        (low, high): bounds of the standard deviation over pixels.
-    brightness
-        (low, high): bounds of the mean over pixels.
-    roughness
-        Mean squared difference of neighbouring pixels in the library.
-    """
-
+    # Weight of the mean squared difference of neighbouring pixels (and frames, for videos),
+    # relative to that of the library.
     smoothness: float
-    contrast: tuple[float, float]
-    brightness: tuple[float, float]
-    roughness: float
+    contrast: tuple[float, float]  # (low, high): bounds of the standard deviation over pixels
+    brightness: tuple[float, float]  # (low, high): bounds of the mean over pixels
+    roughness: float  # mean squared difference of neighbouring pixels in the library
 
     @classmethod
     def from_library(cls, images: np.ndarray, *, smoothness: float = 1.0) -> NaturalPrior:
@@ -160,23 +149,12 @@ def line_along_axis(
 
 @dataclass(frozen=True, eq=False)
 class Effective:
-    """Most effective stimuli of a few sites.
+    """Most effective stimuli of a few sites."""
 
-    Parameters
-    ----------
-    rows
-        Site to images (M, C, H, W).
-    captions
-        Site to predicted responses in words.
-    table
-        Predicted responses, spikes per second, per site.
-    curves
-        The predicted response along the axis, with the library image at every point.
-    """
-
-    rows: dict[str, np.ndarray]
-    captions: dict[str, list[str]]
-    table: pd.DataFrame
+    rows: dict[str, np.ndarray]  # site to images (M, C, H, W)
+    captions: dict[str, list[str]]  # site to predicted responses in words
+    table: pd.DataFrame  # predicted responses, spikes per second, per site
+    # The predicted response along the axis, with the library image at every point.
     curves: pd.DataFrame
 
 

@@ -25,26 +25,17 @@ from mua_decode.types import InputError, Recording
 
 @dataclass(frozen=True, eq=False)
 class Imagery:
-    """What imagery does to the sites.
+    """What imagery does to the sites."""
 
-    Parameters
-    ----------
-    sites
-        One row per site: ``reactivated_p``, ``reactivated_p_corrected``, ``reactivated`` (tuned
-        and reactivated), ``imagery_axis_correlation``, its p-values, ``imagery_scale``.
-    objects
-        int (O,): conditions imagined.
-    imagined, projected
-        float64 (O, N): mean imagined response (spikes per second), and the response that the
-        axis measured in perception predicts for the object.
-    median_correlation, median_p
-        Median over reactivated sites and its permutation p-value.
-    """
-
+    # One row per site: ``reactivated_p``, ``reactivated_p_corrected``, ``reactivated`` (tuned and
+    # reactivated), ``imagery_axis_correlation``, its p-values, ``imagery_scale``.
     sites: pd.DataFrame
-    objects: np.ndarray
+    objects: np.ndarray  # int (O,): conditions imagined
+    # float64 (O, N): mean imagined response (spikes per second), and the response that the axis
+    # measured in perception predicts for the object.
     imagined: np.ndarray
     projected: np.ndarray
+    # Median over reactivated sites and its permutation p-value.
     median_correlation: float
     median_p: float
     tests: tuple[TestNote, ...]

@@ -17,31 +17,20 @@ class Ramps:
 
     Slopes are in spikes per second per standard deviation of the projection, from one regression
     on both, so that neither stands in for the other where features are correlated.
-
-    Parameters
-    ----------
-    slope_preferred, slope_orthogonal
-        float64 (N,).
-    p_preferred
-        One-sided t test, slope along the preferred axis above 0.
-    p_orthogonal
-        Two-sided t test, slope along the orthogonal axis not 0.
-    p_flat
-        Equivalence (two one-sided t tests): the orthogonal slope is smaller in size than
-        ``flat_fraction`` of the preferred slope.
-    position
-        float64 (Q,): mean projection of Q bins of equally many images, in standard deviations.
-    curve_preferred, curve_orthogonal
-        float64 (N, Q): mean response per bin; along the orthogonal axis after the part
-        explained by the preferred projection is taken away.
     """
 
+    # float64 (N,), as are the p-values.
     slope_preferred: np.ndarray
     slope_orthogonal: np.ndarray
-    p_preferred: np.ndarray
-    p_orthogonal: np.ndarray
+    p_preferred: np.ndarray  # one-sided t test, slope along the preferred axis above 0
+    p_orthogonal: np.ndarray  # two-sided t test, slope along the orthogonal axis not 0
+    # Equivalence (two one-sided t tests): the orthogonal slope is smaller in size than
+    # ``flat_fraction`` of the preferred slope.
     p_flat: np.ndarray
+    # float64 (Q,): mean projection of Q bins of equally many images, in standard deviations.
     position: np.ndarray
+    # float64 (N, Q): mean response per bin; along the orthogonal axis after the part explained by
+    # the preferred projection is taken away.
     curve_preferred: np.ndarray
     curve_orthogonal: np.ndarray
     n_images: int

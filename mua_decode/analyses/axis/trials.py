@@ -16,21 +16,13 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class StateTrials:
-    """Single trials of one session in one state.
+    """Single trials of one session in one state."""
 
-    Parameters
-    ----------
-    rate
-        float64 (R, N), spikes per second in the response window, NaN where not recorded.
-    change
-        float64 (R, N): rate less the trial's baseline; ``None`` without a baseline window.
-    condition
-        int (R,): the condition shown or imagined.
-    """
-
+    # float64 (R, N), spikes per second in the response window, NaN where not recorded.
     rate: np.ndarray
+    # float64 (R, N): rate less the trial's baseline; ``None`` without a baseline window.
     change: np.ndarray | None
-    condition: np.ndarray
+    condition: np.ndarray  # int (R,): the condition shown or imagined
 
 
 def session_trials(
