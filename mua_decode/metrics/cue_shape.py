@@ -59,11 +59,12 @@ def _levels(values: Tensor) -> _Levels:
 class CuePixels:
     """How many pixels change sides, outline or background, between decoded and shown cue.
 
-    Frames are averaged over the slice and turned to grey; the same threshold, half-way between
-    the background and the outline of the *shown* cue, cuts both. The two levels are medians of
-    the groups into which Otsu's criterion splits the pixels around the fixation point, so the
-    shown video may itself be noisy: a reconstruction from all regions, say, against which one
-    from fewer regions is compared. A shown frame without an outline has no threshold.
+    Frames are averaged over the slice and turned to grey; the same threshold, half-way between the
+    background and the outline of the *shown* cue, cuts both. The two levels are medians of the
+    groups into which Otsu's criterion splits the pixels around the fixation point, so the shown
+    video may itself be noisy: a reconstruction from all regions, say, against which one from fewer
+    regions is compared. A shown frame without an outline has no threshold. Raises ValueError if a
+    limit is not positive.
 
     Parameters
     ----------
@@ -74,11 +75,6 @@ class CuePixels:
         outline.
     min_contrast_to_noise
         Smallest difference in robust standard deviations of the background.
-
-    Raises
-    ------
-    ValueError
-        If a limit is not positive.
     """
 
     name = "cue_pixels"

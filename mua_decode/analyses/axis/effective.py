@@ -71,6 +71,8 @@ def climb(
 ) -> Tensor:
     """Gradient ascent on pixels; the best stimuli on the way, same shape.
 
+    Raises InputError if no gradient reaches the pixels.
+
     Parameters
     ----------
     response
@@ -82,11 +84,6 @@ def climb(
         Number of steps of the Adam optimiser.
     step_size
         Its learning rate, in pixel units.
-
-    Raises
-    ------
-    InputError
-        If no gradient reaches the pixels.
     """
     x = prior.project(start.detach().clone()).requires_grad_(True)
     optimiser = torch.optim.Adam([x], lr=step_size)

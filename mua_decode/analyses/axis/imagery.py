@@ -101,6 +101,8 @@ def measure_imagery(
 ) -> Imagery:
     """Ask of every site whether it reactivates, along its axis, and how strongly.
 
+    Raises InputError if too few objects were imagined, or one of them was never perceived.
+
     Parameters
     ----------
     trials, seen
@@ -111,11 +113,6 @@ def measure_imagery(
         int (K,): condition of every row of ``model.x``.
     names
         Of the conditions.
-
-    Raises
-    ------
-    InputError
-        If too few objects were imagined, or one of them was never perceived.
     """
     objects = shared_objects(trials)
     missing = np.setdiff1d(objects, condition)

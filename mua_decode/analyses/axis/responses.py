@@ -51,10 +51,7 @@ class Responses:
 def collect_responses(recording: Recording, plan: ResponsePlan) -> Responses:
     """Average the perceived trials of every condition; sites of all sessions stand side by side.
 
-    Raises
-    ------
-    InputError
-        If no condition was shown to all sites, or the windows do not fit.
+    Raises InputError if no condition was shown to all sites, or the windows do not fit.
     """
     k = recording.stimuli.n_conditions
     parts, ps, tests, window = [], [], [], (0.0, 0.0)

@@ -192,15 +192,12 @@ def make_blocks(
 ) -> Blocks:
     """Deal conditions at random to a test part and to inner folds of the training part.
 
+    Raises InputError if a part would be empty.
+
     Parameters
     ----------
     per_condition
         Rows of every condition (bins): they stay together.
-
-    Raises
-    ------
-    InputError
-        If a part would be empty.
     """
     if not 0 < test_fraction < 1:
         raise InputError(f"test_fraction must lie between 0 and 1, found {test_fraction}")

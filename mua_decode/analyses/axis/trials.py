@@ -30,10 +30,7 @@ def session_trials(
 ) -> tuple[StateTrials, np.ndarray, tuple[float, float]]:
     """Trials of a state, their rates bin by bin (R, T, N), and the window in seconds.
 
-    Raises
-    ------
-    InputError
-        If there is no trial of this state, or the windows do not fit.
+    Raises InputError if there is no trial of this state, or the windows do not fit.
     """
     rows = _rows_in_state(session, state)
     rates, window_s = _rates(session, plan.window_s, plan.bin_s)
@@ -52,10 +49,7 @@ def state_trials(recording: Recording, state: str, plan: ResponsePlan) -> list[S
 def shared_objects(trials: Sequence[StateTrials]) -> np.ndarray:
     """Conditions that occur in every session, int (O,).
 
-    Raises
-    ------
-    InputError
-        If there are fewer than three.
+    Raises InputError if there are fewer than three.
     """
     objects = np.unique(trials[0].condition)
     for t in trials[1:]:

@@ -49,17 +49,14 @@ def fit_axes(
 ) -> AxisModel:
     """Fit axes on the training rows and test them on the held-out ones.
 
+    Raises InputError if images and responses differ in number.
+
     Parameters
     ----------
     name
         The feature space.
     x
         Components (K * T, P), fitted on the training images.
-
-    Raises
-    ------
-    InputError
-        If images and responses differ in number.
     """
     y = responses.rows
     if len(x) != len(y):

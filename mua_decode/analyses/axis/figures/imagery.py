@@ -22,6 +22,8 @@ def imagery_scatter(
 ) -> Figure:
     """Draw imagined responses against the axis, the correlations and the scale of the response.
 
+    Raises InputError if the shapes do not fit.
+
     Parameters
     ----------
     projected, imagined
@@ -33,11 +35,6 @@ def imagery_scatter(
         float (N,): imagined response and projection over objects.
     scale
         float (N,): imagined over perceived response.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit.
     """
     if projected.shape != imagined.shape or projected.shape[1:] != reactivated.shape:
         raise InputError(

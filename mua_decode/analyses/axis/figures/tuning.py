@@ -28,6 +28,8 @@ def axis_ramps(
 ) -> Figure:
     """Draw example sites and the mean over tuned sites.
 
+    Raises InputError if the curves of N sites and Q bins do not fit together.
+
     Parameters
     ----------
     position
@@ -38,11 +40,6 @@ def axis_ramps(
         float (N,): held-out correlation; examples are spread evenly over its ranks.
     tuned
         bool (N,): sites that enter the examples and the mean.
-
-    Raises
-    ------
-    InputError
-        If the curves of N sites and Q bins do not fit together.
     """
     if preferred.shape != orthogonal.shape or preferred.shape != (len(names), len(position)):
         raise InputError(
@@ -89,6 +86,8 @@ def _curves(ax: Axes, at: np.ndarray, preferred: np.ndarray, orthogonal: np.ndar
 def tuning_shares(shares: pd.DataFrame, sites: pd.DataFrame, *, title: str) -> Figure:
     """Draw shares with their intervals, and the distribution of held-out correlations.
 
+    Raises InputError if a column is missing.
+
     Parameters
     ----------
     shares
@@ -96,11 +95,6 @@ def tuning_shares(shares: pd.DataFrame, sites: pd.DataFrame, *, title: str) -> F
         ``share_low``, ``share_high`` (95 % interval), ``n_sites`` (visually responsive).
     sites
         One row per space and site: ``space``, ``region``, ``heldout_correlation``.
-
-    Raises
-    ------
-    InputError
-        If a column is missing.
     """
     missing = [c for c in _NEEDED if c not in shares]
     if missing:
