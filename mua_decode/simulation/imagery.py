@@ -64,13 +64,9 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     """Run the experiment: images are perceived, some of them are then imagined.
 
     Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
-    trial is one bin of baseline and one of response, spike counts are Poisson.
-
-    Returns
-    -------
-    Recording
-        ``truth["sites"]`` has ``tuned``, ``reactivates`` and the axis of every site;
-        ``truth["images"]`` the position of every image.
+    trial is one bin of baseline and one of response, spike counts are Poisson. ``truth["sites"]``
+    has ``tuned``, ``reactivates`` and the axis of every site, ``truth["images"]`` the position of
+    every image.
     """
     require_whole("imagery", {"seed": seed}, low=0)
     p = imagery

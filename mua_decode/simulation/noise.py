@@ -56,16 +56,9 @@ def draw_counts(
 ) -> np.ndarray:
     """Spike counts (trials, T, N) of one session, unsigned, uint8 unless a count exceeds 255.
 
-    Parameters
-    ----------
-    rates
-        Mean rates (K, T, N), spikes per second.
-    condition
-        int (trials,): condition of every trial.
-    baseline_hz
-        float (N,), the unit of the shared noise.
-    seed
-        Gains, latents, Poisson draws come from three streams spawned from it.
+    Mean rates (K, T, N) and baselines (N,), the unit of the shared noise, are spikes per second;
+    ``condition``, int (trials,), is that of every trial. Gains, latents and Poisson draws come from
+    three streams spawned from ``seed``.
     """
     trials, bins, n = len(condition), rates.shape[1], rates.shape[2]
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)

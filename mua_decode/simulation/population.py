@@ -79,15 +79,10 @@ def simulate_sessions(
 ) -> tuple[tuple[Session, ...], pd.DataFrame]:
     """Record all sessions; of the stimuli only conditions and timing are used, never the dots.
 
-    Tuning and every session have random streams of their own, spawned from ``seed``.
-
-    Returns
-    -------
-    sessions
-        Counts in bins of ``base_bin_s``; trials table with ``condition``, the columns of the
-        conditions table, ``response`` and ``correct``, in random order.
-    sites : DataFrame
-        What was planted: one row per site, in the order of the sessions.
+    Tuning and every session have random streams of their own, spawned from ``seed``. Counts are in
+    bins of ``base_bin_s``; trials tables have ``condition``, the columns of the conditions table,
+    ``response`` and ``correct``, in random order. The table says what was planted: one row per
+    site, in the order of the sessions.
     """
     table = stimuli.conditions
     missing = [c for c in _NEEDED if c not in table.columns]

@@ -60,15 +60,10 @@ def plant_sites(
     """Draw every site's preferences, weights, latency and baseline.
 
     Preferences are spread evenly over a region's sites and then jittered and shuffled, so that a
-    small region still covers all feature values.
-
-    Returns
-    -------
-    DataFrame
-        One row per site, region after region: ``region``, ``baseline_hz``, ``latency_s``,
-        ``weight_cue``, ``weight_colour``, ``weight_direction`` (in baselines), ``preferred_cue``,
-        ``preferred_hue_deg``, ``preferred_direction_deg`` (-180..180), and ``response_CUE`` for
-        every cue (0..1, 1 for the preferred one).
+    small region still covers all feature values. One row per site, region after region: ``region``,
+    ``baseline_hz``, ``latency_s``, ``weight_cue``, ``weight_colour``, ``weight_direction`` (in
+    baselines), ``preferred_cue``, ``preferred_hue_deg``, ``preferred_direction_deg`` (-180..180),
+    and ``response_CUE`` for every cue (0..1, 1 for the preferred one).
     """
     parts = []
     for name, region in regions.items():

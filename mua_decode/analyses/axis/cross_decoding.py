@@ -62,8 +62,6 @@ def cross_decode(
 ) -> list[dict[str, object]]:
     """Identify the object of every test trial with every decoder.
 
-    Returns
-    -------
     Rows with ``decoder``, ``direction``, ``accuracy``, ``chance``, ``p`` (labels of the objects
     permuted, one-sided), ``n``.
     """
@@ -98,11 +96,8 @@ def measure_cross_decoding(
 ) -> tuple[pd.DataFrame, TestNote]:
     """Both directions, with object classifiers and with decoders fitted on perception.
 
-    Parameters
-    ----------
-    trained_on_perception
-        Further decoders, fitted on perceived images other than the objects; they are tested on
-        imagined and, as a reference, on perceived trials of the objects.
+    ``trained_on_perception`` holds further decoders, fitted on perceived images other than the
+    objects; they are tested on imagined and, as a reference, on perceived trials of the objects.
     """
     objects = shared_objects(imagery)
     n = len(objects)

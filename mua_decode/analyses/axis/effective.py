@@ -71,19 +71,11 @@ def climb(
 ) -> Tensor:
     """Gradient ascent on pixels; the best stimuli on the way, same shape.
 
-    Raises InputError if no gradient reaches the pixels.
-
-    Parameters
-    ----------
-    response
-        Maps stimuli (B, C, H, W) or videos (B, C, T, H, W) in [0, 1] to the B predicted
-        responses to be raised, through anything that passes gradients (a feature space and an
-        axis, or an encoding model). In units such that 1 is a natural step, say standard
-        deviations.
-    steps
-        Number of steps of the Adam optimiser.
-    step_size
-        Its learning rate, in pixel units.
+    ``response`` maps stimuli (B, C, H, W) or videos (B, C, T, H, W) in [0, 1] to the B predicted
+    responses to be raised, through anything that passes gradients (a feature space and an axis, or
+    an encoding model), in units such that 1 is a natural step, say standard deviations.
+    ``step_size`` is the learning rate of the Adam optimiser, in pixel units. Raises InputError if
+    no gradient reaches the pixels.
     """
     x = prior.project(start.detach().clone()).requires_grad_(True)
     optimiser = torch.optim.Adam([x], lr=step_size)
@@ -108,10 +100,7 @@ def climb(
 def rank_library(predicted: np.ndarray, site: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Library images that should drive a site most, and least, ``n`` of each, the extreme first.
 
-    Parameters
-    ----------
-    predicted
-        Predicted responses (M, N) to the library.
+    ``predicted`` are the responses (M, N) to the library.
     """
     order = np.argsort(-predicted[:, site], kind="stable")
     return order[:n], order[::-1][:n]
@@ -123,18 +112,9 @@ def line_along_axis(
     """The predicted response curve: library images nearest to points along an axis.
 
     Points run through the mean of the library along the axis, from its smallest to its largest
-    projection; for each the library image with the nearest projection is named.
-
-    Parameters
-    ----------
-    x
-        Components (M, P) of the library.
-    weight, intercept
-        Axis (P,) and intercept of the site.
-
-    Returns
-    -------
-    Projections (n,), predicted responses (n,), rows of the library (n,).
+    projection; for each the library image with the nearest projection is named. Takes components
+    (M, P) of the library and the axis (P,) of a site; projections, predicted responses and rows of
+    the library are (n,) each.
     """
     length = float(np.linalg.norm(weight)) or 1.0
     projection = (x - x.mean(axis=0)) @ weight / length

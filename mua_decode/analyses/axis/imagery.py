@@ -63,12 +63,8 @@ def measure_states(
 ) -> States:
     """Run the imagery analyses on the axes measured in perception.
 
-    Decoders of features and pixels are fitted on the perceived images that were not imagined.
-
-    Parameters
-    ----------
-    plan
-        With the windows of the responses filled.
+    Decoders of features and pixels are fitted on the perceived images that were not imagined. In
+    ``plan`` the windows of the responses are filled.
     """
     trials, seen = (state_trials(recording, s, plan.response) for s in ("imagery", "perception"))
     names, condition = recording.stimuli.names, responses.condition
@@ -101,18 +97,9 @@ def measure_imagery(
 ) -> Imagery:
     """Ask of every site whether it reactivates, along its axis, and how strongly.
 
-    Raises InputError if too few objects were imagined, or one of them was never perceived.
-
-    Parameters
-    ----------
-    trials, seen
-        Imagined and perceived trials of every session.
-    model
-        The axes measured in perception (one response per image).
-    condition
-        int (K,): condition of every row of ``model.x``.
-    names
-        Of the conditions.
+    Imagined (``trials``) and perceived (``seen``) trials are those of every session; ``model`` has
+    one response per image, row by row of ``condition``, int (K,). Raises InputError if too few
+    objects were imagined, or one of them was never perceived.
     """
     objects = shared_objects(trials)
     missing = np.setdiff1d(objects, condition)

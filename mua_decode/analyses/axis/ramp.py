@@ -39,14 +39,8 @@ class Ramps:
 def principal_orthogonal_axes(preferred: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Direction of most variance among those orthogonal to each preferred axis, (N, P).
 
-    Chang and Tsao 2017, doi 10.1016/j.cell.2017.05.011.
-
-    Parameters
-    ----------
-    preferred
-        Unit axes (N, P), or rows of zeros.
-    covariance
-        (P, P) of the training features.
+    Chang and Tsao 2017, doi 10.1016/j.cell.2017.05.011. ``preferred`` are unit axes (N, P), or rows
+    of zeros; ``covariance`` (P, P) is that of the training features.
     """
     c = torch.from_numpy(covariance)
     out = np.empty_like(preferred)
@@ -69,16 +63,9 @@ def measure_ramps(
 ) -> Ramps:
     """Measure ramp and flatness on held-out images.
 
-    Parameters
-    ----------
-    weight
-        Axes (P, N) as fitted, any length.
-    x_train, x_test
-        Features (M, P); the training ones give the covariance and the unit of projections.
-    y_test
-        Responses (M, N).
-    flat_fraction
-        Share of the preferred slope below which an orthogonal slope counts as flat.
+    Axes (P, N) are ``weight`` as fitted, of any length. Of the features (M, P), the training ones
+    give the covariance and the unit of projections. Below ``flat_fraction`` of the preferred slope
+    an orthogonal slope counts as flat.
     """
     length = np.linalg.norm(weight, axis=0)
     preferred = (weight / np.where(length > 0, length, 1)).T

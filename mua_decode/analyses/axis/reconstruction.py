@@ -60,18 +60,10 @@ def reconstruct(
 ) -> Reconstruction:
     """Decode the components of the test images and find the images they belong to.
 
-    Similarity of a decoded and a true vector is Pearson's correlation of their components, each
-    in standard deviations of the training images. The library is the training images: the true
-    image is never in it, it can only lend its nearest one, or serve as a distractor.
-
-    Parameters
-    ----------
-    population
-        Responses (M, N).
-    x
-        Components (M, P).
-    n_permutations
-        Permutations of the test images among the decoded vectors.
+    Similarity of a decoded and a true vector is Pearson's correlation of their components, each in
+    standard deviations of the training images. The library is the training images: the true image
+    is never in it, it can only lend its nearest one, or serve as a distractor. Takes responses (M,
+    N) and components (M, P); the null permutes the test images among the decoded vectors.
     """
     train, test = blocks.train, blocks.test
     decoded = fit_decoder(population, x, blocks)(standardised(population, blocks)[test])

@@ -67,11 +67,8 @@ def side_by_side(
     """Put trials of the same object from all sessions side by side, as many in every state.
 
     With one session these are its simultaneous trials; with several, trials are paired at random
-    (pseudo-trials), each used at most once, as many as the session with fewest has.
-
-    Returns
-    -------
-    Rates (R, N), NaN where not recorded; index of the object and of the state (R,).
+    (pseudo-trials), each used at most once, as many as the session with fewest has. Rates (R, N),
+    NaN where not recorded; index of the object and of the state (R,).
     """
     rates, label, which = [], [], []
     for k, o in enumerate(objects):
@@ -92,9 +89,7 @@ def _rates(
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """Rates of single trials in the bins that lie inside a window, the whole trial for ``None``.
 
-    Returns
-    -------
-    float64 (trials, T, N) in spikes per second, NaN where not recorded; and the window.
+    They are float64 (trials, T, N) in spikes per second, NaN where not recorded.
     """
     window = None
     if session.spike_times is not None:

@@ -49,14 +49,8 @@ def fit_axes(
 ) -> AxisModel:
     """Fit axes on the training rows and test them on the held-out ones.
 
+    ``x`` are components (K * T, P) in the feature space ``name``, fitted on the training images.
     Raises InputError if images and responses differ in number.
-
-    Parameters
-    ----------
-    name
-        The feature space.
-    x
-        Components (K * T, P), fitted on the training images.
     """
     y = responses.rows
     if len(x) != len(y):
