@@ -170,6 +170,7 @@ def _session(
     rate = np.stack([np.full_like(above, p.baseline_hz), p.baseline_hz + above], axis=1)[order]
     counts = rng.poisson(np.maximum(rate, _FLOOR_HZ) * p.bin_s).astype(np.uint16)
     trials = pd.DataFrame({"condition": condition, "state": state}).iloc[order]
+    trials = trials.reset_index(drop=True)
     trials["object"] = [names[c] for c in trials["condition"]]
     session = str(planted["session"].iloc[0])
     sites = SiteTable(
@@ -178,10 +179,4 @@ def _session(
         session=np.full(len(planted), session),
         subject=np.full(len(planted), f"subject{session[1:]}"),
     )
-    return Session(
-        name=session,
-        sites=sites,
-        trials=trials.reset_index(drop=True),
-        counts=counts,
-        bin_s=p.bin_s,
-    )
+    return Session(name=session, sites=sites, trials=trials, counts=counts, bin_s=p.bin_s)

@@ -68,11 +68,8 @@ def pixel_decoders(
 ) -> dict[str, Decode]:
     """Decoders fitted on the training rows: linear, and the video decoder if epochs are given."""
     chosen, (_, c, h, w) = plan.reconstruction, images.shape
-    found = {
-        "linear": fit_pixel_decoder(
-            population, images, blocks, n_components=chosen.pixel_components
-        )
-    }
+    n = chosen.pixel_components
+    found = {"linear": fit_pixel_decoder(population, images, blocks, n_components=n)}
     if chosen.video_decoder_epochs > 0:
         model, loss = build(population.shape[1], (c, h, w))
         found["video decoder"] = train_image_decoder(
