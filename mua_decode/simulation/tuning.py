@@ -15,20 +15,14 @@ from mua_decode.simulation.regions import FEATURES, RegionParameters
 
 @dataclass(frozen=True, kw_only=True)
 class TuningParameters:
-    """How tuning and rates vary from site to site.
-
-    Parameters
-    ----------
-    baseline_spread, latency_spread
-        Standard deviation of the log baseline and of the log latency over sites, >= 0.
-    """
+    """How tuning and rates vary from site to site."""
 
     baseline_hz: float = 40.0  # median rate before the cue, spikes per second, > 0
-    baseline_spread: float = 0.3
+    baseline_spread: float = 0.3  # standard deviation of the log baseline over sites, >= 0
     # Standard deviation of a site's weights relative to its region's mean, >= 0 (gamma distributed,
     # so that a weight is never negative and a planted 0 stays 0).
     weight_spread: float = 0.3
-    latency_spread: float = 0.1
+    latency_spread: float = 0.1  # standard deviation of the log latency over sites, >= 0
     # Concentration of the von Mises tuning curves over direction and hue, > 0.
     direction_kappa: float = 1.5
     hue_kappa: float = 3.0
