@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from mua_decode.files import sha256 as checksum
 from mua_decode.types import InputError
 
 
@@ -35,7 +35,7 @@ def load_weight_file(
     if not isinstance(state, dict):
         raise InputError(f"{file}: holds no state dict")
     _check_fit(network, state, file)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = checksum([file])
     known = [sha256] if isinstance(sha256, str) else list(sha256 or ())
     if known and not any(digest.startswith(k.lower()) for k in known):
         raise InputError(

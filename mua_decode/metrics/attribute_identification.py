@@ -15,7 +15,8 @@ class AttributeIdentification(Identification):
     """1 if the candidate most similar to the prediction has the attribute of the trial's own.
 
     Equal winners share the credit, and a constant prediction under correlation gets what guessing
-    among the candidates gets, as in :class:`Identification`.
+    among the candidates gets, as in :class:`Identification`. Raises ValueError if ``similarity`` is
+    unknown, or ``among`` names no condition of the K.
 
     Parameters
     ----------
@@ -27,11 +28,6 @@ class AttributeIdentification(Identification):
         The attribute of every condition, (K,): names, or numbers.
     among
         Conditions to choose from (default: all). Trials of other conditions are NaN.
-
-    Raises
-    ------
-    ValueError
-        If ``similarity`` is unknown, or ``among`` names no condition of the K.
     """
 
     def __init__(

@@ -19,7 +19,8 @@ class Colour:
 
     Colours are read from the frames averaged over the slice given, at the points named; the
     difference is averaged over points and over the three channels. Zhang et al. 2026
-    (doi:10.1038/s42003-025-09486-7) read four points at 2/4 and 3/4 along the two axes.
+    (doi:10.1038/s42003-025-09486-7) read four points at 2/4 and 3/4 along the two axes. Raises
+    ValueError if ``points`` is unknown or the radius is not in (0, 0.5].
 
     Parameters
     ----------
@@ -31,11 +32,6 @@ class Colour:
         As a share of the frame's width.
     segment
         The one that shows the coloured stimulus.
-
-    Raises
-    ------
-    ValueError
-        If ``points`` is neither or the radius is not in (0, 0.5].
     """
 
     name = "colour_error"

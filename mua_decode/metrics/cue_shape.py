@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -29,17 +27,11 @@ class CueShape(PixelCorrelation):
         self.segment = segment
 
 
-@dataclass(frozen=True, eq=False)
-class _Levels:
-    """Grey levels of background and outline and the spread of the background, each (B,)."""
+def _levels(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Split grey levels (B, D) in two groups by Otsu's criterion.
 
-    background: Tensor
-    outline: Tensor
-    noise: Tensor
-
-
-def _levels(values: Tensor) -> _Levels:
-    """Split grey levels (B, D) in two groups by Otsu's criterion; medians of the groups."""
+    Medians of the groups, background and outline, and the spread of the background, each (B,).
+    """
     ordered = values.double().sort(1).values
     n = ordered.shape[1]
     count = torch.arange(1, n, device=values.device)
@@ -53,17 +45,18 @@ def _levels(values: Tensor) -> _Levels:
     background = ordered.masked_fill(~low, nan).nanmedian(1).values
     outline = ordered.masked_fill(low, nan).nanmedian(1).values
     spread = (ordered - background[:, None]).abs().masked_fill(~low, nan).nanmedian(1).values
-    return _Levels(background=background, outline=outline, noise=1.4826 * spread)
+    return background, outline, 1.4826 * spread
 
 
 class CuePixels:
     """How many pixels change sides, outline or background, between decoded and shown cue.
 
-    Frames are averaged over the slice and turned to grey; the same threshold, half-way between
-    the background and the outline of the *shown* cue, cuts both. The two levels are medians of
-    the groups into which Otsu's criterion splits the pixels around the fixation point, so the
-    shown video may itself be noisy: a reconstruction from all regions, say, against which one
-    from fewer regions is compared. A shown frame without an outline has no threshold.
+    Frames are averaged over the slice and turned to grey; the same threshold, half-way between the
+    background and the outline of the *shown* cue, cuts both. The two levels are medians of the
+    groups into which Otsu's criterion splits the pixels around the fixation point, so the shown
+    video may itself be noisy: a reconstruction from all regions, say, against which one from fewer
+    regions is compared. A shown frame without an outline has no threshold. Raises ValueError if a
+    limit is not positive.
 
     Parameters
     ----------
@@ -74,11 +67,6 @@ class CuePixels:
         outline.
     min_contrast_to_noise
         Smallest difference in robust standard deviations of the background.
-
-    Raises
-    ------
-    ValueError
-        If a limit is not positive.
     """
 
     name = "cue_pixels"
@@ -110,11 +98,11 @@ class CuePixels:
         height, width = frame.shape[-2:]
         inner, outer = FIXATION_RADIUS * width, _OUTLINE_RADIUS * width
         around = ring(height, width, inner_px=inner, outer_px=outer)
-        levels = _levels(frame[:, around.to(frame.device)])
-        contrast = levels.outline - levels.background
+        background, outline, noise = _levels(frame[:, around.to(frame.device)])
+        contrast = outline - background
         seen = contrast >= self.min_contrast
-        seen &= contrast >= self.min_contrast_to_noise * levels.noise
-        middle = (levels.outline + levels.background) / 2
+        seen &= contrast >= self.min_contrast_to_noise * noise
+        middle = (outline + background) / 2
         return middle.masked_fill(~seen, float("nan")).float()
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:

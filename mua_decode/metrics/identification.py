@@ -56,20 +56,16 @@ class Identification:
     """1 if the candidate most similar to the prediction is the trial's own condition.
 
     Candidates that are equal in the slice given (all conditions share the fixation frames, say)
-    share the credit: 1/m if the trial's own is among m equal winners. With correlation, videos
-    that differ only in brightness and contrast are equal, a candidate that is constant has
-    similarity 0, and a constant prediction, which is similar to none, gets 1/K. The mean over
-    trials is the K-way accuracy, and guessing scores 1/K in every slice.
+    share the credit: 1/m if the trial's own is among m equal winners. With correlation, videos that
+    differ only in brightness and contrast are equal, a candidate that is constant has similarity 0,
+    and a constant prediction, which is similar to none, gets 1/K. The mean over trials is the K-way
+    accuracy, and guessing scores 1/K in every slice. Raises ValueError if ``similarity`` is
+    another.
 
     Parameters
     ----------
     similarity
         ``"correlation"`` (Pearson over all pixels) or ``"mse"`` (smallest squared error).
-
-    Raises
-    ------
-    ValueError
-        If ``similarity`` is neither.
     """
 
     unit = "fraction of trials"

@@ -76,6 +76,8 @@ class Motion:
       within 9 degrees) and all from 2 on. With ``gap=1`` coherence is the only guard;
     - ``"not finite"``: a pixel is NaN or infinite.
 
+    Raises ValueError for a value out of range.
+
     Parameters
     ----------
     flow
@@ -90,11 +92,6 @@ class Motion:
         In pixels per frame.
     min_coherence, min_ratio
         In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        For a value out of range.
     """
 
     name = "direction_error"

@@ -15,6 +15,8 @@ import numpy as np
 class FarnebackParameters:
     """Options of ``cv2.calcOpticalFlowFarneback`` (Farnebäck 2003, doi:10.1007/3-540-45103-X_50).
 
+    Raises ValueError for a value out of range.
+
     Parameters
     ----------
     pyr_scale, levels
@@ -30,11 +32,6 @@ class FarnebackParameters:
     flags
         OpenCV's ``OPTFLOW_...`` flags, added up; 256 is a Gaussian window. The flow always
         starts from zero (flag 4 is refused).
-
-    Raises
-    ------
-    ValueError
-        For a value out of range.
     """
 
     pyr_scale: float = 0.5

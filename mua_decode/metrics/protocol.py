@@ -13,6 +13,8 @@ from torch import Tensor
 class Shown:
     """What was shown in a batch of trials.
 
+    Raises ValueError if shapes disagree or a condition has no candidate.
+
     Parameters
     ----------
     video
@@ -21,11 +23,6 @@ class Shown:
         Long tensor (B,): the condition of each trial, an index into ``candidates``.
     candidates
         Float tensor (K, C, T, H, W) in [0, 1]: the video of every condition.
-
-    Raises
-    ------
-    ValueError
-        If shapes disagree or a condition has no candidate.
     """
 
     video: Tensor

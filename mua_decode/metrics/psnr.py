@@ -11,6 +11,8 @@ from mua_decode.metrics.protocol import Shown
 class PSNR:
     """``10 log10(data_range² / MSE)`` in dB, from the mean squared error of the whole slice.
 
+    Raises ValueError if ``data_range`` or ``cap_db`` is not positive.
+
     Parameters
     ----------
     data_range
@@ -20,11 +22,6 @@ class PSNR:
         a floor returns exactly the video shown. Frames stored with 8 bits carry rounding noise
         of (1/255)²/12, which is 58.9 dB: nothing above can be told apart. ``None`` leaves
         infinity for a perfect copy.
-
-    Raises
-    ------
-    ValueError
-        If ``data_range`` or ``cap_db`` is not positive.
     """
 
     name = "psnr"

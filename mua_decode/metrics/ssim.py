@@ -25,8 +25,9 @@ class SSIM:
 
     Gaussian window of ``win_size`` pixels and ``win_sigma``, only where it lies wholly inside the
     frame ('valid': an 11-pixel window leaves 22 x 22 of 32 x 32 positions), biased covariances,
-    K1 = 0.01, K2 = 0.03; averaged over positions, channels and frames. On frames smaller than
-    the window the largest odd window that fits is used (:func:`fitting_window`).
+    K1 = 0.01, K2 = 0.03; averaged over positions, channels and frames. On frames smaller than the
+    window the largest odd window that fits is used (:func:`fitting_window`). Raises ValueError if
+    ``data_range`` or ``win_sigma`` is not positive or ``win_size`` not odd and >= 3.
 
     Parameters
     ----------
@@ -36,11 +37,6 @@ class SSIM:
         Side of the window in pixels, odd.
     win_sigma
         Standard deviation of the Gaussian in pixels.
-
-    Raises
-    ------
-    ValueError
-        If ``data_range`` or ``win_sigma`` is not positive or ``win_size`` not odd and >= 3.
     """
 
     name = "ssim"

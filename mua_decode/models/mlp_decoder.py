@@ -13,12 +13,8 @@ class MLPDecoder(nn.Module):
     """Three linear layers per time bin (baseline of doi 10.1038/s42003-025-09486-7).
 
     Batch normalisation over the time bins and ReLU follow the first two layers, a sigmoid the
-    third. 3,746,484 parameters at 140 sites, 45 bins and frames (C, H, W) = (3, 32, 32).
-
-    Raises
-    ------
-    ValueError
-        On sizes below 1 or another number of hidden layers than two.
+    third. 3,746,484 parameters at 140 sites, 45 bins and frames (C, H, W) = (3, 32, 32). Raises
+    ValueError on sizes below 1 or another number of hidden layers than two.
     """
 
     def __init__(

@@ -34,12 +34,12 @@ class _Moments:
 class RidgeDecoder:
     """Ridge regression with intercept, solved once for all penalties; output clipped to [0, 1].
 
-    Every trial of a condition has the same target video, so X'X and the sum of the spikes of
-    each condition are all the data that is kept; one eigendecomposition of X'X gives every
-    penalty. The penalty is ``alpha`` times the mean eigenvalue of X'X and is the one with the
-    smallest (unclipped) squared error on validation trials, a sum that needs their X'X and
-    class sums only. Context ``"trial"`` decomposes a (T*N, T*N) matrix: minutes and gigabytes
-    from about 6000 features on.
+    Every trial of a condition has the same target video, so X'X and the sum of the spikes of each
+    condition are all the data that is kept; one eigendecomposition of X'X gives every penalty. The
+    penalty is ``alpha`` times the mean eigenvalue of X'X and is the one with the smallest
+    (unclipped) squared error on validation trials, a sum that needs their X'X and class sums only.
+    Context ``"trial"`` decomposes a (T*N, T*N) matrix: minutes and gigabytes from about 6000
+    features on. Raises ValueError if the context is unknown or a penalty is not positive.
 
     Parameters
     ----------
@@ -48,11 +48,6 @@ class RidgeDecoder:
         ``"trial"``: all frames from the counts of all bins.
     alphas
         Penalties to choose from, relative to the mean eigenvalue, all > 0.
-
-    Raises
-    ------
-    ValueError
-        If the context is unknown or a penalty is not positive.
     """
 
     name = "ridge"

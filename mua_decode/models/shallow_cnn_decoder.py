@@ -13,17 +13,13 @@ class ShallowCNNDecoder(nn.Module):
     """A linear layer and four 3×3 convolutions per time bin, with two bilinear upsamplings.
 
     Baseline of doi 10.1038/s42003-025-09486-7. The first grid has ⌈H/4⌉ × ⌈W/4⌉ cells, the second
-    ⌈H/2⌉ × ⌈W/2⌉. 602,115 parameters at 140 sites and frames (C, H, W) = (3, 32, 32).
+    ⌈H/2⌉ × ⌈W/2⌉. 602,115 parameters at 140 sites and frames (C, H, W) = (3, 32, 32). Raises
+    ValueError on sizes below 1 or another number of channels than four.
 
     Parameters
     ----------
     channels
         Channels of the first grid and after each of the first three convolutions.
-
-    Raises
-    ------
-    ValueError
-        On sizes below 1 or another number of channels than four.
     """
 
     def __init__(

@@ -19,8 +19,9 @@ from mua_decode.nn import (
 class VideoUNet(nn.Module):
     """Spike encoder, 3-D convolutional encoder and its mirror (doi 10.1038/s42003-025-09486-7).
 
-    Frames (C, H, W) of any size are served. 3,554,915 parameters at 140 sites, 45 bins,
-    (3, 32, 32) and the default options.
+    Frames (C, H, W) of any size are served. 3,554,915 parameters at 140 sites, 45 bins, (3, 32, 32)
+    and the default options. Raises ValueError on sizes below 1, even kernels, a wrong number of
+    kernels or pools, or an unknown name.
 
     Parameters
     ----------
@@ -44,11 +45,6 @@ class VideoUNet(nn.Module):
         so that the convolutions learn what to change in it.
     kernels
         Route of the convolutions; all give the same numbers.
-
-    Raises
-    ------
-    ValueError
-        On sizes below 1, even kernels, a wrong number of kernels or pools, or an unknown name.
     """
 
     def __init__(

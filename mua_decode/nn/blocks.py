@@ -49,14 +49,8 @@ class EncoderBlock(nn.Module):
     def lane_plan(self) -> LanePlan:
         """What the compiled kernel needs to know."""
         t, h, w = (-(-n // p) for n, p in zip(self.size, self.window, strict=True))
-        return plan_block(
-            as_triple(self.conv.kernel_size, "kernel_size"),
-            (1, 1, 1),
-            self.size,
-            out_size=(t, h, w),
-            window=self.window,
-            relu=True,
-        )
+        kernel, out = as_triple(self.conv.kernel_size, "kernel_size"), (t, h, w)
+        return plan_block(kernel, (1, 1, 1), self.size, out_size=out, window=self.window, relu=True)
 
     def forward(self, x: Tensor, *, lanes: Lanes = PLAIN) -> Tensor:
         """Apply the block to `x` (B, C_in, T, H, W), laid out as `lanes` says."""
@@ -105,14 +99,9 @@ class DecoderBlock(nn.Module):
     def lane_plan(self) -> LanePlan:
         """What the compiled kernel needs to know."""
         t, h, w = (-(-n // s) for n, s in zip(self.size, self.conv.scale, strict=True))
-        return plan_block(
-            as_triple(self.conv.kernel_size, "kernel_size"),
-            self.conv.scale,
-            (t, h, w),
-            out_size=self.size,
-            window=(1, 1, 1),
-            relu=self.activation,
-        )
+        kernel, relu = as_triple(self.conv.kernel_size, "kernel_size"), self.activation
+        given = (kernel, self.conv.scale, (t, h, w))
+        return plan_block(*given, out_size=self.size, window=(1, 1, 1), relu=relu)
 
     def forward(self, x: Tensor, *, lanes: Lanes = PLAIN) -> Tensor:
         """Apply the block to `x` (B, C_in, t, h, w), laid out as `lanes` says."""

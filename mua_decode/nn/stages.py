@@ -39,10 +39,7 @@ def derive_time_pools(n_bins: int, n_stages: int = N_STAGES) -> tuple[int, ...]:
 
 
 def as_pools(
-    time_pools: Sequence[int] | None,
-    space_pools: Sequence[int | tuple[int, int]],
-    *,
-    n_bins: int,
+    time_pools: Sequence[int] | None, space_pools: Sequence[int | tuple[int, int]], *, n_bins: int
 ) -> tuple[Size, ...]:
     """Return the pooling window (time, height, width) of each stage.
 

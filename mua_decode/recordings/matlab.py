@@ -135,13 +135,8 @@ def _table(columns: dict[str, list[Any]], where: str) -> pd.DataFrame:
     if not lengths:
         raise InputError(f"{where}: a table without columns")
     rows = max(set(lengths), key=lengths.count)
-    return pd.DataFrame(
-        {
-            name: pd.Series(values).infer_objects()
-            for name, values in columns.items()
-            if len(values) == rows
-        }
-    )
+    whole = {name: values for name, values in columns.items() if len(values) == rows}
+    return pd.DataFrame({n: pd.Series(values).infer_objects() for n, values in whole.items()})
 
 
 def spike_cells(cells: Any, where: str) -> Iterator[tuple[int, int, np.ndarray]]:

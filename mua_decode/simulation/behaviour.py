@@ -22,22 +22,14 @@ _TWO_RULES = {
 
 @dataclass(frozen=True, kw_only=True)
 class BehaviourParameters:
-    """The task's rule and how often it is missed.
+    """The task's rule and how often it is missed."""
 
-    Parameters
-    ----------
-    rules
-        Which feature every cue asks for: ``direction`` (upwards: left, else right) or ``colour``
-        (greenish: left, reddish: right).
-    hue_boundary_deg
-        Hues (CIE L*a*b*) from this angle on count as greenish; 95 is about yellow.
-    lapse
-        Share of trials answered at random, 0..1.
-    """
-
+    # Which feature every cue asks for: ``direction`` (upwards: left, else right) or ``colour``
+    # (greenish: left, reddish: right).
     rules: Mapping[str, str] = field(default_factory=lambda: dict(_TWO_RULES))
+    # Hues (CIE L*a*b*) from this angle on count as greenish; 95 is about yellow.
     hue_boundary_deg: float = 95.0
-    lapse: float = 0.1
+    lapse: float = 0.1  # share of trials answered at random, 0..1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", dict(self.rules))

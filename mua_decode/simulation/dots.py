@@ -13,22 +13,14 @@ from mua_decode.simulation.checks import require_range, require_whole
 
 @dataclass(frozen=True, kw_only=True)
 class DotParameters:
-    """The dots of the stimulus.
+    """The dots of the stimulus."""
 
-    Parameters
-    ----------
-    n_dots
-        Dots in the aperture, all moving in one direction.
-    aperture_radius_px, diameter_px
-        Radius of the circle that holds every dot's centre, and diameter of a dot, in pixels.
-    speed_px_s
-        Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
-        frame) is what optical flow between frames two apart can follow on single videos.
-    """
-
-    n_dots: int = 400
+    n_dots: int = 400  # dots in the aperture, all moving in one direction
+    # Radius of the circle that holds every dot's centre, and diameter of a dot, in pixels.
     aperture_radius_px: float = 10.5
     diameter_px: float = 1.0
+    # Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
+    # frame) is what optical flow between frames two apart can follow on single videos.
     speed_px_s: float = 8.0
 
     def __post_init__(self) -> None:
@@ -55,23 +47,11 @@ def dot_paths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the dots of several videos of one condition.
 
-    Every video starts from dots spread evenly at random. A dot that leaves the aperture
-    reappears at a random place in it, so that over time the dots thin out at the trailing edge
-    and gather towards the leading edge.
-
-    Parameters
-    ----------
-    direction_deg
-        Direction of motion, degrees counter-clockwise from rightward.
-    frames, frame_s
-        Number of frames and seconds from one to the next; the first shows the start positions.
-    variants
-        Number of videos.
-
-    Returns
-    -------
-    x, y : float arrays (variants, frames, n_dots)
-        Pixels from the centre of the aperture, x to the right, y up.
+    Every video starts from dots spread evenly at random. A dot that leaves the aperture reappears
+    at a random place in it, so that over time the dots thin out at the trailing edge and gather
+    towards the leading edge. Directions are degrees counter-clockwise from rightward; frames, the
+    first of which shows the start positions, are ``frame_s`` seconds apart. Positions x (to the
+    right) and y (up) are float (variants, frames, n_dots), pixels from the centre of the aperture.
     """
     shape = (variants, dots.n_dots)
     radius = dots.aperture_radius_px
@@ -96,16 +76,9 @@ def rasterise(
 
     It is uint8 (frames, size, size), 0 (no dot) .. 255 (covered). Dots snap to the sub-pixel grid
     (1 / ``supersampling`` of a pixel) and are the nearest disc of whole sub-pixels; dots that
-    overlap do not add up.
-
-    Parameters
-    ----------
-    x, y
-        float arrays (frames, n_dots), output pixels from the centre, y up.
-    size, diameter
-        Of the square frame and of a dot, in output pixels.
-    supersampling
-        Sub-pixels along a side of an output pixel.
+    overlap do not add up. ``x`` and ``y`` are float (frames, n_dots), output pixels from the
+    centre, y up, as ``size`` of the square frame and ``diameter`` of a dot are; ``supersampling``
+    counts the sub-pixels along a side of one.
     """
     frames, s = len(x), supersampling
     reach = max(diameter * s / 2, 0.5)

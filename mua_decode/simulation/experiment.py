@@ -25,18 +25,9 @@ def simulate(
 
     Videos and spikes come from independent random streams: with other dots (number of variants,
     speed, colours' lightness ...) the same seed, a whole number >= 0, still gives the same spikes.
-
-    Returns
-    -------
-    Recording
-        ``truth`` holds the tables ``sites`` (what each site was planted with) and ``regions``;
-        ``provenance`` the parameters, the seed, the package version and SHA-256 sums of the
-        videos and of the counts.
-
-    Raises
-    ------
-    InputError
-        If the seed is negative or bins and frames do not fit together.
+    ``truth`` holds the tables ``sites`` (what each site was planted with) and ``regions``;
+    ``provenance`` the parameters, the seed, the package version and SHA-256 sums of the videos and
+    of the counts. Raises InputError if the seed is negative or bins and frames do not fit together.
     """
     require_whole("simulation", {"seed": seed}, low=0)
     stimulus_seed, population_seed = np.random.SeedSequence(seed).spawn(2)

@@ -19,50 +19,30 @@ _FLOOR_HZ = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ImageryParameters:
-    """What is shown, imagined and planted.
+    """What is shown, imagined and planted."""
 
-    Parameters
-    ----------
-    regions
-        Number of sites by region.
-    share_tuned
-        Share of a region's sites that are axis-tuned; the others respond to images as strongly,
-        to each by an amount of its own that lies along no axis.
-    share_reactivating
-        Share of the tuned sites that reactivate in imagery; all others are silent (baseline).
-    imagery_scale
-        Imagined response over perceived response of a reactivating site.
-    images, objects
-        Images shown; how many of them are also imagined.
-    perception_trials, imagery_trials
-        Trials per image shown and per object imagined, in every session.
-    sessions
-        Sites are dealt out to so many sessions.
-    latents
-        Dimensions of the space the images (and the axes) live in.
-    image_size
-        Height and width in pixels.
-    baseline_hz, onset_hz, modulation_hz
-        Baseline rate; response to any image; and its standard deviation over images.
-    bin_s
-        Length of baseline and of response, in seconds; one bin each.
-    """
-
+    # Number of sites by region.
     regions: Mapping[str, int] = field(default_factory=lambda: {"VTC": 120, "MTL": 60})
+    # Share of a region's sites that are axis-tuned; the others respond to images as strongly, to
+    # each by an amount of its own that lies along no axis.
     share_tuned: float = 0.8
+    # Share of the tuned sites that reactivate in imagery; all others are silent (baseline).
     share_reactivating: float = 0.4
-    imagery_scale: float = 0.5
+    imagery_scale: float = 0.5  # imagined response over perceived response of a reactivating site
+    # Images shown; how many of them are also imagined.
     images: int = 240
     objects: int = 12
+    # Trials per image shown and per object imagined, in every session.
     perception_trials: int = 4
     imagery_trials: int = 12
-    sessions: int = 3
-    latents: int = 12
-    image_size: int = 32
+    sessions: int = 3  # sites are dealt out to so many sessions
+    latents: int = 12  # dimensions of the space the images (and the axes) live in
+    image_size: int = 32  # height and width in pixels
+    # Baseline rate; response to any image; and its standard deviation over images.
     baseline_hz: float = 5.0
     onset_hz: float = 6.0
     modulation_hz: float = 4.0
-    bin_s: float = 0.5
+    bin_s: float = 0.5  # length of baseline and of response, in seconds; one bin each
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
@@ -84,13 +64,9 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     """Run the experiment: images are perceived, some of them are then imagined.
 
     Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
-    trial is one bin of baseline and one of response, spike counts are Poisson.
-
-    Returns
-    -------
-    Recording
-        ``truth["sites"]`` has ``tuned``, ``reactivates`` and the axis of every site;
-        ``truth["images"]`` the position of every image.
+    trial is one bin of baseline and one of response, spike counts are Poisson. ``truth["sites"]``
+    has ``tuned``, ``reactivates`` and the axis of every site, ``truth["images"]`` the position of
+    every image.
     """
     require_whole("imagery", {"seed": seed}, low=0)
     p = imagery
@@ -194,6 +170,7 @@ def _session(
     rate = np.stack([np.full_like(above, p.baseline_hz), p.baseline_hz + above], axis=1)[order]
     counts = rng.poisson(np.maximum(rate, _FLOOR_HZ) * p.bin_s).astype(np.uint16)
     trials = pd.DataFrame({"condition": condition, "state": state}).iloc[order]
+    trials = trials.reset_index(drop=True)
     trials["object"] = [names[c] for c in trials["condition"]]
     session = str(planted["session"].iloc[0])
     sites = SiteTable(
@@ -202,10 +179,4 @@ def _session(
         session=np.full(len(planted), session),
         subject=np.full(len(planted), f"subject{session[1:]}"),
     )
-    return Session(
-        name=session,
-        sites=sites,
-        trials=trials.reset_index(drop=True),
-        counts=counts,
-        bin_s=p.bin_s,
-    )
+    return Session(name=session, sites=sites, trials=trials, counts=counts, bin_s=p.bin_s)

@@ -11,29 +11,17 @@ from mua_decode.simulation.checks import require_range, require_whole
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseParameters:
-    """Variability beyond the mean rate. All zero (and ``fano`` 1) is a pure Poisson process.
+    """Variability beyond the mean rate. All zero (and ``fano`` 1) is a pure Poisson process."""
 
-    Parameters
-    ----------
-    shared_gain_sd, private_gain_sd
-        Standard deviation of the log of a trial's gain, one draw per trial for the whole session
-        and one per trial and site (Goris et al. 2014, doi 10.1038/nn.3711), >= 0.
-    shared_dimensions
-        Number of latent signals that sites of a session share, >= 0.
-    shared_sd
-        Standard deviation of their sum in a site's rate, in baselines, >= 0.
-    shared_tau_s
-        Their correlation time in seconds, > 0.
-    fano
-        Variance over mean of the counts of a base bin given its rate, >= 1; above 1 counts are
-        negative binomial and independent from bin to bin.
-    """
-
+    # Standard deviation of the log of a trial's gain, one draw per trial for the whole session and
+    # one per trial and site (Goris et al. 2014, doi 10.1038/nn.3711), >= 0.
     shared_gain_sd: float = 0.06
     private_gain_sd: float = 0.08
-    shared_dimensions: int = 2
-    shared_sd: float = 0.08
-    shared_tau_s: float = 0.2
+    shared_dimensions: int = 2  # number of latent signals that sites of a session share, >= 0
+    shared_sd: float = 0.08  # standard deviation of their sum in a site's rate, in baselines, >= 0
+    shared_tau_s: float = 0.2  # their correlation time in seconds, > 0
+    # Variance over mean of the counts of a base bin given its rate, >= 1; above 1 counts are
+    # negative binomial and independent from bin to bin.
     fano: float = 1.0
 
     def __post_init__(self) -> None:
@@ -68,16 +56,9 @@ def draw_counts(
 ) -> np.ndarray:
     """Spike counts (trials, T, N) of one session, unsigned, uint8 unless a count exceeds 255.
 
-    Parameters
-    ----------
-    rates
-        Mean rates (K, T, N), spikes per second.
-    condition
-        int (trials,): condition of every trial.
-    baseline_hz
-        float (N,), the unit of the shared noise.
-    seed
-        Gains, latents, Poisson draws come from three streams spawned from it.
+    Mean rates (K, T, N) and baselines (N,), the unit of the shared noise, are spikes per second;
+    ``condition``, int (trials,), is that of every trial. Gains, latents and Poisson draws come from
+    three streams spawned from ``seed``.
     """
     trials, bins, n = len(condition), rates.shape[1], rates.shape[2]
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)

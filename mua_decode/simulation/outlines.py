@@ -58,22 +58,14 @@ OUTLINES: dict[str, Distance] = {
 
 @dataclass(frozen=True, kw_only=True)
 class CueParameters:
-    """The cue outlines.
+    """The cue outlines."""
 
-    Parameters
-    ----------
-    outlines
-        Which outlines are shown, any of ``cross``, ``quatrefoil``, ``circle``, ``triangle``.
-    span_px, line_px
-        Outer width of an outline, and width of its line, in pixels.
-    grey
-        Grey level of the line, 0..255.
-    """
-
+    # Which outlines are shown, any of ``cross``, ``quatrefoil``, ``circle``, ``triangle``.
     outlines: Sequence[str] = ("cross", "quatrefoil", "circle", "triangle")
+    # Outer width of an outline, and width of its line, in pixels.
     span_px: float = 20.0
     line_px: float = 1.5
-    grey: int = 180
+    grey: int = 180  # grey level of the line, 0..255
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outlines", tuple(str(n) for n in self.outlines))

@@ -23,23 +23,13 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """Colours on a circle of constant lightness and chroma.
+    """Colours on a circle of constant lightness and chroma."""
 
-    Parameters
-    ----------
-    names
-        One name per colour.
-    hues_deg
-        Hue angle of every colour in CIE L*a*b*, degrees (about 30 is red, 95 yellow, 150 green).
-    lightness
-        L*, 0..100, the same for all colours, hence equal luminance.
-    chroma
-        Distance from grey in the a*b* plane, > 0; too much of it leaves the RGB gamut.
-    """
-
-    names: Sequence[str] = ("green", "lime", "orange", "red")
+    names: Sequence[str] = ("green", "lime", "orange", "red")  # one name per colour
+    # Hue angle of every colour in CIE L*a*b*, degrees (about 30 is red, 95 yellow, 150 green).
     hues_deg: Sequence[float] = (150.0, 115.0, 75.0, 40.0)
-    lightness: float = 65.0
+    lightness: float = 65.0  # L*, 0..100, the same for all colours, hence equal luminance
+    # Distance from grey in the a*b* plane, > 0; too much of it leaves the RGB gamut.
     chroma: float = 60.0
 
     def __post_init__(self) -> None:

@@ -22,28 +22,18 @@ _IDENTITY = ("site_id", "region", "session", "subject")
 
 @dataclass(frozen=True, kw_only=True)
 class PopulationParameters:
-    """Everything that makes the recorded spikes.
-
-    Parameters
-    ----------
-    sessions
-        Number of sessions, >= 1 and <= sites; every region's sites are dealt out to them in turn.
-    subjects
-        Names of the animals, recorded in turn.
-    trials_per_condition
-        Trials of every condition in every session, >= 1.
-    base_bin_s
-        Width of the bins in which spikes are counted, seconds; frames and the trial are whole
-        numbers of bins.
-    """
+    """Everything that makes the recorded spikes."""
 
     regions: Mapping[str, RegionParameters] = field(default_factory=six_regions)
     tuning: TuningParameters = field(default_factory=TuningParameters)
     noise: NoiseParameters = field(default_factory=NoiseParameters)
     behaviour: BehaviourParameters = field(default_factory=BehaviourParameters)
+    # Number of sessions, >= 1 and <= sites; every region's sites are dealt out to them in turn.
     sessions: int = 6
-    subjects: Sequence[str] = ("A", "B")
-    trials_per_condition: int = 20
+    subjects: Sequence[str] = ("A", "B")  # names of the animals, recorded in turn
+    trials_per_condition: int = 20  # trials of every condition in every session, >= 1
+    # Width of the bins in which spikes are counted, seconds; frames and the trial are whole numbers
+    # of bins.
     base_bin_s: float = 0.02
 
     def __post_init__(self) -> None:
@@ -89,15 +79,10 @@ def simulate_sessions(
 ) -> tuple[tuple[Session, ...], pd.DataFrame]:
     """Record all sessions; of the stimuli only conditions and timing are used, never the dots.
 
-    Tuning and every session have random streams of their own, spawned from ``seed``.
-
-    Returns
-    -------
-    sessions
-        Counts in bins of ``base_bin_s``; trials table with ``condition``, the columns of the
-        conditions table, ``response`` and ``correct``, in random order.
-    sites : DataFrame
-        What was planted: one row per site, in the order of the sessions.
+    Tuning and every session have random streams of their own, spawned from ``seed``. Counts are in
+    bins of ``base_bin_s``; trials tables have ``condition``, the columns of the conditions table,
+    ``response`` and ``correct``, in random order. The table says what was planted: one row per
+    site, in the order of the sessions.
     """
     table = stimuli.conditions
     missing = [c for c in _NEEDED if c not in table.columns]

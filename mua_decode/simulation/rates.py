@@ -28,19 +28,11 @@ def time_course(
 ) -> np.ndarray:
     """Response over time (T, N) to something shown from ``onset_s`` to ``offset_s``.
 
-    It starts a latency after the onset, peaks near 1, decays to the sustained level, and after
-    the offset falls with the transient's time constant to ``linger`` of what it was.
-
-    Parameters
-    ----------
-    time_s
-        Times (T,); these and ``onset_s``, ``offset_s`` are seconds from the start of the trial.
-    latency_s, transient_s, sustained
-        One value per site, each (N,).
-    rise_s
-        Rise time constant.
-    linger
-        Share that stays for the rest of the trial, 0..1.
+    It starts a latency after the onset, peaks near 1, decays to the sustained level, and after the
+    offset falls with the transient's time constant to ``linger`` of what it was. Times (T,), onset
+    and offset are seconds from the start of the trial; latency, time constant of the transient and
+    sustained level are (N,), one value per site. ``rise_s`` is the rise time constant, ``linger``
+    the share, 0..1, that stays for the rest of the trial.
     """
     since = np.maximum(time_s[:, None] - onset_s - latency_s, 0)
     past = np.maximum(time_s[:, None] - offset_s - latency_s, 0)
@@ -78,17 +70,11 @@ def mean_rates(
 ) -> np.ndarray:
     """Expected rate of every site in every condition before trial-to-trial noise.
 
-    Float32 (K, T, N), spikes per second. Cue, colour and direction add up; colour and direction
-    act from stimulus onset, the cue from cue onset, and both onsets have an untuned transient
-    besides. Rates are cut off at 0.
-
-    Parameters
-    ----------
-    stimuli
-        Its conditions table needs ``cue``, ``hue_deg`` and ``direction_deg``; its segments need
-        one named ``cue`` and one named ``stimulus``.
-    time_s
-        Times (T,) in seconds from the start of the trial.
+    Float32 (K, T, N), spikes per second. Cue, colour and direction add up; colour and direction act
+    from stimulus onset, the cue from cue onset, and both onsets have an untuned transient besides.
+    Rates are cut off at 0. The conditions table needs ``cue``, ``hue_deg`` and ``direction_deg``,
+    the segments one named ``cue`` and one named ``stimulus``; times (T,) are seconds from the start
+    of the trial.
     """
     segments = {s.name: s for s in stimuli.segments}
     missing = [name for name in ("cue", "stimulus") if name not in segments]

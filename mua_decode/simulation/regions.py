@@ -17,31 +17,19 @@ class RegionParameters:
     an average site differs by half its baseline between its preferred and its least preferred
     hue or direction, or between its preferred cue and one it ignores. A region with all weights
     0 knows nothing of the stimulus beyond its onset.
-
-    Parameters
-    ----------
-    sites
-        Sites over all sessions, >= 1.
-    cue, colour, direction
-        Mean weight of the region's sites for the feature, >= 0.
-    onset
-        Untuned response to the onset of cue and stimulus, in baselines, >= 0.
-    latency_s
-        Time from a change on the screen to the start of the response, seconds, >= 0.
-    transient_s
-        Decay of the response from its peak to the sustained level, seconds, > 0.
-    sustained
-        Sustained level as a share of the peak, 0..1.
     """
 
-    sites: int
+    sites: int  # sites over all sessions, >= 1
+    # Mean weight of the region's sites for the feature, >= 0.
     cue: float = 0.0
     colour: float = 0.0
     direction: float = 0.0
-    onset: float = 0.0
+    onset: float = 0.0  # untuned response to the onset of cue and stimulus, in baselines, >= 0
+    # Time from a change on the screen to the start of the response, seconds, >= 0.
     latency_s: float = 0.08
+    # Decay of the response from its peak to the sustained level, seconds, > 0.
     transient_s: float = 0.15
-    sustained: float = 0.6
+    sustained: float = 0.6  # sustained level as a share of the peak, 0..1
 
     def __post_init__(self) -> None:
         require_whole("region", vars(self), "sites", low=1)

@@ -61,31 +61,20 @@ class FrameParameters:
     """The frame and the marks that stand in it throughout.
 
     All lengths of the stimulus are pixels of the rendered frame; ``resolution`` scales the whole.
-
-    Parameters
-    ----------
-    rendered_px, crop_px
-        Side of the rendered frame and of its central crop, which is what is kept; both even or
-        both odd, so that the crop is central.
-    resolution
-        Output pixels per rendered pixel: 2 shows the same scene on twice as many pixels.
-    supersampling
-        Sub-pixels along a side of an output pixel, for anti-aliasing.
-    background
-        Grey level, 0..255.
-    fixation_radius_px, fixation_grey
-        Fixation point at the centre.
-    target_eccentricity_px, target_radius_px, target_grey
-        The two saccade targets, left and right of the centre.
     """
 
+    # Side of the rendered frame and of its central crop, which is what is kept; both even or both
+    # odd, so that the crop is central.
     rendered_px: int = 64
     crop_px: int = 32
+    # Output pixels per rendered pixel: 2 shows the same scene on twice as many pixels.
     resolution: float = 1.0
-    supersampling: int = 4
-    background: int = 20
+    supersampling: int = 4  # sub-pixels along a side of an output pixel, for anti-aliasing
+    background: int = 20  # grey level, 0..255
+    # Fixation point at the centre.
     fixation_radius_px: float = 1.2
     fixation_grey: int = 230
+    # The two saccade targets, left and right of the centre.
     target_eccentricity_px: float = 14.5
     target_radius_px: float = 1.0
     target_grey: int = 70
@@ -112,23 +101,16 @@ class FrameParameters:
 
 @dataclass(frozen=True, kw_only=True)
 class StimulusParameters:
-    """Everything that makes the videos.
-
-    Parameters
-    ----------
-    directions_deg
-        Directions of motion, degrees counter-clockwise from rightward (90 is up).
-    variants
-        Videos per condition that differ in their random dots, >= 1.
-    """
+    """Everything that makes the videos."""
 
     timing: TrialTiming = field(default_factory=TrialTiming)
     frame: FrameParameters = field(default_factory=FrameParameters)
     cues: CueParameters = field(default_factory=CueParameters)
     palette: Palette = field(default_factory=Palette)
     dots: DotParameters = field(default_factory=DotParameters)
+    # Directions of motion, degrees counter-clockwise from rightward (90 is up).
     directions_deg: Sequence[float] = (90.0, 30.0, -30.0, -90.0)
-    variants: int = 60
+    variants: int = 60  # videos per condition that differ in their random dots, >= 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "directions_deg", tuple(float(d) for d in self.directions_deg))

@@ -17,15 +17,9 @@ def noise_surrogate(
     Activity that was standardised before it was stored is replaced by normal noise.
 
     Sessions, sites, trials, conditions and shared presentations stay as they are; whatever is
-    decoded above chance is due to the protocol, not to the sites.
-
-    Parameters
-    ----------
-    bin_s
-        Bins of the surrogate where the recording has spike times; recorded counts keep theirs.
-    n_conditions
-        Keep only so many conditions (>= 2), spread evenly over the list; ``None``: all. A session
-        left without trials is an InputError.
+    decoded above chance is due to the protocol, not to the sites. ``bin_s`` is for recordings of
+    spike times; recorded counts keep their bins. ``n_conditions`` keeps only so many (>= 2), spread
+    evenly over the list; ``None``: all. A session left without trials is an InputError.
     """
     rng = Stream.SURROGATE.rng(seed)
     stimuli, kept = recording.stimuli, np.arange(recording.stimuli.n_conditions)

@@ -15,40 +15,24 @@ from mua_decode.simulation.regions import FEATURES, RegionParameters
 
 @dataclass(frozen=True, kw_only=True)
 class TuningParameters:
-    """How tuning and rates vary from site to site.
+    """How tuning and rates vary from site to site."""
 
-    Parameters
-    ----------
-    baseline_hz
-        Median rate before the cue, spikes per second, > 0.
-    baseline_spread, latency_spread
-        Standard deviation of the log baseline and of the log latency over sites, >= 0.
-    weight_spread
-        Standard deviation of a site's weights relative to its region's mean, >= 0 (gamma
-        distributed, so that a weight is never negative and a planted 0 stays 0).
-    direction_kappa, hue_kappa
-        Concentration of the von Mises tuning curves over direction and hue, > 0.
-    hue_centre_deg, hue_range_deg
-        Preferred hues are spread evenly over this range (full width, degrees) about the centre.
-    second_cue
-        Largest response to a cue other than the preferred one, as a share of it, 0..1.
-    cue_linger
-        Share of the cue response that stays after the cue is gone, 0..1.
-    rise_s
-        Rise time constant of a response, seconds, > 0.
-    """
-
-    baseline_hz: float = 40.0
-    baseline_spread: float = 0.3
+    baseline_hz: float = 40.0  # median rate before the cue, spikes per second, > 0
+    baseline_spread: float = 0.3  # standard deviation of the log baseline over sites, >= 0
+    # Standard deviation of a site's weights relative to its region's mean, >= 0 (gamma distributed,
+    # so that a weight is never negative and a planted 0 stays 0).
     weight_spread: float = 0.3
-    latency_spread: float = 0.1
+    latency_spread: float = 0.1  # standard deviation of the log latency over sites, >= 0
+    # Concentration of the von Mises tuning curves over direction and hue, > 0.
     direction_kappa: float = 1.5
     hue_kappa: float = 3.0
+    # Preferred hues are spread evenly over this range (full width, degrees) about the centre.
     hue_centre_deg: float = 95.0
     hue_range_deg: float = 180.0
+    # Largest response to a cue other than the preferred one, as a share of it, 0..1.
     second_cue: float = 0.5
-    cue_linger: float = 0.15
-    rise_s: float = 0.02
+    cue_linger: float = 0.15  # share of the cue response that stays after the cue is gone, 0..1
+    rise_s: float = 0.02  # rise time constant of a response, seconds, > 0
 
     def __post_init__(self) -> None:
         where, given = "tuning", vars(self)
@@ -70,15 +54,10 @@ def plant_sites(
     """Draw every site's preferences, weights, latency and baseline.
 
     Preferences are spread evenly over a region's sites and then jittered and shuffled, so that a
-    small region still covers all feature values.
-
-    Returns
-    -------
-    DataFrame
-        One row per site, region after region: ``region``, ``baseline_hz``, ``latency_s``,
-        ``weight_cue``, ``weight_colour``, ``weight_direction`` (in baselines), ``preferred_cue``,
-        ``preferred_hue_deg``, ``preferred_direction_deg`` (-180..180), and ``response_CUE`` for
-        every cue (0..1, 1 for the preferred one).
+    small region still covers all feature values. One row per site, region after region: ``region``,
+    ``baseline_hz``, ``latency_s``, ``weight_cue``, ``weight_colour``, ``weight_direction`` (in
+    baselines), ``preferred_cue``, ``preferred_hue_deg``, ``preferred_direction_deg`` (-180..180),
+    and ``response_CUE`` for every cue (0..1, 1 for the preferred one).
     """
     parts = []
     for name, region in regions.items():

@@ -75,18 +75,11 @@ class AxisResults:
 
 
 def axis(
-    recording: Recording,
-    plan: AxisPlan,
-    spaces: Mapping[str, FeatureSpace],
-    *,
-    build: BuildDecoder,
+    recording: Recording, plan: AxisPlan, spaces: Mapping[str, FeatureSpace], *, build: BuildDecoder
 ) -> AxisResults:
     """Fit and test axes in every feature space, and read images back in the first.
 
-    Raises
-    ------
-    InputError
-        If imagery is required and cannot be had, or responses or images are too few.
+    Raises InputError if imagery is required and cannot be had, or responses or images are too few.
     """
     imagery = wants_imagery(plan, recording)
     plan = replace(plan, response=plan.response.within(recording.stimuli))
@@ -165,10 +158,7 @@ def _read_back(
 def wants_imagery(plan: AxisPlan, recording: Recording) -> bool:
     """Whether to analyse imagery: required, or possible and not refused.
 
-    Raises
-    ------
-    InputError
-        If it is required and a session has no imagery trials.
+    Raises InputError if it is required and a session has no imagery trials.
     """
     for session in recording.sessions:
         states = session.trials.get("state")

@@ -21,9 +21,6 @@ def compare_spaces(
 
     Per site, squared errors of the two predictions of the same held-out images are compared
     (Wilcoxon signed-rank, corrected over sites and pairs); over sites, the held-out correlations.
-
-    Returns
-    -------
     One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
     ``p_corrected``, ``better`` (name or ``"neither"``), and ``p_over_sites`` of the pair.
     """

@@ -62,8 +62,6 @@ def cross_decode(
 ) -> list[dict[str, object]]:
     """Identify the object of every test trial with every decoder.
 
-    Returns
-    -------
     Rows with ``decoder``, ``direction``, ``accuracy``, ``chance``, ``p`` (labels of the objects
     permuted, one-sided), ``n``.
     """
@@ -98,42 +96,29 @@ def measure_cross_decoding(
 ) -> tuple[pd.DataFrame, TestNote]:
     """Both directions, with object classifiers and with decoders fitted on perception.
 
-    Parameters
-    ----------
-    trained_on_perception
-        Further decoders, fitted on perceived images other than the objects; they are tested on
-        imagined and, as a reference, on perceived trials of the objects.
+    ``trained_on_perception`` holds further decoders, fitted on perceived images other than the
+    objects; they are tested on imagined and, as a reference, on perceived trials of the objects.
     """
     objects = shared_objects(imagery)
-    n = len(objects)
-    states = {
-        "imagery": population_trials(imagery, objects, rng=rng),
-        "perception": population_trials(perception, objects, rng=rng),
-    }
-    rows = []
-    for source, target in (("perception", "imagery"), ("imagery", "perception")):
-        decoders = {"object centroids": nearest_centroid(states[source], n)}
-        if source == "perception":
-            decoders |= trained_on_perception
+    n, rows = len(objects), []
+    imagined, perceived = (population_trials(t, objects, rng=rng) for t in (imagery, perception))
+    seen = {"object centroids": nearest_centroid(perceived, n), **trained_on_perception}
+    for direction, decoders, test in (
+        ("perception to imagery", seen, imagined),
+        ("imagery to perception", {"object centroids": nearest_centroid(imagined, n)}, perceived),
+        ("perception to perception", trained_on_perception, perceived),
+    ):
         rows += cross_decode(
             decoders,
-            states[target],
-            direction=f"{source} to {target}",
+            test,
+            direction=direction,
             n_objects=n,
             n_permutations=n_permutations,
             rng=rng,
         )
-    rows += cross_decode(
-        trained_on_perception,
-        states["perception"],
-        direction="perception to perception",
-        n_objects=n,
-        n_permutations=n_permutations,
-        rng=rng,
-    )
-    test = (
+    how = (
         f"permutation of the objects' labels, {n_permutations} permutations, accuracy above "
         "chance, one-sided"
     )
-    note = TestNote("cross_decoding", test, f"{n} objects", len(rows), "none")
+    note = TestNote("cross_decoding", how, f"{n} objects", len(rows), "none")
     return pd.DataFrame(rows), note

@@ -23,25 +23,14 @@ Response = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class NaturalPrior:
-    """What keeps a synthesised stimulus like a natural one.
+    """What keeps a synthesised stimulus like a natural one."""
 
-    Parameters
-    ----------
-    smoothness
-        Weight of the mean squared difference of neighbouring pixels (and frames, for videos),
-        relative to that of the library.
-    contrast
-        (low, high): bounds of the standard deviation over pixels.
-    brightness
-        (low, high): bounds of the mean over pixels.
-    roughness
-        Mean squared difference of neighbouring pixels in the library.
-    """
-
+    # Weight of the mean squared difference of neighbouring pixels (and frames, for videos),
+    # relative to that of the library.
     smoothness: float
-    contrast: tuple[float, float]
-    brightness: tuple[float, float]
-    roughness: float
+    contrast: tuple[float, float]  # (low, high): bounds of the standard deviation over pixels
+    brightness: tuple[float, float]  # (low, high): bounds of the mean over pixels
+    roughness: float  # mean squared difference of neighbouring pixels in the library
 
     @classmethod
     def from_library(cls, images: np.ndarray, *, smoothness: float = 1.0) -> NaturalPrior:
@@ -82,22 +71,11 @@ def climb(
 ) -> Tensor:
     """Gradient ascent on pixels; the best stimuli on the way, same shape.
 
-    Parameters
-    ----------
-    response
-        Maps stimuli (B, C, H, W) or videos (B, C, T, H, W) in [0, 1] to the B predicted
-        responses to be raised, through anything that passes gradients (a feature space and an
-        axis, or an encoding model). In units such that 1 is a natural step, say standard
-        deviations.
-    steps
-        Number of steps of the Adam optimiser.
-    step_size
-        Its learning rate, in pixel units.
-
-    Raises
-    ------
-    InputError
-        If no gradient reaches the pixels.
+    ``response`` maps stimuli (B, C, H, W) or videos (B, C, T, H, W) in [0, 1] to the B predicted
+    responses to be raised, through anything that passes gradients (a feature space and an axis, or
+    an encoding model), in units such that 1 is a natural step, say standard deviations.
+    ``step_size`` is the learning rate of the Adam optimiser, in pixel units. Raises InputError if
+    no gradient reaches the pixels.
     """
     x = prior.project(start.detach().clone()).requires_grad_(True)
     optimiser = torch.optim.Adam([x], lr=step_size)
@@ -122,10 +100,7 @@ def climb(
 def rank_library(predicted: np.ndarray, site: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Library images that should drive a site most, and least, ``n`` of each, the extreme first.
 
-    Parameters
-    ----------
-    predicted
-        Predicted responses (M, N) to the library.
+    ``predicted`` are the responses (M, N) to the library.
     """
     order = np.argsort(-predicted[:, site], kind="stable")
     return order[:n], order[::-1][:n]
@@ -137,18 +112,9 @@ def line_along_axis(
     """The predicted response curve: library images nearest to points along an axis.
 
     Points run through the mean of the library along the axis, from its smallest to its largest
-    projection; for each the library image with the nearest projection is named.
-
-    Parameters
-    ----------
-    x
-        Components (M, P) of the library.
-    weight, intercept
-        Axis (P,) and intercept of the site.
-
-    Returns
-    -------
-    Projections (n,), predicted responses (n,), rows of the library (n,).
+    projection; for each the library image with the nearest projection is named. Takes components
+    (M, P) of the library and the axis (P,) of a site; projections, predicted responses and rows of
+    the library are (n,) each.
     """
     length = float(np.linalg.norm(weight)) or 1.0
     projection = (x - x.mean(axis=0)) @ weight / length
@@ -160,23 +126,12 @@ def line_along_axis(
 
 @dataclass(frozen=True, eq=False)
 class Effective:
-    """Most effective stimuli of a few sites.
+    """Most effective stimuli of a few sites."""
 
-    Parameters
-    ----------
-    rows
-        Site to images (M, C, H, W).
-    captions
-        Site to predicted responses in words.
-    table
-        Predicted responses, spikes per second, per site.
-    curves
-        The predicted response along the axis, with the library image at every point.
-    """
-
-    rows: dict[str, np.ndarray]
-    captions: dict[str, list[str]]
-    table: pd.DataFrame
+    rows: dict[str, np.ndarray]  # site to images (M, C, H, W)
+    captions: dict[str, list[str]]  # site to predicted responses in words
+    table: pd.DataFrame  # predicted responses, spikes per second, per site
+    # The predicted response along the axis, with the library image at every point.
     curves: pd.DataFrame
 
 

@@ -25,26 +25,17 @@ from mua_decode.types import InputError, Recording
 
 @dataclass(frozen=True, eq=False)
 class Imagery:
-    """What imagery does to the sites.
+    """What imagery does to the sites."""
 
-    Parameters
-    ----------
-    sites
-        One row per site: ``reactivated_p``, ``reactivated_p_corrected``, ``reactivated`` (tuned
-        and reactivated), ``imagery_axis_correlation``, its p-values, ``imagery_scale``.
-    objects
-        int (O,): conditions imagined.
-    imagined, projected
-        float64 (O, N): mean imagined response (spikes per second), and the response that the
-        axis measured in perception predicts for the object.
-    median_correlation, median_p
-        Median over reactivated sites and its permutation p-value.
-    """
-
+    # One row per site: ``reactivated_p``, ``reactivated_p_corrected``, ``reactivated`` (tuned and
+    # reactivated), ``imagery_axis_correlation``, its p-values, ``imagery_scale``.
     sites: pd.DataFrame
-    objects: np.ndarray
+    objects: np.ndarray  # int (O,): conditions imagined
+    # float64 (O, N): mean imagined response (spikes per second), and the response that the axis
+    # measured in perception predicts for the object.
     imagined: np.ndarray
     projected: np.ndarray
+    # Median over reactivated sites and its permutation p-value.
     median_correlation: float
     median_p: float
     tests: tuple[TestNote, ...]
@@ -72,12 +63,8 @@ def measure_states(
 ) -> States:
     """Run the imagery analyses on the axes measured in perception.
 
-    Decoders of features and pixels are fitted on the perceived images that were not imagined.
-
-    Parameters
-    ----------
-    plan
-        With the windows of the responses filled.
+    Decoders of features and pixels are fitted on the perceived images that were not imagined. In
+    ``plan`` the windows of the responses are filled.
     """
     trials, seen = (state_trials(recording, s, plan.response) for s in ("imagery", "perception"))
     names, condition = recording.stimuli.names, responses.condition
@@ -110,21 +97,9 @@ def measure_imagery(
 ) -> Imagery:
     """Ask of every site whether it reactivates, along its axis, and how strongly.
 
-    Parameters
-    ----------
-    trials, seen
-        Imagined and perceived trials of every session.
-    model
-        The axes measured in perception (one response per image).
-    condition
-        int (K,): condition of every row of ``model.x``.
-    names
-        Of the conditions.
-
-    Raises
-    ------
-    InputError
-        If too few objects were imagined, or one of them was never perceived.
+    Imagined (``trials``) and perceived (``seen``) trials are those of every session; ``model`` has
+    one response per image, row by row of ``condition``, int (K,). Raises InputError if too few
+    objects were imagined, or one of them was never perceived.
     """
     objects = shared_objects(trials)
     missing = np.setdiff1d(objects, condition)

@@ -23,22 +23,13 @@ def permutation_p(
 ) -> np.ndarray:
     """One-sided permutation p-value of the held-out correlation of every site.
 
-    The images' features are permuted within every inner fold and within the test part, and
-    penalty, axis and held-out correlation are computed anew each time: under the hypothesis that
-    responses do not depend on images the test is exact (identity included, so p >= 1 / (n + 1)).
-    All sites share a permutation. Because blocks keep their images, sums over responses do not
-    change and a permutation costs one product X'Y per block.
-
-    Parameters
-    ----------
-    x, y
-        Features (M, P) and responses (M, N).
-    per_condition
-        Rows that belong to one condition and move together.
-
-    Returns
-    -------
-    float64 (N,); NaN for a site whose test responses are constant.
+    The images' features are permuted within every inner fold and within the test part, and penalty,
+    axis and held-out correlation are computed anew each time: under the hypothesis that responses
+    do not depend on images the test is exact (identity included, so p >= 1 / (n + 1)). All sites
+    share a permutation. Because blocks keep their images, sums over responses do not change and a
+    permutation costs one product X'Y per block. Takes features (M, P) and responses (M, N), of
+    which ``per_condition`` rows belong to one condition and move together; float64 (N,), NaN for a
+    site whose test responses are constant.
     """
     design = RidgeDesign(x, blocks, dtype=torch.float32)
     parts = _standardised(y, blocks)

@@ -44,10 +44,7 @@ def read_back_images(
 ) -> Pixels:
     """Fit the decoders on the training images and decode the held-out ones.
 
-    Parameters
-    ----------
-    frames
-        int (F,): frames whose mean is the image.
+    The mean of ``frames``, int (F,), is the image.
     """
     stimuli = recording.stimuli
     means = [
@@ -71,11 +68,8 @@ def pixel_decoders(
 ) -> dict[str, Decode]:
     """Decoders fitted on the training rows: linear, and the video decoder if epochs are given."""
     chosen, (_, c, h, w) = plan.reconstruction, images.shape
-    found = {
-        "linear": fit_pixel_decoder(
-            population, images, blocks, n_components=chosen.pixel_components
-        )
-    }
+    n = chosen.pixel_components
+    found = {"linear": fit_pixel_decoder(population, images, blocks, n_components=n)}
     if chosen.video_decoder_epochs > 0:
         model, loss = build(population.shape[1], (c, h, w))
         found["video decoder"] = train_image_decoder(
@@ -123,22 +117,10 @@ def train_image_decoder(
 ) -> Decode:
     """Train a decoder on the training rows; the epoch best on the last inner fold is kept.
 
-    Parameters
-    ----------
-    model
-        Maps (B, 1, N) to videos (B, C, 1, H, W) in [0, 1].
-    loss
-        Maps (predicted, true) videos to a scalar.
-    population, images
-        Responses (M, N) and images (M, C, H, W) in [0, 1].
-    epochs, learning_rate
-        Of the Adamax optimiser.
-    seed
-        Order of batches.
-
-    Returns
-    -------
-    A function from standardised vectors (R, N) to images (R, C, H, W).
+    ``model`` maps (B, 1, N) to videos (B, C, 1, H, W) in [0, 1], ``loss`` (predicted, true) videos
+    to a scalar. It is trained by Adamax on responses (M, N) and images (M, C, H, W) in [0, 1],
+    batches in the order of ``seed``; the decoder takes standardised vectors (R, N) to images (R, C,
+    H, W).
     """
     z = torch.from_numpy(standardised(population, blocks)).float()[:, None]
     true = torch.from_numpy(images).float()[:, :, None]

@@ -14,25 +14,15 @@ Span = tuple[int | float, ...]  # start and stop in seconds
 
 @dataclass(frozen=True, kw_only=True)
 class ResponsePlan:
-    """Which part of a trial is the response to its image.
+    """Which part of a trial is the response to its image."""
 
-    Parameters
-    ----------
-    window_s, baseline_s
-        Response and, where trials begin before the image, baseline window; open where ``None``.
-    baseline_segment
-        Segment of the stimuli that fills open windows: the baseline, and what follows it.
-    per
-        ``"window"``: one response per image; ``"bin"``: one per bin.
-    bin_s
-        Bin width, only for recordings of spike times.
-    """
-
+    # Response and, where trials begin before the image, baseline window; open where ``None``.
     window_s: Span | None
     baseline_s: Span | None
+    # Segment of the stimuli that fills open windows: the baseline, and what follows it.
     baseline_segment: str | None
-    per: str
-    bin_s: float | None
+    per: str  # ``"window"``: one response per image; ``"bin"``: one per bin
+    bin_s: float | None  # bin width, only for recordings of spike times
 
     def __post_init__(self) -> None:
         for name in ("window_s", "baseline_s"):

@@ -17,31 +17,20 @@ class Ramps:
 
     Slopes are in spikes per second per standard deviation of the projection, from one regression
     on both, so that neither stands in for the other where features are correlated.
-
-    Parameters
-    ----------
-    slope_preferred, slope_orthogonal
-        float64 (N,).
-    p_preferred
-        One-sided t test, slope along the preferred axis above 0.
-    p_orthogonal
-        Two-sided t test, slope along the orthogonal axis not 0.
-    p_flat
-        Equivalence (two one-sided t tests): the orthogonal slope is smaller in size than
-        ``flat_fraction`` of the preferred slope.
-    position
-        float64 (Q,): mean projection of Q bins of equally many images, in standard deviations.
-    curve_preferred, curve_orthogonal
-        float64 (N, Q): mean response per bin; along the orthogonal axis after the part
-        explained by the preferred projection is taken away.
     """
 
+    # float64 (N,), as are the p-values.
     slope_preferred: np.ndarray
     slope_orthogonal: np.ndarray
-    p_preferred: np.ndarray
-    p_orthogonal: np.ndarray
+    p_preferred: np.ndarray  # one-sided t test, slope along the preferred axis above 0
+    p_orthogonal: np.ndarray  # two-sided t test, slope along the orthogonal axis not 0
+    # Equivalence (two one-sided t tests): the orthogonal slope is smaller in size than
+    # ``flat_fraction`` of the preferred slope.
     p_flat: np.ndarray
+    # float64 (Q,): mean projection of Q bins of equally many images, in standard deviations.
     position: np.ndarray
+    # float64 (N, Q): mean response per bin; along the orthogonal axis after the part explained by
+    # the preferred projection is taken away.
     curve_preferred: np.ndarray
     curve_orthogonal: np.ndarray
     n_images: int
@@ -50,14 +39,8 @@ class Ramps:
 def principal_orthogonal_axes(preferred: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Direction of most variance among those orthogonal to each preferred axis, (N, P).
 
-    Chang and Tsao 2017, doi 10.1016/j.cell.2017.05.011.
-
-    Parameters
-    ----------
-    preferred
-        Unit axes (N, P), or rows of zeros.
-    covariance
-        (P, P) of the training features.
+    Chang and Tsao 2017, doi 10.1016/j.cell.2017.05.011. ``preferred`` are unit axes (N, P), or rows
+    of zeros; ``covariance`` (P, P) is that of the training features.
     """
     c = torch.from_numpy(covariance)
     out = np.empty_like(preferred)
@@ -80,16 +63,9 @@ def measure_ramps(
 ) -> Ramps:
     """Measure ramp and flatness on held-out images.
 
-    Parameters
-    ----------
-    weight
-        Axes (P, N) as fitted, any length.
-    x_train, x_test
-        Features (M, P); the training ones give the covariance and the unit of projections.
-    y_test
-        Responses (M, N).
-    flat_fraction
-        Share of the preferred slope below which an orthogonal slope counts as flat.
+    Axes (P, N) are ``weight`` as fitted, of any length. Of the features (M, P), the training ones
+    give the covariance and the unit of projections. Below ``flat_fraction`` of the preferred slope
+    an orthogonal slope counts as flat.
     """
     length = np.linalg.norm(weight, axis=0)
     preferred = (weight / np.where(length > 0, length, 1)).T

@@ -22,14 +22,11 @@ def measure_reality(
 ) -> tuple[pd.DataFrame, TestNote]:
     """Accuracy of telling perceived from imagined trials of the same objects.
 
-    Equally many trials per object and state; a ridge classifier, cross-validated over trials
-    (five folds), on random subsets of the sites; averaged over subsets. The null permutes the
-    states of trials, the same way for all subsets.
-
-    Returns
-    -------
-    One row per number of sites: ``n_sites``, ``accuracy``, ``sd_over_subsets``, ``chance``,
-    ``null_95`` (95th percentile of the null), ``p``, ``p_corrected`` (Holm over sizes), ``n``.
+    Equally many trials per object and state; a ridge classifier, cross-validated over trials (five
+    folds), on random subsets of the sites; averaged over subsets. The null permutes the states of
+    trials, the same way for all subsets. One row per number of sites: ``n_sites``, ``accuracy``,
+    ``sd_over_subsets``, ``chance``, ``null_95`` (95th percentile of the null), ``p``,
+    ``p_corrected`` (Holm over sizes), ``n``.
     """
     x, _, state = side_by_side([perception, imagery], shared_objects(imagery), rng=rng)
     x = np.where(np.isfinite(x), x, np.nanmean(x, axis=0))

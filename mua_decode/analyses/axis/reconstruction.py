@@ -17,28 +17,17 @@ DISTRACTORS = (1, 4, 9, 49, 99)
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """Held-out images read back from the population.
+    """Held-out images read back from the population."""
 
-    Parameters
-    ----------
-    feature_correlation
-        float64 (P,): decoded and true components over the test images.
-    rank
-        float64 (M,): share of the other test images that are less like the decoded vector than
-        the true image is; chance is 1/2.
-    nearest
-        int (M,): row of the library image nearest to the decoded vector.
-    table
-        Accuracy by number of distractors, from the test images and from the library.
-    p
-        One-sided p-value of the mean rank.
-    """
-
+    # float64 (P,): decoded and true components over the test images.
     feature_correlation: np.ndarray
+    # float64 (M,): share of the other test images that are less like the decoded vector than the
+    # true image is; chance is 1/2.
     rank: np.ndarray
-    nearest: np.ndarray
+    nearest: np.ndarray  # int (M,): row of the library image nearest to the decoded vector
+    # Accuracy by number of distractors, from the test images and from the library.
     table: pd.DataFrame
-    p: float
+    p: float  # one-sided p-value of the mean rank
     test: TestNote
 
 
@@ -71,18 +60,10 @@ def reconstruct(
 ) -> Reconstruction:
     """Decode the components of the test images and find the images they belong to.
 
-    Similarity of a decoded and a true vector is Pearson's correlation of their components, each
-    in standard deviations of the training images. The library is the training images: the true
-    image is never in it, it can only lend its nearest one, or serve as a distractor.
-
-    Parameters
-    ----------
-    population
-        Responses (M, N).
-    x
-        Components (M, P).
-    n_permutations
-        Permutations of the test images among the decoded vectors.
+    Similarity of a decoded and a true vector is Pearson's correlation of their components, each in
+    standard deviations of the training images. The library is the training images: the true image
+    is never in it, it can only lend its nearest one, or serve as a distractor. Takes responses (M,
+    N) and components (M, P); the null permutes the test images among the decoded vectors.
     """
     train, test = blocks.train, blocks.test
     decoded = fit_decoder(population, x, blocks)(standardised(population, blocks)[test])

@@ -117,9 +117,8 @@ def _reading(results: AxisResults, read: ReadBack, folder: RunFolder) -> Section
 
 
 def _effective(found: Effective, folder: RunFolder) -> Section:
-    title = "four strongest and two weakest of the library: predicted spikes/s"
-    title = ("Made by gradient, " if "synthesised" in found.table else "") + title
-    title = title[0].upper() + title[1:]
+    first = "Made by gradient, four" if "synthesised" in found.table else "Four"
+    title = f"{first} strongest and two weakest of the library: predicted spikes/s"
     gallery = image_gallery(found.rows, captions=found.captions, title=title)
     return Section(
         "Most effective images",
@@ -156,10 +155,7 @@ def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Sect
             "Cross-decoding of objects": states.cross,
             "Perceived or imagined": states.reality,
         },
-        [
-            _picture(folder, "imagery_scatter", scatter),
-            _picture(folder, "reality", curve),
-        ],
+        [_picture(folder, "imagery_scatter", scatter), _picture(folder, "reality", curve)],
     )
 
 

@@ -17,37 +17,20 @@ from mua_decode.types import InputError, Recording, SiteTable
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """Mean responses of N sites to K conditions, in spikes per second.
+    """Mean responses of N sites to K conditions, in spikes per second."""
 
-    Parameters
-    ----------
-    mean
-        float64 (K, T, N): mean over trials; T = 1 when averaged over the response window.
-    variance
-        float64 (K, N): variance over trials (of the window's mean); NaN below two trials.
-    n_trials
-        int (K, N).
-    condition
-        int (K,): conditions, in the order of the rows.
-    responsive_p
-        float64 (N,): p-value of visual responsiveness, NaN where it cannot be tested.
-    responsive_test
-        The test in words, or why there is none.
-    window_s
-        (start, stop) of the window in seconds.
-    notes
-        What was left out.
-    """
-
+    # float64 (K, T, N): mean over trials; T = 1 when averaged over the response window.
     mean: np.ndarray
+    # float64 (K, N): variance over trials (of the window's mean); NaN below two trials.
     variance: np.ndarray
-    n_trials: np.ndarray
-    condition: np.ndarray
+    n_trials: np.ndarray  # int (K, N)
+    condition: np.ndarray  # int (K,): conditions, in the order of the rows
     sites: SiteTable
+    # float64 (N,): p-value of visual responsiveness, NaN where it cannot be tested.
     responsive_p: np.ndarray
-    responsive_test: str
-    window_s: tuple[float, float]
-    notes: tuple[str, ...] = ()
+    responsive_test: str  # the test in words, or why there is none
+    window_s: tuple[float, float]  # (start, stop) of the window in seconds
+    notes: tuple[str, ...] = ()  # what was left out
 
     @property
     def per_image(self) -> int:
@@ -68,10 +51,7 @@ class Responses:
 def collect_responses(recording: Recording, plan: ResponsePlan) -> Responses:
     """Average the perceived trials of every condition; sites of all sessions stand side by side.
 
-    Raises
-    ------
-    InputError
-        If no condition was shown to all sites, or the windows do not fit.
+    Raises InputError if no condition was shown to all sites, or the windows do not fit.
     """
     k = recording.stimuli.n_conditions
     parts, ps, tests, window = [], [], [], (0.0, 0.0)

@@ -71,14 +71,8 @@ class _Fold:
 class RidgeDesign:
     """All that does not depend on the responses, prepared once.
 
-    Parameters
-    ----------
-    x
-        Features (M, P) of all images.
-    penalties
-        Relative to the mean eigenvalue of X'X, all > 0.
-    dtype
-        float64 for the fit; float32 is enough, and twice as fast, for permutations.
+    Features are (M, P) of all images, ``penalties`` relative to the mean eigenvalue of X'X, all >
+    0. The fit takes float64; float32 is enough, and twice as fast, for permutations.
     """
 
     def __init__(
@@ -192,15 +186,8 @@ def make_blocks(
 ) -> Blocks:
     """Deal conditions at random to a test part and to inner folds of the training part.
 
-    Parameters
-    ----------
-    per_condition
-        Rows of every condition (bins): they stay together.
-
-    Raises
-    ------
-    InputError
-        If a part would be empty.
+    The ``per_condition`` rows of a condition (its bins) stay together. Raises InputError if a part
+    would be empty.
     """
     if not 0 < test_fraction < 1:
         raise InputError(f"test_fraction must lie between 0 and 1, found {test_fraction}")

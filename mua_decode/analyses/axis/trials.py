@@ -16,21 +16,13 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class StateTrials:
-    """Single trials of one session in one state.
+    """Single trials of one session in one state."""
 
-    Parameters
-    ----------
-    rate
-        float64 (R, N), spikes per second in the response window, NaN where not recorded.
-    change
-        float64 (R, N): rate less the trial's baseline; ``None`` without a baseline window.
-    condition
-        int (R,): the condition shown or imagined.
-    """
-
+    # float64 (R, N), spikes per second in the response window, NaN where not recorded.
     rate: np.ndarray
+    # float64 (R, N): rate less the trial's baseline; ``None`` without a baseline window.
     change: np.ndarray | None
-    condition: np.ndarray
+    condition: np.ndarray  # int (R,): the condition shown or imagined
 
 
 def session_trials(
@@ -38,10 +30,7 @@ def session_trials(
 ) -> tuple[StateTrials, np.ndarray, tuple[float, float]]:
     """Trials of a state, their rates bin by bin (R, T, N), and the window in seconds.
 
-    Raises
-    ------
-    InputError
-        If there is no trial of this state, or the windows do not fit.
+    Raises InputError if there is no trial of this state, or the windows do not fit.
     """
     rows = _rows_in_state(session, state)
     rates, window_s = _rates(session, plan.window_s, plan.bin_s)
@@ -60,10 +49,7 @@ def state_trials(recording: Recording, state: str, plan: ResponsePlan) -> list[S
 def shared_objects(trials: Sequence[StateTrials]) -> np.ndarray:
     """Conditions that occur in every session, int (O,).
 
-    Raises
-    ------
-    InputError
-        If there are fewer than three.
+    Raises InputError if there are fewer than three.
     """
     objects = np.unique(trials[0].condition)
     for t in trials[1:]:
@@ -81,11 +67,8 @@ def side_by_side(
     """Put trials of the same object from all sessions side by side, as many in every state.
 
     With one session these are its simultaneous trials; with several, trials are paired at random
-    (pseudo-trials), each used at most once, as many as the session with fewest has.
-
-    Returns
-    -------
-    Rates (R, N), NaN where not recorded; index of the object and of the state (R,).
+    (pseudo-trials), each used at most once, as many as the session with fewest has. Rates (R, N),
+    NaN where not recorded; index of the object and of the state (R,).
     """
     rates, label, which = [], [], []
     for k, o in enumerate(objects):
@@ -106,9 +89,7 @@ def _rates(
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """Rates of single trials in the bins that lie inside a window, the whole trial for ``None``.
 
-    Returns
-    -------
-    float64 (trials, T, N) in spikes per second, NaN where not recorded; and the window.
+    They are float64 (trials, T, N) in spikes per second, NaN where not recorded.
     """
     window = None
     if session.spike_times is not None:

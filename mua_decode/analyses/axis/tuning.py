@@ -49,17 +49,8 @@ def fit_axes(
 ) -> AxisModel:
     """Fit axes on the training rows and test them on the held-out ones.
 
-    Parameters
-    ----------
-    name
-        The feature space.
-    x
-        Components (K * T, P), fitted on the training images.
-
-    Raises
-    ------
-    InputError
-        If images and responses differ in number.
+    ``x`` are components (K * T, P) in the feature space ``name``, fitted on the training images.
+    Raises InputError if images and responses differ in number.
     """
     y = responses.rows
     if len(x) != len(y):
@@ -67,12 +58,7 @@ def fit_axes(
     fit = RidgeDesign(x, blocks).fit(y, blocks)
     predicted = fit.predict(x[blocks.test])
     p = permutation_p(
-        x,
-        y,
-        blocks,
-        n_permutations=plan.n_permutations,
-        rng=rng,
-        per_condition=responses.per_image,
+        x, y, blocks, n_permutations=plan.n_permutations, rng=rng, per_condition=responses.per_image
     )
     ramps = measure_ramps(
         fit.weight,

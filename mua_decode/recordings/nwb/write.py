@@ -26,9 +26,11 @@ def write_nwb(
 ) -> list[Path]:
     """Write ``SESSION.nwb`` for every session, each whole or not at all; return the files.
 
-    The trials of a session are laid end to end on one clock, since a recording does not keep
-    when they happened. Counts become as many spikes, spread evenly over their bin, which the file
-    says; what a simulator planted (``truth``) has no place in the format and is left out.
+    The trials of a session are laid end to end on one clock, since a recording does not keep when
+    they happened. Counts become as many spikes, spread evenly over their bin, which the file says;
+    what a simulator planted (``truth``) has no place in the format and is left out. Raises
+    InputError if a session holds anything but spikes: averages, standardised activity, or counts in
+    windows with gaps or overlaps.
 
     Parameters
     ----------
@@ -37,12 +39,6 @@ def write_nwb(
     age
         ISO 8601 duration such as ``P7Y``, or a range ``P5Y/P9Y``; ``None`` writes ``P0D/``,
         the format's way to say that nothing is known.
-
-    Raises
-    ------
-    InputError
-        If a session holds anything but spikes: averages, standardised activity, or counts in
-        windows with gaps or overlaps.
     """
     spikes = [as_spike_times(s) for s in recording.sessions]
     names = [re.sub(r"[^\w.-]+", "_", s.name) for s in recording.sessions]

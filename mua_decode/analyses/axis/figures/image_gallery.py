@@ -18,17 +18,8 @@ def image_gallery(
 ) -> Figure:
     """Draw named rows of equally many images.
 
-    Parameters
-    ----------
-    rows
-        Row name to float images (M, C, H, W) in [0, 1], C = 1 or 3; clipped.
-    captions
-        Row name to M short texts under its images.
-
-    Raises
-    ------
-    InputError
-        If the rows differ in length or are no images.
+    Rows are float images (M, C, H, W) in [0, 1], C = 1 or 3, clipped; captions M short texts under
+    those of a row. Raises InputError if the rows differ in length or are no images.
     """
     sizes = {name: images.shape for name, images in rows.items()}
     bad = [s for s in sizes.values() if len(s) != 4 or s[1] not in (1, 3)]

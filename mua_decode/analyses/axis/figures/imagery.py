@@ -22,22 +22,10 @@ def imagery_scatter(
 ) -> Figure:
     """Draw imagined responses against the axis, the correlations and the scale of the response.
 
-    Parameters
-    ----------
-    projected, imagined
-        float (O, N), spikes per second: what the axis measured in perception predicts for each
-        imagined object, and the mean imagined response.
-    reactivated
-        bool (N,): sites drawn in colour.
-    correlation
-        float (N,): imagined response and projection over objects.
-    scale
-        float (N,): imagined over perceived response.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit.
+    ``projected`` is what the axis measured in perception predicts for each imagined object and
+    ``imagined`` the mean imagined response, float (O, N) in spikes per second; ``correlation`` is
+    theirs over objects and ``scale`` imagined over perceived response, float (N,). ``reactivated``
+    sites, bool (N,), are drawn in colour. Raises InputError if the shapes do not fit.
     """
     if projected.shape != imagined.shape or projected.shape[1:] != reactivated.shape:
         raise InputError(
@@ -76,10 +64,7 @@ def imagery_scatter(
 def reality_curve(table: pd.DataFrame, *, title: str) -> Figure:
     """Draw accuracy over the number of sites.
 
-    Parameters
-    ----------
-    table
-        ``n_sites``, ``accuracy``, ``sd_over_subsets``, ``null_95``, one row per number.
+    Of ``table``: ``n_sites``, ``accuracy``, ``sd_over_subsets``, ``null_95``, one row per number.
     """
     figure = Figure(figsize=(4.4, 3.2), layout="constrained")
     ax = figure.subplots()

@@ -28,21 +28,11 @@ def axis_ramps(
 ) -> Figure:
     """Draw example sites and the mean over tuned sites.
 
-    Parameters
-    ----------
-    position
-        float (Q,): mean projection per bin, in standard deviations.
-    preferred, orthogonal
-        float (N, Q): mean response per bin, in spikes per second, held-out images.
-    correlation
-        float (N,): held-out correlation; examples are spread evenly over its ranks.
-    tuned
-        bool (N,): sites that enter the examples and the mean.
-
-    Raises
-    ------
-    InputError
-        If the curves of N sites and Q bins do not fit together.
+    ``position`` (Q,) is the mean projection per bin in standard deviations, ``preferred`` and
+    ``orthogonal`` (N, Q) the mean response per bin to held-out images in spikes per second.
+    Examples are spread evenly over the ranks of the held-out ``correlation`` (N,); sites that are
+    ``tuned``, bool (N,), enter them and the mean. Raises InputError if the curves of N sites and Q
+    bins do not fit together.
     """
     if preferred.shape != orthogonal.shape or preferred.shape != (len(names), len(position)):
         raise InputError(
@@ -89,18 +79,10 @@ def _curves(ax: Axes, at: np.ndarray, preferred: np.ndarray, orthogonal: np.ndar
 def tuning_shares(shares: pd.DataFrame, sites: pd.DataFrame, *, title: str) -> Figure:
     """Draw shares with their intervals, and the distribution of held-out correlations.
 
-    Parameters
-    ----------
-    shares
-        One row per feature space and region: ``space``, ``region``, ``share_tuned``,
-        ``share_low``, ``share_high`` (95 % interval), ``n_sites`` (visually responsive).
-    sites
-        One row per space and site: ``space``, ``region``, ``heldout_correlation``.
-
-    Raises
-    ------
-    InputError
-        If a column is missing.
+    ``shares`` has one row per feature space and region: ``space``, ``region``, ``share_tuned``,
+    ``share_low``, ``share_high`` (95 % interval), ``n_sites`` (visually responsive); ``sites`` one
+    per space and site: ``space``, ``region``, ``heldout_correlation``. Raises InputError if a
+    column is missing.
     """
     missing = [c for c in _NEEDED if c not in shares]
     if missing:
