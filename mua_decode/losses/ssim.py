@@ -76,11 +76,7 @@ def ssim(
 
 
 def _mean_similarity(
-    predicted: Tensor,
-    true: Tensor,
-    rows: Tensor,
-    columns: Tensor,
-    constants: tuple[float, float],
+    predicted: Tensor, true: Tensor, rows: Tensor, columns: Tensor, constants: tuple[float, float]
 ) -> Tensor:
     """Compute :func:`ssim` from the matrices that blur from the left and from the right."""
 

@@ -19,11 +19,7 @@ from mua_decode.types import InputError
 
 _LOADER = PackageLoader("mua_decode.report")
 _PAGES = Environment(
-    loader=_LOADER,
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+    loader=_LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _PAGES.policies["json.dumps_kwargs"] = {"allow_nan": False}
 _PAGES.filters["shown"] = shown

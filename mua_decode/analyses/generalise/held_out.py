@@ -105,10 +105,7 @@ def label_held_out(
         order = dict.fromkeys(["decoder", TRAINED_WITH, *shown["run"]])
         shown = pd.concat([shown[shown["run"] == run] for run in order])
         drawn.append(shown.assign(row=chosen.name, series=shown["run"], low=np.nan, high=np.nan))
-    return (
-        ResultTable(pd.concat(parts, ignore_index=True)),
-        pd.concat(drawn, ignore_index=True),
-    )
+    return (ResultTable(pd.concat(parts, ignore_index=True)), pd.concat(drawn, ignore_index=True))
 
 
 def held_out_metrics(

@@ -86,11 +86,7 @@ def embed(vectors: Vectors, *, method: Method, seed: int) -> Embedding:
 
 
 def separation(
-    vectors: Vectors,
-    embeddings: Sequence[Embedding] = (),
-    *,
-    seed: int,
-    n_permutations: int = 199,
+    vectors: Vectors, embeddings: Sequence[Embedding] = (), *, seed: int, n_permutations: int = 199
 ) -> Separation:
     """Silhouette of every label, in the space itself and in embeddings of it, beside chance.
 

@@ -8,11 +8,7 @@ import pandas as pd
 
 from mua_decode.analyses.latents.figure import embedding
 from mua_decode.report import Picture
-from mua_decode.report.paper import (
-    TITLES,
-    PaperTable,
-    Results,
-)
+from mua_decode.report.paper import TITLES, PaperTable, Results
 
 _METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 

@@ -6,11 +6,7 @@ import pandas as pd
 
 from mua_decode.analyses.similarity.figure import similarity as draw
 from mua_decode.report import Picture
-from mua_decode.report.paper import (
-    TITLES,
-    PaperTable,
-    Results,
-)
+from mua_decode.report.paper import TITLES, PaperTable, Results
 from mua_decode.types import ResultTable
 
 
