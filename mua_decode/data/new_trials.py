@@ -225,17 +225,13 @@ class NewTrials:
     def _describe(self, names: list[str]) -> pd.DataFrame:
         lines = []
         for rows in self._rows:
-            used = [(self._sessions[k], int(r)) for k, r in enumerate(rows) if r >= 0]
-            condition = int(used[0][0].condition[used[0][1]])
-            lines.append(
-                {
-                    "session": " ".join(s.name for s, _ in used),
-                    "trial": " ".join(str(r) for _, r in used),
-                    "condition": condition,
-                    "name": names[condition],
-                }
-            )
-        return pd.DataFrame(lines).assign(sites=self.recorded_sites())
+            here = np.flatnonzero(rows >= 0)
+            used = [(self._sessions[k].name, rows[k]) for k in here]
+            condition = int(self._sessions[here[0]].condition[rows[here[0]]])
+            sessions, trials = (" ".join(map(str, v)) for v in zip(*used, strict=True))
+            lines.append((sessions, trials, condition, names[condition]))
+        table = pd.DataFrame(lines, columns=["session", "trial", "condition", "name"])
+        return table.assign(sites=self.recorded_sites())
 
 
 def _some(ids: tuple[str, ...]) -> str:

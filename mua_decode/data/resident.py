@@ -49,9 +49,8 @@ class ResidentLoader:
         """Iterate over one epoch."""
         order = np.fromiter(self.sampler, np.int64, len(self.sampler))
         pseudo = self.dataset.pseudo
-        rows = self._move(order)
-        source = self._move(pseudo.source_trial)
-        video, condition = self._move(pseudo.video), self._move(pseudo.condition)
+        arrays = order, pseudo.source_trial, pseudo.video, pseudo.condition
+        rows, source, video, condition = map(self._move, arrays)
         for number in range(len(self)):
             chosen = rows[number * self.batch_size : (number + 1) * self.batch_size]
             counts = self._counts[source[chosen].long(), self._site].transpose(1, 2)

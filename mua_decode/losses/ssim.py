@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mua_decode.losses.ssim_compiled import compiled_applies, compiled_similarity
+from mua_decode.losses.ssim_compiled import CompiledSimilarity, compiled_applies
 
 Padding = Literal["valid", "reflect"]
 _K1, _K2 = 0.01, 0.03
@@ -69,7 +69,8 @@ def ssim(
         if compiled and compiled_applies(predicted, true):
             taps = _gaussian(window_size, sigma)
             margin = window_size // 2 if padding == "reflect" else 0
-            return compiled_similarity(predicted, true, taps, margin=margin, constants=constants)
+            out: Tensor = CompiledSimilarity.apply(predicted, true, taps, margin, constants)
+            return out
         blurs = (torch.from_numpy(_blur_array(n, window_size, sigma, padding)) for n in frame)
         rows, columns = (blur.to(true) for blur in blurs)
         return _mean_similarity(predicted, true, rows, columns.T, constants)

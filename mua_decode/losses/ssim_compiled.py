@@ -32,25 +32,13 @@ def compiled_applies(predicted: Tensor, true: Tensor) -> bool:
     return bool(is_eager() and single and not true.requires_grad and load_lanes() is not None)
 
 
-def compiled_similarity(
-    predicted: Tensor,
-    true: Tensor,
-    taps: np.ndarray,
-    *,
-    margin: int,
-    constants: tuple[float, float],
-) -> Tensor:
+class CompiledSimilarity(torch.autograd.Function):
     """Mean similarity of each frame, (...), for frames (..., H, W), float32 on the CPU.
 
     `taps` is the window along one axis, odd and summing to one; at its edges the frame is mirrored
     by `margin` pixels before the window is laid on it; the constants are C1 and C2 of the formula.
+    The gradient is made with the value, while the frame is in the cache.
     """
-    out: Tensor = _Similarity.apply(predicted, true, taps, margin, constants)
-    return out
-
-
-class _Similarity(torch.autograd.Function):
-    """The gradient is made with the value, while the frame is in the cache."""
 
     @staticmethod
     def forward(
@@ -61,6 +49,7 @@ class _Similarity(torch.autograd.Function):
         margin: int,
         constants: tuple[float, float],
     ) -> Tensor:
+        """Score every frame."""
         height, width = predicted.shape[-2:]
         predicted, true = predicted.contiguous(), true.contiguous()
         values = predicted.new_empty(predicted.shape[:-2])
@@ -77,5 +66,6 @@ class _Similarity(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradient to `predicted` alone."""
         (gradient,) = ctx.saved_tensors
         return gradient * grad[..., None, None], None, None, None, None

@@ -12,7 +12,7 @@ from mua_decode.statistics.bootstrap import (
     median_interval,
     share,
 )
-from mua_decode.statistics.chance import gaussian_input_null, label_permutation
+from mua_decode.statistics.chance import gaussian_input_null, label_permutation, row_means
 from mua_decode.statistics.circular import folded_error, paired_circular, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
@@ -34,6 +34,7 @@ __all__ = [
     "paired_t",
     "permutation_null",
     "rank_p",
+    "row_means",
     "share",
     "unpaired_t",
     "v_test",

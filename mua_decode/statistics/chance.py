@@ -131,8 +131,8 @@ def label_permutation(
         return HypothesisTable.of_test(row, [*notes, reason])
     each = np.arange(k)
     orders = rng.permuted(np.tile(each, (n, 1)), axis=1)
-    observed = _mean(table[each, each][None])[0]
-    row |= {"statistic": observed} | _against(_mean(table[each, orders]), observed, better)
+    observed = row_means(table[each, each][None])[0]
+    row |= {"statistic": observed} | _against(row_means(table[each, orders]), observed, better)
     return HypothesisTable.of_test(row, notes)
 
 
@@ -159,7 +159,7 @@ def _against(null: np.ndarray, observed: float, better: str) -> dict[str, object
     }  # fmt: skip
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
+def row_means(values: np.ndarray) -> np.ndarray:
     """Mean of every row of (n, K) over what is not NaN; NaN where nothing is."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):

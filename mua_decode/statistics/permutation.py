@@ -54,11 +54,6 @@ class PermutationNull:
     null: np.ndarray
     p: np.ndarray
 
-    @property
-    def mean(self) -> np.ndarray:
-        """Mean of the null distribution, float (...)."""
-        return np.asarray(self.null.mean(axis=0))
-
 
 def permutation_null(
     statistic_of: Callable[[np.ndarray], float | np.ndarray],

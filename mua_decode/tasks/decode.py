@@ -53,10 +53,10 @@ class DecodeVideo(pl.LightningModule):
         self.optimizer, self._scheduler = optimizer, scheduler
         self._interval = scheduler_interval
 
-    def forward(self, spikes: Tensor) -> Tensor:
-        """Decode standardised counts (B, T, N) to video (B, C, T, H, W) in [0, 1]."""
-        video: Tensor = self.model(spikes)
-        return video
+    def forward(self, given: Tensor) -> Tensor:
+        """Apply the model: standardised counts (B, T, N) to video (B, C, T, H, W) in [0, 1]."""
+        predicted: Tensor = self.model(given)
+        return predicted
 
     def training_step(self, batch: DecodingBatch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of one batch."""
@@ -71,11 +71,15 @@ class DecodeVideo(pl.LightningModule):
         self.log("val/loss", loss, batch_size=len(batch.spikes), sync_dist=True)
 
     def _loss_of(self, batch: DecodingBatch) -> Tensor:
-        predicted = self(batch.spikes)
+        given, wanted = self._pair(batch)
+        predicted = self(given)
         # SSIM subtracts nearly equal numbers; it needs full precision under autocast.
         with torch.autocast(predicted.device.type, enabled=False):
-            loss: Tensor = self.loss(predicted.float(), batch.video)
+            loss: Tensor = self.loss(predicted.float(), wanted)
         return loss
+
+    def _pair(self, batch: DecodingBatch) -> tuple[Tensor, Tensor]:
+        return batch.spikes, batch.video
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and its schedule."""
@@ -87,7 +91,5 @@ class DecodeVideo(pl.LightningModule):
             schedule = self._scheduler(optimizer, total_steps=total)
         else:
             schedule = self._scheduler(optimizer)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": self._interval},
-        }
+        stepped = {"scheduler": schedule, "interval": self._interval}
+        return {"optimizer": optimizer, "lr_scheduler": stepped}

@@ -58,20 +58,6 @@ class TrialPool:
         """Bins per trial, T."""
         return int(self.counts.shape[2])
 
-    def gather(self, source_trial: np.ndarray) -> np.ndarray:
-        """Counts of pseudo-trials.
-
-        Parameters
-        ----------
-        source_trial
-            int (B, N): the recorded trial each site's counts come from.
-
-        Returns
-        -------
-        Counts (B, T, N).
-        """
-        return self.counts[source_trial, np.arange(source_trial.shape[1])].transpose(0, 2, 1)
-
 
 @dataclass(frozen=True, eq=False)
 class PseudoTrials:
@@ -113,4 +99,5 @@ class PseudoTrials:
 
     def counts(self, rows: np.ndarray) -> np.ndarray:
         """Counts (B, T, N) of the given pseudo-trials."""
-        return self.pool.gather(self.source_trial[rows])
+        source = self.source_trial[rows]
+        return self.pool.counts[source, np.arange(source.shape[1])].transpose(0, 2, 1)

@@ -63,12 +63,9 @@ def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
         metrics[f"{name}/difference"] = number(row["effect"])
         metrics[f"{name}/p_corrected"] = number(row["p_corrected"])
     drawn = figures.comparison(_drawn(table), title=_TITLE, bars="lowest to highest condition")
+    screen = [score_table(headlines(table), title=f"{_TITLE}: single trials", names=["run"])]
     return Findings(
-        results=table,
-        metrics=metrics,
-        tests=tests,
-        figures={"models": drawn},
-        screen=[score_table(headlines(table), title=f"{_TITLE}: single trials", names=["run"])],
+        results=table, metrics=metrics, tests=tests, figures={"models": drawn}, screen=screen
     )
 
 

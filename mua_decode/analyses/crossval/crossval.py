@@ -58,23 +58,16 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     unit = str(split.unit).replace("_", " ")
     title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaking_mark}"
     single = whole(summary[summary["trial"] == "single_trial"]).rename(columns={"mean": "value"})
+    drawn = figures.comparison(
+        _drawn(summary), title=f"{title}, mean over folds", bars="± s.d. over folds"
+    )
+    said, few = f"{title}, single trials, mean ± s.d.", [m for m in SHOWN if m != "direction_error"]
     return Findings(
         results=table,
         metrics=metrics,
         tables={"summary": summary},
-        figures={
-            "folds": figures.comparison(
-                _drawn(summary), title=f"{title}, mean over folds", bars="± s.d. over folds"
-            )
-        },
-        screen=[
-            score_table(
-                single,
-                title=f"{title}, single trials, mean ± s.d.",
-                names=["run"],
-                metrics=[m for m in SHOWN if m != "direction_error"],
-            )
-        ],
+        figures={"folds": drawn},
+        screen=[score_table(single, title=said, names=["run"], metrics=few)],
     )
 
 

@@ -44,9 +44,8 @@ def curve_variants(plan: CurvePlan, data: DecodingData, *, seed: int) -> dict[Po
         if sum(number.values()) >= data.n_sites:
             continue
         for draw in range(plan.draws):
-            changes = [
-                f"data.sites_per_region={json.dumps({str(r): n for r, n in number.items()})}"
-            ]
+            listed = json.dumps({str(r): n for r, n in number.items()})
+            changes = [f"data.sites_per_region={listed}"]
             if draw:
                 changes.append(f"data.sites_seed={1000 * draw + seed}")
             name = f"sites_{share:g}_draw_{draw}"
@@ -135,14 +134,9 @@ def drawn_curves(curve: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
 def curve_metrics(curves: pd.DataFrame) -> dict[str, float | None]:
     """Flat keys ``curve/AXIS=X/draw_D/RUN/TRIAL/METRIC``."""
-    return {
-        key(
-            "curve",
-            f"{row['axis'].replace(' ', '_')}={row['x']:g}",
-            f"draw_{row['draw']}",
-            row["run"],
-            row["trial"],
-            row["metric"],
-        ): number(row["value"])
-        for row in curves.to_dict("records")
-    }
+    found = {}
+    for row in curves.to_dict("records"):
+        point = f"{row['axis'].replace(' ', '_')}={row['x']:g}", f"draw_{row['draw']}"
+        name = key("curve", *point, row["run"], row["trial"], row["metric"])
+        found[name] = number(row["value"])
+    return found

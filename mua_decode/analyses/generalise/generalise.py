@@ -85,18 +85,13 @@ def generalise(source: Run, plan: GeneralisePlan, folder: Path) -> Findings:
             title="Learning curves, single trials of the same test trials",
             bars="± s.d. over draws" if plan.curves.draws > 1 else "",
         )
-    return Findings(
-        results=ResultTable.concat(tables),
-        metrics=metrics,
-        tables=written,
-        figures=drawn,
-        screen=screen,
-    )
+    table = ResultTable.concat(tables)
+    return Findings(results=table, metrics=metrics, tables=written, figures=drawn, screen=screen)
 
 
 def _split_by_recorded_trials(source: Run) -> Run:
     """The run with metrics of single attributes, its recorded trials split before anything else."""
-    changes = [*attribute_metrics(source.recording.stimuli)]
+    changes = list(attribute_metrics(source.recording.stimuli))
     if source.cfg.data.split.unit != "recorded_trial":
         console.print("note: data.split.unit=recorded_trial here, for the run itself as well")
         changes += ["data.split.unit=recorded_trial", "data.split.held_out=[]"]

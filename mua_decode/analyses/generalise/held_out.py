@@ -31,13 +31,7 @@ def choose_sets(plan: HeldOutPlan, stimuli: StimulusSet, *, seed: int) -> list[H
     task = {"colour", "direction_deg"} <= set(stimuli.conditions.columns)
     if not (plan.combinations or plan.pairs if task else plan.others):
         return []
-    return held_out_sets(
-        stimuli.conditions,
-        combinations=plan.combinations,
-        pairs=plan.pairs,
-        others=plan.others,
-        seed=seed,
-    )
+    return held_out_sets(stimuli.conditions, plan, seed=seed)
 
 
 def attribute_metrics(stimuli: StimulusSet) -> tuple[str, ...]:
@@ -62,12 +56,8 @@ def held_out_variants(
         ]
         if len(chosen.conditions) > 1:
             every = [str(k) for k in range(stimuli.n_conditions)]
-            among = list(chosen.conditions)
-            overrides.append(
-                _override(
-                    "held_out_identified", attribute="among_held_out", labels=every, among=among
-                )
-            )
+            options = {"attribute": "among_held_out", "labels": every, "among": chosen.conditions}
+            overrides.append(_override("held_out_identified", **options))
         variants[chosen] = Variant(f"held_out_{chosen.name}", tuple(overrides))
     return variants
 
@@ -105,7 +95,7 @@ def label_held_out(
         order = dict.fromkeys(["decoder", TRAINED_WITH, *shown["run"]])
         shown = pd.concat([shown[shown["run"] == run] for run in order])
         drawn.append(shown.assign(row=chosen.name, series=shown["run"], low=np.nan, high=np.nan))
-    return (ResultTable(pd.concat(parts, ignore_index=True)), pd.concat(drawn, ignore_index=True))
+    return ResultTable(pd.concat(parts, ignore_index=True)), pd.concat(drawn, ignore_index=True)
 
 
 def held_out_metrics(

@@ -16,7 +16,7 @@ class HeldOutPlan:
     combinations
         Colour × direction combinations, each held out on its own.
     pairs
-        Share of the conditions held out as pairs of cue and stimulus.
+        Share of the conditions held out as pairs of cue and stimulus; 0: no such set.
     others
         Sets of movies, or of conditions where there is neither.
     sets

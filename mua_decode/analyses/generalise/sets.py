@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.generalise.plan import HeldOutPlan
 from mua_decode.types import InputError, Stream
 
 _STIMULUS = ("colour", "direction_deg")
@@ -43,9 +44,7 @@ def attributes(conditions: pd.DataFrame) -> dict[str, list[str]]:
     return {name: labels for name, labels in found.items() if len(set(labels)) > 1}
 
 
-def held_out_sets(
-    conditions: pd.DataFrame, *, combinations: int, pairs: float, others: int, seed: int
-) -> list[HeldOutSet]:
+def held_out_sets(conditions: pd.DataFrame, plan: HeldOutPlan, *, seed: int) -> list[HeldOutSet]:
     """Choose sets of conditions to hold out.
 
     With columns ``colour`` and ``direction_deg``: one set per combination of the two, held out
@@ -53,20 +52,9 @@ def held_out_sets(
     direction in other colours. With a column ``cue`` besides: one set of pairs of cue and
     stimulus, at most one per stimulus, so that every stimulus stays in training with other cues.
     With columns ``category`` and ``movie``: sets of movies, each with all its versions. Any other
-    table: sets of conditions.
+    table: sets of conditions. A set of movies or conditions is a tenth of them, at least one.
 
-    Parameters
-    ----------
-    conditions
-        Conditions table, row number = condition.
-    combinations
-        Number of colour × direction combinations, each held out on its own.
-    pairs
-        Share of the conditions in the set of pairs; 0 leaves it out.
-    others
-        Number of sets of movies or conditions; each is a tenth of them, at least one.
-    seed
-        Chooses.
+    Row number = condition in ``conditions``.
 
     Raises
     ------
@@ -76,17 +64,17 @@ def held_out_sets(
     rng = Stream.HELD_OUT.rng(seed)
     columns = conditions.columns
     if not set(_STIMULUS) <= set(columns):
-        return _whole(conditions, others, rng)
+        return _whole(conditions, plan.others, rng)
     sets: list[HeldOutSet] = []
     stimulus = conditions.groupby(list(_STIMULUS), sort=False).ngroup().to_numpy()
     first = conditions.drop_duplicates(list(_STIMULUS))
-    for which in _spread_out(first, combinations, rng):
+    for which in _spread_out(first, plan.combinations, rng):
         rows = tuple(np.flatnonzero(stimulus == which).tolist())
         colour, direction = first.iloc[which][list(_STIMULUS)]
         what = f"{colour} moving at {direction:g} degrees, with every cue"
         sets.append(HeldOutSet(_folder(f"{colour}_{direction:g}"), what, rows))
-    if "cue" in columns and len(set(conditions["cue"])) > 1 and pairs > 0:
-        sets.append(_pairs(conditions, stimulus, pairs, rng))
+    if "cue" in columns and len(set(conditions["cue"])) > 1 and plan.pairs > 0:
+        sets.append(_pairs(conditions, stimulus, plan.pairs, rng))
     if not sets:
         raise InputError("held_out: nothing is held out; set combinations or pairs above 0")
     return sets
@@ -149,11 +137,7 @@ def _whole(conditions: pd.DataFrame, number: int, rng: np.random.Generator) -> l
             f"held_out.others: expected 1 to {(len(shuffled) - 1) // size} sets, found {number}"
         )
     kind = "movies" if movies else "conditions"
-    return [
-        HeldOutSet(
-            f"{kind}_{i}",
-            f"{size} of {len(shuffled)} {kind}",
-            tuple(np.flatnonzero(np.isin(unit, shuffled[i * size : (i + 1) * size])).tolist()),
-        )
-        for i in range(number)
-    ]
+    what = f"{size} of {len(shuffled)} {kind}"
+    chosen = [np.isin(unit, shuffled[i * size : (i + 1) * size]) for i in range(number)]
+    rows = [tuple(np.flatnonzero(inside).tolist()) for inside in chosen]
+    return [HeldOutSet(f"{kind}_{i}", what, own) for i, own in enumerate(rows)]

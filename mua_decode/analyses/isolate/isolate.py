@@ -92,11 +92,8 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
     scored = [table for table, _ in outcome.found.values()]
     tested = [tests for _, tests in outcome.found.values()]
     chance = [rows for t in tested for rows in t.chance]
-    tests = correct(
-        HypothesisTable.concat([t for n in tested for t in n.tests]),
-        method=plan.correction,
-        within=("metric", "test"),
-    )
+    every = HypothesisTable.concat([t for n in tested for t in n.tests])
+    tests = correct(every, method=plan.correction, within=("metric", "test"))
     table = ResultTable.concat([own, *scored, *chance])
     shown = _by_set(headlines(table), list(networks.values()), spread=plan.equal_sites is not None)
     metrics = stamp(source, outcome.failures) | {
@@ -112,14 +109,10 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
         title=f"{title}: single trials",
         bars="± s.d. over draws of sites" if equal else "",
     )
-    mine = shown[shown["run"] == "decoder"]
-    said = f"{title}: single trials of the decoder"
+    mine, said = shown[shown["run"] == "decoder"], f"{title}: single trials of the decoder"
+    screen = [score_table(mine, title=said, names=["row"])]
     return Findings(
-        results=table,
-        metrics=metrics,
-        tests=tests,
-        figures={"regions": drawn},
-        screen=[score_table(mine, title=said, names=["row"])],
+        results=table, metrics=metrics, tests=tests, figures={"regions": drawn}, screen=screen
     )
 
 

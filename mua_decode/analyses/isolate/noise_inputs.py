@@ -13,7 +13,7 @@ from mua_decode.data import DecodingData
 from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.condition_tables import Tables, VideoScorer, scored_segment
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
-from mua_decode.statistics import gaussian_input_null
+from mua_decode.statistics import gaussian_input_null, row_means
 from mua_decode.types import HypothesisTable, ResultTable, StimulusSet, Stream
 
 PAIRINGS = 9999
@@ -152,30 +152,22 @@ def compare_with_noise(
         number, n_conditions = found.shape
         rng = Stream.NOISE_PAIRINGS.rng(seed)
         picks = rng.integers(0, number, (pairings, n_conditions))
-        null = _row_means(found[picks, np.arange(n_conditions)])
+        null = row_means(found[picks, np.arange(n_conditions)])
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
         note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
         if metric in GUESSES:
             note += f"; undefined trials count as {GUESSES[metric]:g}"
-        tests.append(
-            gaussian_input_null(
-                null,
-                float(row["value"]),
-                question="as published: is the input used at all?",
-                group=mask,
-                metric=metric if segment == "all" else f"{metric}/{segment}",
-                n_unit="pairings of noise reconstructions with conditions",
-                better="higher" if higher_is_better[metric] else "lower",
-                note=note,
-            )
+        test = gaussian_input_null(
+            null,
+            float(row["value"]),
+            question="as published: is the input used at all?",
+            group=mask,
+            metric=metric if segment == "all" else f"{metric}/{segment}",
+            n_unit="pairings of noise reconstructions with conditions",
+            better="higher" if higher_is_better[metric] else "lower",
+            note=note,
         )
+        tests.append(test)
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
-
-
-def _row_means(values: np.ndarray) -> np.ndarray:
-    """Mean of every row over what is not NaN; NaN where nothing is."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(known, values, 0).sum(axis=1) / known.sum(axis=1))

@@ -162,7 +162,7 @@ def _silhouette(
         return _Silhouette(score(of_unit), len(first), note=stuck)
     null = permutation_null(score, of_unit, n=n_permutations, rng=rng, groups=groups)
     low, high = np.quantile(null.null, [0.025, 0.975])
-    chance, p = float(null.mean), float(null.p)
+    chance, p = float(null.null.mean()), float(null.p)
     return _Silhouette(float(null.observed), len(first), chance, float(low), float(high), p)
 
 
@@ -206,9 +206,5 @@ def _test_row(
     if inside:
         note += f"; permuted{inside}, so that what they share counts for nothing"
     # The interval that the spread of chance gives the difference.
-    return row | {
-        "effect": found.value - found.chance,
-        "low": found.value - found.high,
-        "high": found.value - found.low,
-        "note": note,
-    }
+    low, high = found.value - found.high, found.value - found.low
+    return row | {"effect": found.value - found.chance, "low": low, "high": high, "note": note}

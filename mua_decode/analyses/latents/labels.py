@@ -122,12 +122,9 @@ def units_of(
             units[str(name)] = Units("recorded trials", trial)
         else:
             pair = pd.DataFrame({"c": condition, "s": 0 if session is None else session})
-            units[str(name)] = Units(
-                "recorded trials",
-                trial,
-                within=pair.groupby(["c", "s"], sort=False).ngroup().to_numpy(),
-                within_name="conditions" if session is None else "conditions of a session",
-            )
+            within = pair.groupby(["c", "s"], sort=False).ngroup().to_numpy()
+            inside = "conditions" if session is None else "conditions of a session"
+            units[str(name)] = Units("recorded trials", trial, within, inside)
     return units
 
 

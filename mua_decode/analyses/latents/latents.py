@@ -53,9 +53,6 @@ def map_latents(run: Run, folder: Path, *, max_points: int) -> None:
             )
             path = folder / f"points_{name}_{embedding.method}.csv"
             write_text(path, points.to_csv(index=False, float_format="%.5g"))
-    write_text(
-        folder / "tests.csv",
-        HypothesisTable.concat(tests).frame.to_csv(index=False, float_format="%.6g"),
-    )
-    table = ResultTable.concat(results)
-    write_text(folder / "results.csv", table.frame.to_csv(index=False, float_format="%.6g"))
+    tested, scored = HypothesisTable.concat(tests), ResultTable.concat(results)
+    for name, frame in (("tests", tested.frame), ("results", scored.frame)):
+        write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
@@ -28,14 +29,14 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
         if points is None:
             continue
         space = str(points["space"].iloc[0])
-        explained = pd.Series(points["explained"]).iloc[0]
+        explained = points["explained"].iloc[0]
         labels = points.drop(columns=["x", "y", "space", "explained"]).astype(str)
         silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])
         figure = embedding(
             points[["x", "y"]].to_numpy(),
             labels,
             method=method,
-            explained=_pair(str(explained)),
+            explained=tuple(json.loads(explained)) if isinstance(explained, str) else None,
             silhouettes=silhouettes,
             chance=chance,
             title=f"{space}, {protocol}",
@@ -51,17 +52,8 @@ def _silhouettes(
         return {}, {}
     here = scores[(scores["run"] == space) & (scores["segment"] == method)]
     value = here.set_index("metric")["value"].to_dict()
-    silhouettes = {n: float(value[f"silhouette_{n}"]) for n in labels if f"silhouette_{n}" in value}
-    chance = {
-        n: float(value[f"silhouette_{n}_chance"])
-        for n in labels
-        if f"silhouette_{n}_chance" in value
-    }
+    silhouettes, chance = (
+        {n: float(value[m]) for n in labels if (m := f"silhouette_{n}{end}") in value}
+        for end in ("", "_chance")
+    )
     return silhouettes, chance
-
-
-def _pair(text: str) -> tuple[float, float] | None:
-    if not text.startswith("["):
-        return None
-    first, second = (float(v) for v in text.strip("[]").split(","))
-    return first, second

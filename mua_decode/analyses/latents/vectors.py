@@ -113,38 +113,26 @@ def session_vectors(
     part: str = "train",
     max_points: int = 600,
     seed: int = 0,
-    encode: Encode | None = None,
 ) -> Vectors:
-    """Recorded trials of the session with most sites in the population, or their latents.
+    """Recorded trials of the session with most sites in the population.
 
-    The only points with one response each. Before they are encoded, the sites of all other
-    sessions are set to their mean (0), which a latent shows: it is of this session's sites alone.
-
-    Parameters
-    ----------
-    recording
-        What ``data`` was built from; its trials table knows the response.
+    The only points with one response each; ``recording`` is what ``data`` was built from, and its
+    trials table knows the response.
 
     Returns
     -------
-    Vectors (n, T·n_sites) or (n, D); trials in which a site of the session was not recorded are
-    left out where others remain, else their missing sites are at the mean.
+    Vectors (n, T·n_sites); trials in which a site of the session was not recorded are left out
+    where others remain, else their missing sites are at the mean.
     """
     name, s = max(_sessions(data, part), key=lambda pair: len(pair[1].columns))
     whole = np.flatnonzero(s.observed.all(axis=1))
     usable = whole if len(whole) >= 2 else np.arange(len(s.values))
     rng = Stream.LATENT_SESSION.rng(seed)
     rows = usable[_balanced(s.condition[usable], max_points, rng)]
-    activity = s.values[rows]  # noqa: PD011
-    if encode is not None:
-        population = np.zeros((len(rows), data.n_bins, data.n_sites), np.float32)
-        population[:, :, s.columns] = activity
-        activity = population
     table = _trial_labels(data, recording, name, part).iloc[rows].reset_index(drop=True)
     labels = table.drop(columns="_condition")
     units = units_of(labels, table["_condition"].to_numpy(), rows)
-    space = f"trials of {name}" if encode is None else f"latents of trials of {name}"
-    points = _encoded(activity, encode)
+    points, space = s.values[rows].reshape(len(rows), -1), f"trials of {name}"  # noqa: PD011
     return Vectors(points, labels, units, space, "recorded_trial", _part(data, part))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from mua_decode import figures
 from mua_decode.analyses.repeat.plan import RepeatPlan
 from mua_decode.analyses.repeat.statistics import seed_summary
@@ -39,20 +41,13 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
         source, variants, folder, lambda _, s: (s.run.seed, s.counted), what="network"
     )
     tables = {first: own} | dict(outcome.found.values())
-    table = ResultTable.concat(
-        [
-            ResultTable(t.frame.assign(split=t.frame["split"] + f", seed_{seed}"))
-            for seed, t in tables.items()
-        ]
-    )
+    frames = [t.frame.assign(split=t.frame["split"] + f", seed_{s}") for s, t in tables.items()]
+    table = ResultTable(pd.concat(frames, ignore_index=True))
     summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first))
     title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaking_mark}"
     scores = whole(summary[summary["minus"] == ""])
-    metrics = {
-        **stamp(source, outcome.failures),
-        "n_seeds": plan.n_seeds,
-        "n_seeds_trained": len(tables),
-    }
+    trained = {"n_seeds": plan.n_seeds, "n_seeds_trained": len(tables)}
+    metrics = stamp(source, outcome.failures) | trained
     for row in whole(summary).to_dict("records"):
         run = f"{row['run']}_minus_{row['minus']}" if row["minus"] else row["run"]
         name = key(run, row["trial"], row["metric"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,17 +18,6 @@ METRICS = (
 )
 # Training and test trials that may be compared with each other.
 _Pair = tuple[SessionTrials, SessionTrials]
-
-
-@dataclass(frozen=True, eq=False)
-class _Tally:
-    """Sums of correlations and numbers of pairs by the conditions of the two trials, (K, K)."""
-
-    total: np.ndarray
-    number: np.ndarray
-
-    def __add__(self, other: _Tally) -> _Tally:
-        return _Tally(self.total + other.total, self.number + other.number)
 
 
 def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
@@ -74,14 +62,12 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
         ("recorded_trial", _recorded(data, max_pairs, seed)),
         ("pseudo_trial", _pseudo(data, max_pairs, seed)),
     ):
-        tallies: dict[str, tuple[_Tally, _Tally]] = {}
+        tallies: dict[str, np.ndarray] = {}
         for train, test in groups:
             for mask, columns in _masks(data.pool.sites.region[train.columns]):
                 a, b = train.sites(columns), test.sites(columns)
-                pair = (_compare(a, a, n_conditions), _compare(a, b, n_conditions))
-                if mask in tallies:
-                    pair = (tallies[mask][0] + pair[0], tallies[mask][1] + pair[1])
-                tallies[mask] = pair
+                both = np.stack([_compare(a, a, n_conditions), _compare(a, b, n_conditions)])
+                tallies[mask] = tallies[mask] + both if mask in tallies else both
         for mask in ["none", *(f"only {r}" for r in data.pool.sites.regions)]:
             if mask in tallies:
                 rows += _rows(data, trial, mask, *tallies[mask])
@@ -132,10 +118,11 @@ def _draw(condition: np.ndarray, max_pairs: int, rng: np.random.Generator) -> np
     return np.sort(np.concatenate(chosen))
 
 
-def _compare(a: SessionTrials, b: SessionTrials, n_conditions: int) -> _Tally:
+def _compare(a: SessionTrials, b: SessionTrials, n_conditions: int) -> np.ndarray:
     """Tally the correlations of every trial of ``a`` with every one of ``b``.
 
-    Trials of one presentation share recorded data and are not compared.
+    Their sum and the number of pairs by the conditions of the two trials, float (2, K, K). Trials
+    of one presentation share recorded data and are not compared.
     """
     r = _correlations(a, b)
     valid = np.isfinite(r) & (a.presentation[:, None] != b.presentation[None, :])
@@ -144,7 +131,7 @@ def _compare(a: SessionTrials, b: SessionTrials, n_conditions: int) -> _Tally:
         for x in (a, b)
     )
     total = left @ np.where(valid, r, 0) @ right.T
-    return _Tally(total.astype(float), np.rint(left @ valid.astype(np.float32) @ right.T))
+    return np.stack([total.astype(float), np.rint(left @ valid.astype(np.float32) @ right.T)])
 
 
 def _correlations(a: SessionTrials, b: SessionTrials) -> np.ndarray:
@@ -168,7 +155,7 @@ def _correlations(a: SessionTrials, b: SessionTrials) -> np.ndarray:
 
 
 def _rows(
-    data: DecodingData, trial: str, mask: str, same: _Tally, cross: _Tally
+    data: DecodingData, trial: str, mask: str, same: np.ndarray, cross: np.ndarray
 ) -> Iterator[dict[str, object]]:
     leak = " (leaking)" if data.leaking else ""
     # How often one pair is counted in its condition's number, and in the sum of all numbers:
@@ -180,9 +167,9 @@ def _rows(
         (METRICS[3], "train-test", cross, 1, 2),
     ):
         if metric in (METRICS[0], METRICS[2]):
-            total, number = np.diag(tally.total), np.diag(tally.number)
+            total, number = map(np.diag, tally)
         else:
-            total, number = _others(tally.total), _others(tally.number)
+            total, number = map(_others, tally)
             if tally is same:
                 total, number = total / 2, number / 2
         base = {

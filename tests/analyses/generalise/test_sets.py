@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from mua_decode.analyses.generalise.plan import HeldOutPlan
 from mua_decode.analyses.generalise.sets import attributes, held_out_sets
 from mua_decode.models.lookup import LookupDecoder
 from mua_decode.models.mean_video import MeanVideo
@@ -26,7 +27,7 @@ def task(cues: int = 4, colours: int = 4, directions: int = 4) -> pd.DataFrame:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_part_of_what_is_held_out_is_seen_elsewhere(seed: int) -> None:
     conditions = task()
-    sets = held_out_sets(conditions, combinations=3, pairs=0.25, others=1, seed=seed)
+    sets = held_out_sets(conditions, HeldOutPlan(combinations=3, pairs=0.25, others=1), seed=seed)
     assert [len(s.conditions) for s in sets] == [4, 4, 4, 16]
     for chosen in sets:
         out = conditions.iloc[list(chosen.conditions)]
@@ -53,7 +54,7 @@ def test_movies_leave_with_all_their_versions() -> None:
             for s, c, m in itertools.product(("small", "large"), ("a", "b"), range(10))
         ]
     )
-    sets = held_out_sets(conditions, combinations=2, pairs=0.1, others=3, seed=0)
+    sets = held_out_sets(conditions, HeldOutPlan(combinations=2, pairs=0.1, others=3), seed=0)
     assert [len(s.conditions) for s in sets] == [4, 4, 4]  # 2 of 20 movies at 2 scales
     assert len(set().union(*(s.conditions for s in sets))) == 12
     for chosen in sets:
@@ -63,14 +64,14 @@ def test_movies_leave_with_all_their_versions() -> None:
 
 def test_plain_conditions_and_impossible_requests() -> None:
     plain = pd.DataFrame({"name": [f"c{k}" for k in range(5)]})
-    sets = held_out_sets(plain, combinations=2, pairs=0.1, others=2, seed=0)
+    sets = held_out_sets(plain, HeldOutPlan(combinations=2, pairs=0.1, others=2), seed=0)
     assert [len(s.conditions) for s in sets] == [1, 1]
     with pytest.raises(InputError, match="expected 1 to 4 sets, found 5"):
-        held_out_sets(plain, combinations=2, pairs=0.1, others=5, seed=0)
+        held_out_sets(plain, HeldOutPlan(combinations=2, pairs=0.1, others=5), seed=0)
     with pytest.raises(InputError, match="at most one pair per stimulus"):
-        held_out_sets(task(2), combinations=1, pairs=0.9, others=1, seed=0)
+        held_out_sets(task(2), HeldOutPlan(combinations=1, pairs=0.9, others=1), seed=0)
     with pytest.raises(InputError, match="one colour only"):
-        held_out_sets(task(colours=1), combinations=1, pairs=0, others=1, seed=0)
+        held_out_sets(task(colours=1), HeldOutPlan(combinations=1, pairs=0, others=1), seed=0)
 
 
 def test_attributes_that_do_not_vary_are_left_out() -> None:
