@@ -39,10 +39,7 @@ class LeakAudit:
 def audit_leakage(train: PseudoTrials, test: PseudoTrials, *, leaking: bool) -> LeakAudit:
     """Compare the provenance of two sets of pseudo-trials.
 
-    Raises
-    ------
-    LeakError
-        If ``leaking`` is False and any recorded site-trial feeds both.
+    Raises LeakError if ``leaking`` is False and any recorded site-trial feeds both.
     """
     used_test = _used(test)
     audit = LeakAudit(int((_used(train) & used_test).sum()), int(used_test.sum()), leaking)

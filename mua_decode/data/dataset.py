@@ -75,12 +75,7 @@ class Share:
     """What one of several processes takes of every batch of the common order.
 
     ``batch_size`` counts the pseudo-trials of a batch of all processes together; with ``drop_last``
-    an incomplete last batch is left out.
-
-    Raises
-    ------
-    InputError
-        If a batch cannot be divided evenly.
+    an incomplete last batch is left out. Raises InputError if a batch cannot be divided evenly.
     """
 
     rank: int

@@ -58,6 +58,8 @@ def choose_sites(
 ) -> np.ndarray:
     """Indices of the sites in the population, in table order.
 
+    Raises InputError if a region is misspelt or has fewer sites than asked for.
+
     Parameters
     ----------
     regions
@@ -66,11 +68,6 @@ def choose_sites(
         How many sites to draw at random from each region: one number, or one per region;
         ``None`` takes all. The draw looks at no activity. With one seed, fewer sites of a region
         are a subset of more, whatever the other regions.
-
-    Raises
-    ------
-    InputError
-        If a region is misspelt or has fewer sites than asked for.
     """
     if isinstance(regions, str):
         regions = [regions]
@@ -164,12 +161,7 @@ def draw_pseudo_trials(
     """Assemble pseudo-trials by choosing, per site or per session, a trial of the condition.
 
     ``condition`` and ``video``, paired with it, are int (P,); for ``draw`` see
-    :func:`find_candidates`.
-
-    Raises
-    ------
-    InputError
-        If a site has no trial of a condition.
+    :func:`find_candidates`. Raises InputError if a site has no trial of a condition.
     """
     n_sites = len(pool.sites)
     number = candidates.number[:, condition].T

@@ -21,7 +21,8 @@ _VERSION = 1
 class Population:
     """The sites, bins and frames of a run, and its standardisation.
 
-    With it, counts of new trials can be decoded without the recording of the run.
+    With it, counts of new trials can be decoded without the recording of the run. Raises InputError
+    if shapes disagree or a number cannot be.
 
     Parameters
     ----------
@@ -35,11 +36,6 @@ class Population:
         Names of the K conditions.
     frame_shape
         (C, H, W) of a decoded frame; there is one per bin.
-
-    Raises
-    ------
-    InputError
-        If shapes disagree or a number cannot be.
     """
 
     sites: SiteTable
@@ -89,6 +85,8 @@ class Population:
     def activity(self, counts: np.ndarray) -> np.ndarray:
         """Standardise counts as the network saw them in training.
 
+        Raises InputError if the shape is another, or a value is infinite or a negative count.
+
         Parameters
         ----------
         counts
@@ -97,11 +95,6 @@ class Population:
         Returns
         -------
         float32 (B, T, N); 0, the training mean, where a site was not recorded.
-
-        Raises
-        ------
-        InputError
-            If the shape is another, or a value is infinite or a negative count.
         """
         expected = (self.n_bins, self.n_sites)
         if counts.ndim != 3 or counts.shape[1:] != expected:
@@ -142,10 +135,7 @@ class Population:
     def from_json(cls, values: Mapping[str, Any]) -> Population:
         """Read what :meth:`to_json` returned.
 
-        Raises
-        ------
-        InputError
-            If something is missing or of another kind.
+        Raises InputError if something is missing or of another kind.
         """
         try:
             if values["version"] != _VERSION:

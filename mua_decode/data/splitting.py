@@ -114,12 +114,8 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
     """Split the recorded trials of every session.
 
     Trials that share recorded data (one ``presentation``) stay together, and every condition is
-    divided in the same proportions.
-
-    Raises
-    ------
-    InputError
-        If a session has too few trials of a condition, naming it.
+    divided in the same proportions. Raises InputError if a session has too few trials of a
+    condition, naming it.
     """
     held_out = match_conditions(plan.held_out, recording.stimuli.names)
     trials: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
@@ -137,10 +133,7 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
 def match_conditions(patterns: Sequence[str], names: list[str]) -> tuple[int, ...]:
     """Return the conditions that names or wildcard patterns match, in order.
 
-    Raises
-    ------
-    InputError
-        If a pattern matches none, or all of them are matched.
+    Raises InputError if a pattern matches none, or all of them are matched.
     """
     found: set[int] = set()
     for pattern in [patterns] if isinstance(patterns, str) else map(str, patterns):

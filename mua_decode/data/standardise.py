@@ -35,10 +35,7 @@ class Standardiser:
     ) -> Standardiser:
         """Fit on the recorded trials of every session given by row (the training part).
 
-        Raises
-        ------
-        InputError
-            If ``root`` is asked for and activity is negative, so not counts.
+        Raises InputError if ``root`` is asked for and activity is negative, so not counts.
         """
         if root and pool.counts.min(initial=0) < 0:
             raise InputError(

@@ -64,17 +64,14 @@ class WindowedSession:
 def window_session(session: Session, window: Window | None) -> WindowedSession:
     """Count spikes of one session in a sliding window.
 
+    Raises InputError if the window does not fit the trial or the recorded bins.
+
     Parameters
     ----------
     session
         With spike times, or counts in bins that divide the window's width and step.
     window
         ``None`` takes recorded counts as they are.
-
-    Raises
-    ------
-    InputError
-        If the window does not fit the trial or the recorded bins.
     """
     where = f"session '{session.name}'"
     if session.spike_times is not None:
@@ -120,10 +117,7 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
 def frame_of_bin(stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: float) -> np.ndarray:
     """Index of the frame on screen at the centre of every bin, int (T,).
 
-    Raises
-    ------
-    InputError
-        If trials and videos differ in length by more than a frame and a window.
+    Raises InputError if trials and videos differ in length by more than a frame and a window.
     """
     centre_s = np.arange(n_bins) * bin_s + window_s / 2
     frame = np.floor(centre_s / stimuli.frame_s + _TOLERANCE).astype(int)

@@ -20,8 +20,9 @@ def boxes(
 ) -> Figure:
     """Draw one panel per metric and one box per row (a region), every value as a point.
 
-    The box reaches from the first to the third quartile with a line at the median, whiskers to
-    the last value within 1.5 box lengths.
+    The box reaches from the first to the third quartile with a line at the median, whiskers to the
+    last value within 1.5 box lengths. Raises InputError if columns are missing, there is nothing to
+    draw, or a test names an unknown row.
 
     Parameters
     ----------
@@ -33,11 +34,6 @@ def boxes(
         ``**`` (< 0.01), ``*`` (< 0.05) or ``n.s.``.
     note
         Printed below: n, test and correction.
-
-    Raises
-    ------
-    InputError
-        If columns are missing, there is nothing to draw, or a test names an unknown row.
     """
     panels.require(values, COLUMNS, "boxes: the values lack")
     if tests is not None:

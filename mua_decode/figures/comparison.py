@@ -17,6 +17,8 @@ COLUMNS = ("row", "series", "metric", "value", "low", "high", "unit")
 def comparison(scores: pd.DataFrame, *, title: str = "", bars: str = "") -> Figure:
     """Draw one panel per metric with one row per thing compared and one mark per series.
 
+    Raises InputError if columns are missing or there is nothing to draw.
+
     Parameters
     ----------
     scores
@@ -25,11 +27,6 @@ def comparison(scores: pd.DataFrame, *, title: str = "", bars: str = "") -> Figu
         ``unit``; one line per mark, rows and metrics in the order to be drawn.
     bars
         What the bars show, for the legend.
-
-    Raises
-    ------
-    InputError
-        If columns are missing or there is nothing to draw.
     """
     metrics = panels.metrics_with_values(scores, COLUMNS, "comparison")
     rows = list(dict.fromkeys(scores["row"]))

@@ -25,6 +25,8 @@ def confusion(
 ) -> Figure:
     """Draw the share of each condition's trials that were identified as each condition.
 
+    Raises InputError if lengths disagree, there is no trial, or a condition is outside 0..K-1.
+
     Parameters
     ----------
     condition
@@ -39,11 +41,6 @@ def confusion(
         outlined and, where there are too many conditions to name, the groups are named instead.
     title
         Printed on top; say here how trials were averaged.
-
-    Raises
-    ------
-    InputError
-        If lengths disagree, there is no trial, or a condition is outside 0..K-1.
     """
     k = len(names)
     counts = _counts(np.asarray(condition), np.asarray(identified), k)

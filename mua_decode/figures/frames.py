@@ -27,6 +27,8 @@ def frames(
 ) -> Figure:
     """Draw a few videos as strips of frames, what was shown above what was decoded.
 
+    Raises InputError if shapes disagree or there is nothing to draw.
+
     Parameters
     ----------
     true, predicted
@@ -42,11 +44,6 @@ def frames(
         At most so many frames, spread evenly over the video.
     title
         Printed on top; say here whether these are single trials or averages.
-
-    Raises
-    ------
-    InputError
-        If shapes disagree or there is nothing to draw.
     """
     true, predicted = checked_videos(true, predicted, names)
     n_videos, _, n_frames, height, width = true.shape

@@ -17,6 +17,8 @@ COLUMNS = ("row", "column", "value")
 def heatmap(scores: pd.DataFrame, *, label: str, title: str = "", note: str = "") -> Figure:
     """Draw coloured cells with their numbers, in colours that part at zero.
 
+    Raises InputError if a column is missing, a cell comes twice, or there is no number.
+
     Parameters
     ----------
     scores
@@ -26,11 +28,6 @@ def heatmap(scores: pd.DataFrame, *, label: str, title: str = "", note: str = ""
         What the colour shows, with its unit.
     note
         Printed below: n, test and correction.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, a cell comes twice, or there is no number.
     """
     panels.require(scores, COLUMNS, "heatmap: the scores lack")
     if scores.duplicated(["row", "column"]).any():

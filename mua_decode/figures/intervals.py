@@ -21,6 +21,8 @@ def intervals(
 ) -> Figure:
     """Draw one panel per metric, one bar per row (a region) with its interval.
 
+    Raises InputError if columns are missing, there is nothing to draw, or there are too many lines.
+
     Parameters
     ----------
     scores
@@ -31,11 +33,6 @@ def intervals(
         Shapley values the line "all regions minus none" is what the bars add up to.
     note
         Printed below: n, test and correction.
-
-    Raises
-    ------
-    InputError
-        If columns are missing, there is nothing to draw, or there are too many lines.
     """
     panels.require(scores, COLUMNS, "intervals: the scores lack")
     if lines is None:

@@ -19,17 +19,14 @@ _LOG_FROM = 8  # ratio of largest to smallest loss from which the axis is logari
 def loss_curves(log: Path) -> Figure:
     """Draw the losses that a CSV logger wrote.
 
+    Raises InputError if the file cannot be read, a column is missing or there is no training loss.
+
     Parameters
     ----------
     log
         The logger's ``metrics.csv``: columns ``epoch``, ``train/loss`` and ``val/loss``, empty
         where a row holds something else. Several rows of one epoch are averaged; without
         validation rows the training loss is drawn alone.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, a column is missing or there is no training loss.
     """
     table = _read(log)
     epoch, loss = _curve(table, "train/loss")

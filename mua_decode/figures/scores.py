@@ -20,18 +20,13 @@ _MARKERS = {"single_trial": ("o", True), "trial_average": ("D", False)}
 def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figure:
     """Draw one panel per metric with one row per run; the mean over conditions and their range.
 
-    Of whole videos, no region masked.
+    Of whole videos, no region masked. Raises InputError if the table has no such row of the split.
 
     Parameters
     ----------
     table
         Results of the decoder, its floors and its ceiling, one row per condition and metric
         (rows of condition ``"all"`` are used where a run has no others).
-
-    Raises
-    ------
-    InputError
-        If the table has no such row of the split.
     """
     rows = table.frame[table.frame["split"] == split]
     rows = rows[(rows["segment"] == "all") & (rows["mask"] == "none")]

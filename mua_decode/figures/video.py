@@ -33,8 +33,9 @@ def write_video(
 ) -> Path:
     """Write videos side by side, true on the left and decoded on the right, one row per video.
 
-    Frames are scaled up by repeating pixels; time and segment are printed on every frame. The
-    file appears under its name only when it is complete.
+    Frames are scaled up by repeating pixels; time and segment are printed on every frame. The file
+    appears under its name only when it is complete. Raises InputError if the suffix is unknown,
+    shapes disagree, or the file cannot be written.
 
     Parameters
     ----------
@@ -48,11 +49,6 @@ def write_video(
         Seconds from one frame to the next.
     least_px
         Smallest side of a scaled frame in pixels.
-
-    Raises
-    ------
-    InputError
-        If the suffix is unknown, shapes disagree, or the file cannot be written.
     """
     _check(path, frame_s)
     if not path.parent.is_dir():
@@ -69,7 +65,8 @@ def write_video(
 def write_film(path: Path, video: np.ndarray, *, frame_s: float, least_px: int = 192) -> Path:
     """Write a video as it is, scaled up by repeating pixels, whole or not at all.
 
-    A GIF joins equal neighbouring frames into one that is shown for longer.
+    A GIF joins equal neighbouring frames into one that is shown for longer. Raises InputError if
+    the suffix is unknown, the shape is another, or the file cannot be written.
 
     Parameters
     ----------
@@ -77,11 +74,6 @@ def write_film(path: Path, video: np.ndarray, *, frame_s: float, least_px: int =
         Float array (C, T, H, W) in [0, 1], C = 1 (grey) or 3 (RGB); values outside are clipped.
     path, frame_s, least_px
         As of ``write_video``.
-
-    Raises
-    ------
-    InputError
-        If the suffix is unknown, the shape is another, or the file cannot be written.
     """
     _check(path, frame_s)
     if video.ndim != 4 or video.shape[0] not in (1, 3) or 0 in video.shape:

@@ -27,9 +27,10 @@ class LossTerms:
 class SSIMMSELoss(nn.Module):
     """Σ_i η_i (1 − SSIM(frame_i)) + squared error (doi 10.1038/s42003-025-09486-7).
 
-    Videos are (B, C, T, H, W); the similarity of a frame is averaged over its channels. The loss
-    of a batch is the mean of its samples' losses, so it does not depend on the batch size. The
-    other options are those of :func:`mua_decode.losses.ssim`.
+    Videos are (B, C, T, H, W); the similarity of a frame is averaged over its channels. The loss of
+    a batch is the mean of its samples' losses, so it does not depend on the batch size. The other
+    options are those of :func:`mua_decode.losses.ssim`. Raises ValueError on weights that are
+    negative, all zero or not one-dimensional, and on unknown names.
 
     Parameters
     ----------
@@ -39,11 +40,6 @@ class SSIMMSELoss(nn.Module):
         "sum" is the published formula: the weighted sum over the frames and the sum of squared
         errors over a video. "mean" is the form of the authors' code: the weighted sum divided by
         Σ η and the mean squared error. Both are averaged over the batch.
-
-    Raises
-    ------
-    ValueError
-        On weights that are negative, all zero or not one-dimensional, and on unknown names.
     """
 
     frame_weights: Tensor

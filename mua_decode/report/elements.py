@@ -21,12 +21,8 @@ Status = Literal["good", "warning", "neutral"]
 class Headline:
     """One result in a sentence, for the first screen or the top of a section.
 
-    The status is shown by colour, sign and word; the value, with its unit, is printed large.
-
-    Raises
-    ------
-    InputError
-        If the status is none of the three.
+    The status is shown by colour, sign and word; the value, with its unit, is printed large. Raises
+    InputError if the status is none of the three.
     """
 
     text: str

@@ -14,6 +14,8 @@ from mua_decode.types import InputError, Segment
 class Films:
     """Videos of the same conditions, one picture per row name, played in step.
 
+    Raises InputError if there is no row, or shapes disagree.
+
     Parameters
     ----------
     rows
@@ -25,11 +27,6 @@ class Films:
         Named stretches of frames; the name at the present time is printed.
     frame_s
         Seconds from one frame to the next.
-
-    Raises
-    ------
-    InputError
-        If there is no row, or shapes disagree.
     """
 
     rows: Mapping[str, np.ndarray]

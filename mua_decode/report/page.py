@@ -43,8 +43,9 @@ def write_page(
 ) -> Path:
     """Write the page, whole or not at all; it needs no other file and no network.
 
-    Style, script, pictures and videos lie in the page. Its security policy forbids every
-    request and every script but the page's own, so a name from a user's file can do nothing.
+    Style, script, pictures and videos lie in the page. Its security policy forbids every request
+    and every script but the page's own, so a name from a user's file can do nothing. Raises
+    InputError if the file cannot be written, or a picture or video cannot be read.
 
     Parameters
     ----------
@@ -56,11 +57,6 @@ def write_page(
         One line at the end: version, seed, where the numbers lie.
     headlines
         The first screen: what came out, and what to beware of.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written, or a picture or video cannot be read.
     """
     style, script = (_LOADER.get_source(_PAGES, name)[0] for name in ("page.css", "page.js"))
     pieces = _PAGES.get_template("page.html.j2").generate(

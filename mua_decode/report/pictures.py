@@ -35,10 +35,7 @@ class Embedded:
 def embedded(image: Figure | Path) -> Embedded:
     """Return a picture as it is embedded.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is of no kind that browsers show.
+    Raises InputError if the file cannot be read or is of no kind that browsers show.
     """
     kind, data = _drawn(image) if isinstance(image, Figure) else _read(image)
     width, height = (1.0, 1.0)

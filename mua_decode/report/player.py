@@ -107,10 +107,7 @@ class PanelPlayer(FilmPlayer):
     def blocks(self) -> Iterator[Block]:
         """Yield the data, one subset in memory at a time.
 
-        Raises
-        ------
-        InputError
-            If there is no subset, one comes twice, or they disagree in shape.
+        Raises InputError if there is no subset, one comes twice, or they disagree in shape.
         """
         panel, source = self.panel, f"{self.name}-subsets"
         yield from super().blocks()

@@ -17,6 +17,8 @@ from mua_decode.types import InputError, Segment
 class RegionPanel:
     """Reconstructions from subsets of regions, chosen by buttons.
 
+    Raises InputError if shapes disagree, a subset is given twice, or the scores lack a column.
+
     Parameters
     ----------
     regions
@@ -34,11 +36,6 @@ class RegionPanel:
     scores
         Columns ``subset`` (row of ``keep``), ``metric``, ``value``; one row per subset and metric;
         optionally ``unit``.
-
-    Raises
-    ------
-    InputError
-        If shapes disagree, a subset is given twice, or the scores lack a column.
     """
 
     regions: Sequence[str]
@@ -72,10 +69,7 @@ class RegionPanel:
     def subsets(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (row of ``keep``, videos (K, T, C, H, W)) without holding more than one subset.
 
-        Raises
-        ------
-        InputError
-            If the videos of a subset have an unexpected shape.
+        Raises InputError if the videos of a subset have an unexpected shape.
         """
         for index, videos in self.videos:
             if not 0 <= index < len(self.keep):

@@ -29,7 +29,7 @@ def cluster_bootstrap(
 
     Values of one cluster (the trials of a session, the sessions of a seed) are not independent;
     drawing clusters instead of values keeps that dependence in the interval. With fewer than about
-    ten clusters it is too narrow.
+    ten clusters it is too narrow. Raises InputError if labels do not fit the values.
 
     Parameters
     ----------
@@ -41,11 +41,6 @@ def cluster_bootstrap(
     Returns
     -------
     Interval; its ends are NaN where fewer than two clusters have a value.
-
-    Raises
-    ------
-    InputError
-        If labels do not fit the values.
     """
     values, labels = np.asarray(values, float), np.asarray(clusters)
     if values.ndim != 1 or labels.shape != values.shape:
@@ -74,10 +69,10 @@ def cluster_bootstrap(
 def crossed_bootstrap(values: np.ndarray, *, rng: np.random.Generator, n: int = 10000) -> Interval:
     """Percentile bootstrap interval of a mean over two crossed factors, e.g. seeds × conditions.
 
-    Rows and columns are drawn with replacement independently of each other, once per resample
-    (the pigeonhole bootstrap; Owen 2007, doi 10.1214/07-AOAS122), since a condition that is easy is
-    easy for every seed. Slightly conservative; with fewer than about ten rows or columns the
-    interval is too narrow in that factor's share.
+    Rows and columns are drawn with replacement independently of each other, once per resample (the
+    pigeonhole bootstrap; Owen 2007, doi 10.1214/07-AOAS122), since a condition that is easy is easy
+    for every seed. Slightly conservative; with fewer than about ten rows or columns the interval is
+    too narrow in that factor's share. Raises InputError if the values are no matrix.
 
     Parameters
     ----------
@@ -87,11 +82,6 @@ def crossed_bootstrap(values: np.ndarray, *, rng: np.random.Generator, n: int = 
     Returns
     -------
     Interval; its ends are NaN where fewer than two rows or columns have a value.
-
-    Raises
-    ------
-    InputError
-        If the values are no matrix.
     """
     values = np.asarray(values, float)
     if values.ndim != 2:

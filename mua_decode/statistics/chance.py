@@ -24,8 +24,9 @@ def gaussian_input_null(
 ) -> HypothesisTable:
     """Compare a score with those of reconstructions of Gaussian noise inputs, one-sided.
 
-    The published chance (100 reconstructions; doi 10.1038/s42003-025-09486-7). It asks whether
-    the decoder uses its input at all; a decoder that only classifies passes too.
+    The published chance (100 reconstructions; doi 10.1038/s42003-025-09486-7). It asks whether the
+    decoder uses its input at all; a decoder that only classifies passes too. Raises InputError if
+    ``better`` is neither, or the scores are no vector.
 
     Parameters
     ----------
@@ -39,11 +40,6 @@ def gaussian_input_null(
     1 / (1 + n); none where every score is the same. ``statistic`` is z, the distance to the mean
     of the noise in its standard deviations, positive when better. ``effect`` is observed − mean of
     the noise, with the interval that the central 95 % of the noise give it.
-
-    Raises
-    ------
-    InputError
-        If ``better`` is neither, or the scores are no vector.
     """
     if better not in ("higher", "lower"):
         raise InputError(f"gaussian input null: better must be higher or lower, found {better}")
@@ -87,7 +83,8 @@ def label_permutation(
 
     The statistic is the mean of the diagonal; each of ``n`` permutations pairs every row with
     another column. What all conditions share (an onset, the mean video) raises every entry alike
-    and cannot make the diagonal stand out.
+    and cannot make the diagonal stand out. Raises InputError if the table is not square, ``better``
+    is neither, or n < 1.
 
     Parameters
     ----------
@@ -102,11 +99,6 @@ def label_permutation(
     permutations (:func:`rank_p`). ``effect`` is the statistic minus the mean of the permutations,
     with the interval that their central 95 % give it. Fewer than two conditions, or scores that are
     all the same, have no p-value.
-
-    Raises
-    ------
-    InputError
-        If the table is not square, ``better`` is neither, or n < 1.
     """
     table = np.asarray(table, float)
     if table.ndim != 2 or len(table) != table.shape[1]:

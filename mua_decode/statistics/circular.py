@@ -78,6 +78,8 @@ def paired_circular(
 ) -> HypothesisTable:
     """Sign-flip permutation test of paired absolute angular errors, |a| − |b|, two-sided.
 
+    Raises InputError if the lengths differ.
+
     Parameters
     ----------
     a_error_deg, b_error_deg
@@ -90,11 +92,6 @@ def paired_circular(
     -------
     One row. ``effect`` is the mean difference of the absolute errors in degrees with its
     percentile bootstrap 95 % interval over pairs.
-
-    Raises
-    ------
-    InputError
-        If the lengths differ.
     """
     a, b = np.asarray(a_error_deg, float), np.asarray(b_error_deg, float)
     if a.shape != b.shape or a.ndim != 1:

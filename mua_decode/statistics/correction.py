@@ -16,6 +16,8 @@ CORRECTIONS = {"holm": "Holm", "fdr_bh": "Benjamini-Hochberg", "none": "none"}
 def adjust(p: np.ndarray, method: str) -> np.ndarray:
     """Adjust p-values for their number; NaN stays NaN and is not counted.
 
+    Raises InputError on another method.
+
     Parameters
     ----------
     p
@@ -23,11 +25,6 @@ def adjust(p: np.ndarray, method: str) -> np.ndarray:
     method
         ``"holm"``: Holm 1979, family-wise error. ``"fdr_bh"``: Benjamini and Hochberg 1995, false
         discovery rate. ``"none"``.
-
-    Raises
-    ------
-    InputError
-        On another method.
     """
     if method not in CORRECTIONS:
         raise InputError(f"correction must be one of {', '.join(CORRECTIONS)}; found {method}")
@@ -49,6 +46,8 @@ def correct(
 ) -> HypothesisTable:
     """Correct a table's p-values within families.
 
+    Raises InputError if a column or the method is unknown.
+
     Parameters
     ----------
     table
@@ -62,11 +61,6 @@ def correct(
     HypothesisTable
         ``correction`` says the method and the size of the family, "Holm over 6". Rows without a
         p-value are in no family.
-
-    Raises
-    ------
-    InputError
-        If a column or the method is unknown.
     """
     unknown = [c for c in within if c not in table.frame.columns]
     if unknown:

@@ -65,6 +65,8 @@ def permutation_null(
 ) -> PermutationNull:
     """Permute labels n times, within groups if any, and compute the statistic each time.
 
+    Raises InputError if ``groups`` has another length than the labels, or n < 1.
+
     Parameters
     ----------
     statistic_of
@@ -80,11 +82,6 @@ def permutation_null(
     PermutationNull
         The identity counts as one permutation, so that p is never below 1 / (1 + n) and the test
         keeps its level (Phipson and Smyth 2010, doi 10.2202/1544-6115.1585).
-
-    Raises
-    ------
-    InputError
-        If ``groups`` has another length than the labels, or n < 1.
     """
     labels = np.asarray(labels)
     if n < 1:

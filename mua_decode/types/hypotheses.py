@@ -45,11 +45,8 @@ class Question(TypedDict):
 class HypothesisTable:
     """A DataFrame with exactly the columns of ``HYPOTHESIS_COLUMNS``, one row per p-value.
 
-    Raises
-    ------
-    InputError
-        If columns are missing or unknown, a p-value lies outside [0, 1], or a row with a p-value
-        does not say its test, its n and its correction.
+    Raises InputError if columns are missing or unknown, a p-value lies outside [0, 1], or a row
+    with a p-value does not say its test, its n and its correction.
     """
 
     frame: pd.DataFrame

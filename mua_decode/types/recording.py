@@ -64,6 +64,8 @@ class SpikeTimes:
 class Session:
     """One simultaneous recording of N sites; its name is unique among the sessions.
 
+    Raises InputError, naming the session, the array, what was expected and what was found.
+
     Parameters
     ----------
     trials
@@ -84,11 +86,6 @@ class Session:
         ``"counts"``: ``counts`` holds spike counts. ``"standardised"``: it holds real numbers of
         any sign that were standardised before they reached us; they are used as they are and
         cannot be counted again.
-
-    Raises
-    ------
-    InputError
-        Naming the session, the array, what was expected and what was found.
     """
 
     name: str

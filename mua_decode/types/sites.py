@@ -17,15 +17,12 @@ _COLUMNS = ("site_id", "region", "session", "subject")
 class SiteTable:
     """One row per recording site; the only place that maps a site to its region.
 
+    Raises InputError if lengths differ, a site id repeats, or a site has no region.
+
     Parameters
     ----------
     site_id, region, session, subject
         Arrays of strings, shape (N,). ``site_id`` is unique within the table.
-
-    Raises
-    ------
-    InputError
-        If lengths differ, a site id repeats, or a site has no region.
     """
 
     site_id: np.ndarray

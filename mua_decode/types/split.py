@@ -16,6 +16,9 @@ PARTS = ("train", "val", "test")
 class Split:
     """Recorded trials of every session in train, val and test; made before pooling.
 
+    Raises InputError if two parts share a recorded trial while the split claims to be free of
+    leaks.
+
     Parameters
     ----------
     trials
@@ -28,11 +31,6 @@ class Split:
         The seed that made it.
     held_out
         Conditions that training never sees (unit ``"condition"``).
-
-    Raises
-    ------
-    InputError
-        If two parts share a recorded trial while the split claims to be free of leaks.
     """
 
     trials: Mapping[str, Mapping[str, np.ndarray]]

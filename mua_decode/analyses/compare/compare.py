@@ -23,15 +23,12 @@ _TITLE = "Decoder and baselines, identical settings and trials"
 def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
     """Train baselines and compare them with the decoder, in folders of ``folder``.
 
+    Raises InputError if there is no such model, or none could be trained.
+
     Returns
     -------
     Findings
         Column ``run`` of the results is ``decoder``, a model, a floor or the ceiling.
-
-    Raises
-    ------
-    InputError
-        If there is no such model, or none could be trained.
     """
     known = groups()["model"]
     for name in plan.models:

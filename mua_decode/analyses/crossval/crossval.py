@@ -20,15 +20,12 @@ from mua_decode.types import InputError, whole
 def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     """Train and test one network per fold, in folders of ``folder``.
 
+    Raises InputError if the run's split has no folds, or no fold could be trained.
+
     Returns
     -------
     Findings
         Results as :func:`mua_decode.analyses.crossval.statistics.over_folds` describes them.
-
-    Raises
-    ------
-    InputError
-        If the run's split has no folds, or no fold could be trained.
     """
     split = source.cfg.data.split
     if split.unit == "condition":

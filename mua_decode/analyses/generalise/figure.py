@@ -17,6 +17,8 @@ COLUMNS = ("axis", "x", "series", "metric", "value", "low", "high", "unit")
 def learning_curve(scores: pd.DataFrame, *, title: str = "", bars: str = "") -> Figure:
     """Draw one row of panels per metric, one column per kind of data, one line per series.
 
+    Raises InputError if columns are missing or there is nothing to draw.
+
     Parameters
     ----------
     scores
@@ -25,11 +27,6 @@ def learning_curve(scores: pd.DataFrame, *, title: str = "", bars: str = "") -> 
         ``unit``.
     bars
         What the bars show, for the title.
-
-    Raises
-    ------
-    InputError
-        If columns are missing or there is nothing to draw.
     """
     metrics = panels.metrics_with_values(scores, COLUMNS, "learning curve")
     kinds = list(dict.fromkeys(scores["axis"]))

@@ -36,17 +36,14 @@ _DRAWN = (*_HELD_OUT, "among_held_out_identified", "mse", "colour_error", "direc
 def generalise(source: Run, plan: GeneralisePlan, folder: Path) -> Findings:
     """Train with conditions or data left out, in folders of ``folder``.
 
+    Raises InputError if there is nothing to train.
+
     Returns
     -------
     Findings
         Results hold the rows of the run itself (``split`` "test", ``mask`` "none"), of the
         held-out sets (``split`` "test, held out red_90") and of the points of the curves (``mask``
         "18 sites, draw 0", "4 training trials", "2 sessions, draw 0").
-
-    Raises
-    ------
-    InputError
-        If there is nothing to train.
     """
     source = _split_by_recorded_trials(source)
     with hushed():

@@ -35,6 +35,8 @@ class HeldOutPlan:
 class CurvePlan:
     """Which points of the learning curves are trained, beside the run itself.
 
+    Raises InputError if a share is not in (0, 1) or a number is below 1.
+
     Parameters
     ----------
     sites
@@ -46,11 +48,6 @@ class CurvePlan:
     draws
         Random subsets of sites and of sessions; within one draw smaller subsets lie inside larger
         ones. The trials are thinned in one way.
-
-    Raises
-    ------
-    InputError
-        If a share is not in (0, 1) or a number is below 1.
     """
 
     sites: tuple[float, ...]

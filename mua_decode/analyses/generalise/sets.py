@@ -54,12 +54,8 @@ def held_out_sets(conditions: pd.DataFrame, plan: HeldOutPlan, *, seed: int) -> 
     With columns ``category`` and ``movie``: sets of movies, each with all its versions. Any other
     table: sets of conditions. A set of movies or conditions is a tenth of them, at least one.
 
-    Row number = condition in ``conditions``.
-
-    Raises
-    ------
-    InputError
-        If a set would leave nothing to recombine, or nothing is to be held out.
+    Row number = condition in ``conditions``. Raises InputError if a set would leave nothing to
+    recombine, or nothing is to be held out.
     """
     rng = Stream.HELD_OUT.rng(seed)
     columns = conditions.columns

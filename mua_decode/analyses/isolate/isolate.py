@@ -69,16 +69,13 @@ class Alone:
 def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
     """Train on regions alone, in folders of ``folder``.
 
+    Raises InputError if a region is misspelt, or nothing could be trained.
+
     Returns
     -------
     Findings
         Column ``mask`` of the results is ``none`` (all sites), ``only MT`` or ``only MT, 10 sites,
         draw 0``; ``chance/noise`` in column ``run`` is the mean score of the noise inputs.
-
-    Raises
-    ------
-    InputError
-        If a region is misspelt, or nothing could be trained.
     """
     networks = {a.variant.name: a for a in networks_of(source, plan)}
     own = score_unvaried(source, folder).counted
@@ -119,10 +116,7 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
 def networks_of(source: Run, plan: IsolatePlan) -> list[Alone]:
     """Regions, and groups of regions, that get a network each.
 
-    Raises
-    ------
-    InputError
-        If a region is not among the recording's.
+    Raises InputError if a region is not among the recording's.
     """
     sites = source.recording.sites
     wanted = plan.regions

@@ -11,6 +11,8 @@ from mua_decode.types import InputError
 class IsolatePlan:
     """Which networks are trained on regions alone, and how they are tested.
 
+    Raises InputError if a number is below 1.
+
     Parameters
     ----------
     regions
@@ -26,11 +28,6 @@ class IsolatePlan:
         How often conditions are permuted; 0: not at all.
     correction
         Over the networks of each metric and test: holm, fdr_bh or none.
-
-    Raises
-    ------
-    InputError
-        If a number is below 1.
     """
 
     regions: tuple[str, ...] | None

@@ -47,6 +47,8 @@ class Separation:
 def embed(vectors: Vectors, *, method: Method, seed: int) -> Embedding:
     """Embed points in the plane.
 
+    Raises InputError with fewer than 4 points or one dimension, or on another method.
+
     Parameters
     ----------
     method
@@ -54,11 +56,6 @@ def embed(vectors: Vectors, *, method: Method, seed: int) -> Embedding:
         2008) of the first 50 components at perplexity 30, or a third of the points if less.
     seed
         Of t-SNE and of randomised PCA.
-
-    Raises
-    ------
-    InputError
-        With fewer than 4 points or one dimension, or on another method.
     """
     n, d = vectors.points.shape
     if n < 4 or d < 2:

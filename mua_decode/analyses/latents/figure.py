@@ -37,6 +37,8 @@ def embedding(
 ) -> Figure:
     """Draw one panel per label, its classes in colours and markers, the legend below.
 
+    Raises InputError if the shapes do not fit, or there is no label.
+
     Parameters
     ----------
     points
@@ -50,11 +52,6 @@ def embedding(
         Shares of the variance along the axes, in [0, 1].
     silhouettes, chance
         Silhouette of labels and its mean under permutation, printed over their panels.
-
-    Raises
-    ------
-    InputError
-        If the shapes do not fit, or there is no label.
     """
     if points.ndim != 2 or points.shape[1] != 2 or len(labels) != len(points):
         raise InputError(

@@ -39,6 +39,8 @@ class Units:
 class Vectors:
     """Points of one space, float32 (n, D), with what is known of each.
 
+    Raises InputError if the lengths differ, or a value is not finite.
+
     Parameters
     ----------
     labels
@@ -51,11 +53,6 @@ class Vectors:
         ``"recorded_trial"`` or ``"pseudo_trial"``.
     part
         Part of the split they come from; says so where the split leaks.
-
-    Raises
-    ------
-    InputError
-        If the lengths differ, or a value is not finite.
     """
 
     points: np.ndarray

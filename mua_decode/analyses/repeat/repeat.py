@@ -21,15 +21,12 @@ _NUMBERS = ("mean", "sd", "low", "high", "low_seeds", "high_seeds")
 def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     """Train from the seeds that follow a run's own, in folders of ``folder``.
 
+    Raises InputError if no other seed could be trained.
+
     Returns
     -------
     Findings
         Results hold the rows of every seed, ``split`` "test, seed_3".
-
-    Raises
-    ------
-    InputError
-        If no other seed could be trained.
     """
     first = source.seed
     own = score_unvaried(source, folder).counted

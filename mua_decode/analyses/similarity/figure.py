@@ -23,16 +23,13 @@ _TRIALS = {"recorded_trial": "recorded trials", "pseudo_trial": "pseudo-trials"}
 def similarity(table: ResultTable, *, title: str = "") -> Figure:
     """Draw one panel per kind of trial, a row per region, mean correlation and range.
 
+    Raises InputError if the table holds none of its metrics.
+
     Parameters
     ----------
     table
         What ``similarity`` returns, mean over pairs in the rows
         of condition "all"; bars reach from the lowest to the highest condition.
-
-    Raises
-    ------
-    InputError
-        If the table holds none of its metrics.
     """
     rows = table.frame[table.frame["metric"].isin(list(_METRICS))]
     if rows.empty:

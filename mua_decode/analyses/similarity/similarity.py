@@ -23,12 +23,13 @@ _Pair = tuple[SessionTrials, SessionTrials]
 def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
     """Pearson correlations between trials of the standardised activity, per region and over all.
 
-    Recorded trials come first: a trial is the vector over sites × bins of one session's sites of
-    a region, and both trials of a pair come from that session. Pseudo-trials, the published
-    level, follow. Two pseudo-trials of one condition in one part may contain the same recorded
-    trial of a site, so on pure noise their within-condition correlation is about one over the
-    recorded trials of a condition, not 0; train–test is then 0 unless pseudo-trials were
-    assembled before the split (the published order), which puts it as high as within.
+    Recorded trials come first: a trial is the vector over sites × bins of one session's sites of a
+    region, and both trials of a pair come from that session. Pseudo-trials, the published level,
+    follow. Two pseudo-trials of one condition in one part may contain the same recorded trial of a
+    site, so on pure noise their within-condition correlation is about one over the recorded trials
+    of a condition, not 0; train–test is then 0 unless pseudo-trials were assembled before the split
+    (the published order), which puts it as high as within. Raises InputError if ``max_pairs`` is
+    below 4.
 
     Parameters
     ----------
@@ -48,11 +49,6 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
         training trials, ``train_test_correlation`` between a training and a test trial of one
         condition, ``train_test_between_correlation`` of two. A condition's between-rows average
         the pairs it takes part in.
-
-    Raises
-    ------
-    InputError
-        If ``max_pairs`` is below 4.
     """
     if max_pairs < 4:
         raise InputError(f"similarity: max_pairs must be at least 4, found {max_pairs}")
