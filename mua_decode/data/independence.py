@@ -37,9 +37,7 @@ def condition_groups(trials: Recording | DecodingData) -> np.ndarray:
 def group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Average (K, ...) within groups (K,), NaN left out; NaN where a group has no value.
 
-    Returns
-    -------
-    float (G, ...), in order of the sorted labels.
+    The means are float (G, ...), in order of the sorted labels.
     """
     values = np.asarray(values, float)
     of = np.unique(groups, return_inverse=True)[1]

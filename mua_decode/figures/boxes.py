@@ -32,8 +32,6 @@ def boxes(
     tests
         Columns ``row``, ``metric``, ``p`` (corrected): drawn above the box as ``***`` (p < 0.001),
         ``**`` (< 0.01), ``*`` (< 0.05) or ``n.s.``.
-    note
-        Printed below: n, test and correction.
     """
     panels.require(values, COLUMNS, "boxes: the values lack")
     if tests is not None:

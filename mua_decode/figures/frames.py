@@ -38,8 +38,6 @@ def frames(
         M names, one per pair.
     segments
         Named stretches of frames, marked above the strips.
-    frame_s
-        Seconds from one frame to the next.
     n_columns
         At most so many frames, spread evenly over the video.
     title

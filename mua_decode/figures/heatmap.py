@@ -26,8 +26,6 @@ def heatmap(scores: pd.DataFrame, *, label: str, title: str = "", note: str = ""
         that are not there, and NaN, are left grey and crossed.
     label
         What the colour shows, with its unit.
-    note
-        Printed below: n, test and correction.
     """
     panels.require(scores, COLUMNS, "heatmap: the scores lack")
     if scores.duplicated(["row", "column"]).any():

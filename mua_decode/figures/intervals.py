@@ -31,8 +31,6 @@ def intervals(
     lines
         Columns ``metric``, ``label``, ``value``: horizontal lines, at most three labels. For
         Shapley values the line "all regions minus none" is what the bars add up to.
-    note
-        Printed below: n, test and correction.
     """
     panels.require(scores, COLUMNS, "intervals: the scores lack")
     if lines is None:

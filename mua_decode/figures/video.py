@@ -45,8 +45,6 @@ def write_video(
         Float arrays (M, C, T, H, W) in [0, 1], C = 1 or 3.
     names
         M names, printed over each row.
-    frame_s
-        Seconds from one frame to the next.
     least_px
         Smallest side of a scaled frame in pixels.
     """

@@ -25,8 +25,6 @@ class Films:
         K names, for the menu.
     segments
         Named stretches of frames; the name at the present time is printed.
-    frame_s
-        Seconds from one frame to the next.
     """
 
     rows: Mapping[str, np.ndarray]

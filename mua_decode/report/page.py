@@ -49,10 +49,6 @@ def write_page(
 
     Parameters
     ----------
-    path
-        The ``.html`` file.
-    sections
-        In the order of the page.
     footer
         One line at the end: version, seed, where the numbers lie.
     headlines

@@ -28,18 +28,9 @@ TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class PaperTable:
-    """A table of the paper, or the reason why this recording has none.
+    """A table of the paper, or the reason why this recording has none (``frame`` None).
 
-    Parameters
-    ----------
-    name
-        ``S1_cue_shape``: its number and file name.
-    title
-        Its caption.
-    frame
-        None where it does not apply.
-    reason
-        Why it does not apply or is missing.
+    The name is number and file name, ``S1_cue_shape``; the title is the caption.
     """
 
     name: str
@@ -60,8 +51,6 @@ class Results:
     ----------
     out
         Folder of the reproduction.
-    protocols
-        Their names.
     published
         Values printed in the paper (conf/published).
     reasons

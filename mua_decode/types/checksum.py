@@ -15,15 +15,11 @@ _Update = Callable[[bytes | memoryview], None]
 
 
 def checksum(content: object) -> str:
-    """SHA-256 of arrays, tables, plain values, and dataclasses and sequences of such.
+    """SHA-256, 64 hexadecimal digits, of arrays, tables, plain values, dataclasses and sequences.
 
     Every piece is preceded by what it is (type, shape, names of columns and fields), so that no
     two contents run together into the same bytes. Text has no width and a table no row labels.
     Numbers in fields count as floats, whether they were written 1 or 1.0.
-
-    Returns
-    -------
-    64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     _enter(digest.update, content)

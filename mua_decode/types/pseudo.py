@@ -65,8 +65,6 @@ class PseudoTrials:
 
     Parameters
     ----------
-    pool
-        Where the counts lie.
     condition
         int (P,): condition of every pseudo-trial.
     source_trial

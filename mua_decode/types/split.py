@@ -27,8 +27,6 @@ class Split:
         ``"recorded_trial"``: recorded trials are split and then pooled. ``"pseudo_trial"``: the
         published order, pooled and then split; every part draws from all trials and test data
         leak into training. ``"condition"``: whole conditions are held out for testing.
-    seed
-        The seed that made it.
     held_out
         Conditions that training never sees (unit ``"condition"``).
     """

@@ -19,8 +19,6 @@ def over_folds(folds: Mapping[str, ResultTable], *, n_folds: int) -> ResultTable
     ----------
     folds
         Scores of every fold that was trained, by its name.
-    n_folds
-        How many folds the trials were divided into.
 
     Returns
     -------

@@ -30,13 +30,7 @@ class Point:
 
 
 def curve_variants(plan: CurvePlan, data: DecodingData, *, seed: int) -> dict[Point, Variant]:
-    """Variants of every point that has less data than the run.
-
-    Parameters
-    ----------
-    data
-        Of the run itself.
-    """
+    """Variants of every point that has less data than the run, whose own are ``data``."""
     variants: dict[Point, Variant] = {}
     regions = data.pool.sites.region
     for share in sorted(plan.sites):
@@ -91,16 +85,9 @@ def curve_table(
 ) -> pd.DataFrame:
     """Tidy scores against the amount of data, the run itself last on every axis.
 
-    Parameters
-    ----------
-    tables
-        Scores of every point and the sites its network has.
-    own, data
-        Of the run itself.
-
-    Returns
-    -------
-    DataFrame with columns axis, x, draw, run, trial, metric, segment, unit, value and n.
+    ``tables`` are the scores of every point and the sites its network has, ``own`` and ``data``
+    those of the run itself. The columns are axis, x, draw, run, trial, metric, segment, unit, value
+    and n.
     """
     counts = _training_trials(data)
     full = {

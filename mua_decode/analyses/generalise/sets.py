@@ -17,16 +17,9 @@ _MOVIE = ("category", "movie")
 
 @dataclass(frozen=True)
 class HeldOutSet:
-    """Conditions that leave training together.
+    """Conditions, by their numbers, that leave training together; ``what`` the set tests, in words.
 
-    Parameters
-    ----------
-    name
-        Name of the set, fit for a folder.
-    what
-        What it tests, in words.
-    conditions
-        Their numbers.
+    The name is fit for a folder.
     """
 
     name: str

@@ -27,14 +27,8 @@ _DRAWN = ("decoder", "floor/lookup", "floor/mean_video", "chance/noise")
 class Alone:
     """Sites of some regions that a network is trained on.
 
-    Parameters
-    ----------
-    regions
-        Names.
-    sites
-        How many of them, shared out evenly over the regions; ``None``: all.
-    draw
-        Which random draw of so many.
+    ``sites`` is how many of them, shared out evenly over the regions (``None``: all), and ``draw``
+    which random draw of so many.
     """
 
     regions: tuple[str, ...]

@@ -77,8 +77,6 @@ def score_noise_inputs(
         Maps inputs (B, T, N) to videos (B, C, T, H, W) in [0, 1].
     metrics
         Applied to the whole video, or to the one segment a metric names.
-    seed
-        Draws the inputs and the trials.
 
     Returns
     -------

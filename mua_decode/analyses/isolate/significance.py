@@ -24,15 +24,10 @@ _LINKED = "conditions share recorded trials, so that p is too small"
 
 @dataclass(frozen=True, eq=False)
 class NetworkTests:
-    """Chance rows and tests of one network, not yet corrected.
+    """Chance rows (run ``chance/noise``) and tests of one network, not yet corrected.
 
-    Parameters
-    ----------
-    chance
-        Rows of run ``chance/noise``.
-    tests
-        Ranks among noise inputs (metric ``ssim``) and permutations of conditions (metric
-        ``trial_average/ssim``).
+    The tests are ranks among noise inputs (metric ``ssim``) and permutations of conditions (metric
+    ``trial_average/ssim``).
     """
 
     chance: tuple[ResultTable, ...]
@@ -43,10 +38,7 @@ class NetworkTests:
 def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTests:
     """Test a network twice, as far as the plan asks for it.
 
-    Parameters
-    ----------
-    table
-        Its scores, one mask, undefined trials counted as guesses.
+    ``table`` holds its scores, one mask, undefined trials counted as guesses.
     """
     chance: list[ResultTable] = []
     tests: list[HypothesisTable] = []
