@@ -61,9 +61,8 @@ class _LaidOut:
     """Every pseudo-trial with a video of its own, float32, read by index: quick and large."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
-        parts = [(b.spikes, b.video) for b in batches]
-        self.spikes = torch.cat([spikes for spikes, _ in parts])
-        self.video = torch.cat([video for _, video in parts])
+        spikes, videos = zip(*((b.spikes, b.video) for b in batches), strict=True)
+        self.spikes, self.video = torch.cat(spikes), torch.cat(videos)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in torch.randperm(len(self.video)).split(_BATCH):
@@ -77,8 +76,6 @@ def epoch_times(
 
     Parameters
     ----------
-    variants
-        Videos per condition.
     per_condition
         Pseudo-trials per condition; 64, an eighth of the published number, take at most 2.2 GiB as
         single-precision videos.

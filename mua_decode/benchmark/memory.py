@@ -43,14 +43,11 @@ def _resident(field: str) -> float:
 
 
 def _step(*, route: str, threads: int, batch: int) -> dict[str, float]:
-    """Memory of training steps above what model and batch take, in MiB.
-
-    The optimiser's state is made in the first of two steps.
-    """
+    """Memory of training steps above what model and batch take, in MiB."""
     torch.set_num_threads(threads)
     work = Workload(route, Sizes(batch=batch))
     standing = _resident("VmRSS")
-    for _ in range(2):
+    for _ in range(2):  # the optimiser's state is made in the first
         work.step()
     peak = _resident("VmHWM")
     return {"standing_mib": standing, "peak_mib": peak, "step_mib": peak - standing}

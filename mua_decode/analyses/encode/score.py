@@ -76,12 +76,7 @@ class EncodingScores:
 
 
 def score_encoding(
-    encode: Encoder,
-    data: DecodingData,
-    batches: Iterable[Batch],
-    *,
-    plan: EncodePlan,
-    seed: int,
+    encode: Encoder, data: DecodingData, batches: Iterable[Batch], *, plan: EncodePlan, seed: int
 ) -> EncodingScores:
     """Score predicted activity trial by trial and averaged over the trials of a condition.
 
@@ -90,14 +85,9 @@ def score_encoding(
     encode
         Maps videos (B, C, T, H, W) in [0, 1] to standardised activity (B, T, N).
     batches
-        The pseudo-trials of the test part, once.
+        The pseudo-trials of the test part, once; ``InputError`` if there is none.
     seed
         Of splits, noise and bootstraps.
-
-    Raises
-    ------
-    InputError
-        If there is no test trial.
     """
     if not len(data.conditions(PART)):
         raise InputError(f"part={PART}: the split leaves it empty")
@@ -177,9 +167,8 @@ def _noise_predictions(
     encode: Encoder, data: DecodingData, number: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Activity (V, T, N) predicted from videos of independent uniform pixels."""
-    channels, height, width = data.frame_shape
-    shape = (channels, data.n_bins, height, width)
-    found = []
+    channels, *size = data.frame_shape
+    shape, found = (channels, data.n_bins, *size), []
     for first in range(0, number, 10):
         video = rng.random((min(10, number - first), *shape), dtype=np.float32)
         found.append(encode(torch.from_numpy(video)).cpu().double().numpy())
