@@ -42,7 +42,7 @@ class Sizes:
 
 
 def load_plain() -> ModuleType:
-    """Import the plain baseline, ``benchmarks/plain.py`` of the checkout or the wheel's copy."""
+    """Import ``benchmarks/plain.py`` of the checkout or the wheel; ``InputError`` without it."""
     package = Path(mua_decode.__file__).parent
     for path in (package.parent / "benchmarks" / "plain.py", package / "plain_baseline.py"):
         if path.is_file():

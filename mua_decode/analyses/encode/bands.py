@@ -133,8 +133,7 @@ def band_r2(predicted: np.ndarray, recorded: np.ndarray, band: Band, *, bin_s: f
 
 def window_note(band: Band, *, window_s: float) -> str | None:
     """Say what the counting window itself takes away from a band, or ``None`` if little."""
-    top = band.high_hz if band.high_hz is not None else math.inf
-    if top * window_s < 0.5:
+    if band.high_hz is not None and band.high_hz * window_s < 0.5:
         return None
     return (
         f"{1000 * window_s:g} ms counts are themselves a low-pass filter with its first zero at "

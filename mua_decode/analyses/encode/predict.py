@@ -49,14 +49,8 @@ def predict_part(
 ) -> dict[str, Prediction]:
     """Run every predictor over the batches once; no trial is kept.
 
-    Parameters
-    ----------
-    predictors
-        Each maps a batch to activity (B, T, N), standardised like the recorded one.
-    conditions
-        int (Q,): conditions in the batches, sorted.
-    weight
-        float (N, G): what every site adds to the mean of each region.
+    Each maps a batch to activity (B, T, N), standardised like the recorded one; ``conditions``,
+    int (Q,), are those in the batches, sorted; ``weight``, float (N, G), as of ``Averages``.
     """
     place = torch.from_numpy(conditions)
     running = {name: _Running(len(conditions), torch.from_numpy(weight)) for name in predictors}

@@ -69,19 +69,16 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
             ("encoding_r", [r[inside] for r in site_r], cluster, unit),
         )
         for metric, (ours, theirs), groups, unit in kinds:
-            pairs = _paired_means(ours, theirs, groups)
-            tests.append(
-                paired_t(*pairs, question=question, group=name, metric=metric, n_unit=unit)
-            )
+            a, b = _paired_means(ours, theirs, groups)
+            asked = {"question": question, "group": name, "metric": metric, "n_unit": unit}
+            tests.append(paired_t(a, b, **asked))
     return HypothesisTable.concat(tests)
 
 
-def _paired_means(
-    a: np.ndarray, b: np.ndarray, groups: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _paired_means(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Means (2, n) of both in every group, over what is known of both."""
     both = np.isfinite(a) & np.isfinite(b)
-    found = group_means(np.where(both[:, None], np.stack([a, b], axis=1), np.nan), groups)
-    return found[:, 0], found[:, 1]
+    return group_means(np.where(both[:, None], np.stack([a, b], axis=1), np.nan), groups).T
 
 
 def _pooled_tables(x: np.ndarray, y: np.ndarray) -> np.ndarray:
