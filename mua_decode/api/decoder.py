@@ -15,6 +15,8 @@ from mua_decode.runs.run import Run
 from mua_decode.scoring.stream import decode_stream
 from mua_decode.types import PARTS, InputError, Recording, nearest_name
 
+Asked = str | int | Sequence[str | int] | None
+
 
 class Decoder:
     """A trained run, made by :func:`load_run`; ``batch_size`` trials are decoded at a time.
@@ -116,7 +118,7 @@ class Decoder:
 
     def reconstruct(
         self,
-        condition: str | int | Sequence[str | int] | None = None,
+        condition: Asked = None,
         *,
         part: str = "test",
         limit: int | None = None,
@@ -172,12 +174,7 @@ class Decoder:
         videos = decode_stream(self.network, spikes, batch_size=batch_size, device=self._run.device)
         return np.asarray(torch.cat(list(videos)).float().clamp(0, 1).numpy())
 
-    def _rows(
-        self,
-        conditions: np.ndarray,
-        asked: str | int | Sequence[str | int] | None,
-        limit: int | None,
-    ) -> np.ndarray:
+    def _rows(self, conditions: np.ndarray, asked: Asked, limit: int | None) -> np.ndarray:
         given = [asked] if isinstance(asked, str | int) else asked
         numbers = range(len(self.stimuli)) if given is None else [self._number(g) for g in given]
         rows = [np.flatnonzero(conditions == k)[:limit] for k in numbers]

@@ -100,12 +100,9 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _workload(plan: BenchmarkPlan, route: str, sizes: Sizes) -> Workload:
-    return Workload(route, sizes, device=plan.device, precision=plan.precision, seed=plan.seed)
-
-
 def _workloads(plan: BenchmarkPlan, sizes: Sizes) -> dict[str, Workload]:
-    return {r: _workload(plan, r, sizes) for r in ("baseline", *plan.routes)}
+    given: dict[str, Any] = {"precision": plan.precision, "device": plan.device, "seed": plan.seed}
+    return {r: Workload(r, sizes, **given) for r in ("baseline", *plan.routes)}
 
 
 def _paper_sizes(plan: BenchmarkPlan, peak: float, found: Measured) -> None:
@@ -143,7 +140,7 @@ def _ratio(kind: str, label: str) -> str:
 def _subsets(plan: BenchmarkPlan) -> dict[str, float]:
     """Decode under all 64 subsets of six regions, eight at a time, plain and ours in turn."""
     sizes = Sizes(batch=plan.subset_trials)
-    plain, ours = (_workload(plan, r, sizes) for r in ("baseline", plan.routes[0]))
+    plain, ours = _workloads(replace(plan, routes=plan.routes[:1]), sizes).values()
     for work in (plain, ours):
         work.model.eval()
     region = torch.arange(sizes.sites, device=plain.device) * 6 // sizes.sites

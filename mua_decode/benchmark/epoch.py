@@ -74,13 +74,9 @@ def epoch_times(
 ) -> dict[str, float]:
     """Seconds of an epoch, loaders alone and with training steps, all loaders in turn.
 
-    Parameters
-    ----------
-    per_condition
-        Pseudo-trials per condition; 64, an eighth of the published number, take at most 2.2 GiB as
-        single-precision videos.
-    rounds, steps
-        Epochs of each loader alone; batches of the shortened epochs with a training step each.
+    ``rounds`` epochs of each loader alone, ``steps`` batches with a training step each. 64
+    pseudo-trials per condition, an eighth of the published number, take at most 2.2 GiB as
+    single-precision videos.
 
     Returns
     -------

@@ -54,11 +54,7 @@ def _step(*, route: str, threads: int, batch: int) -> dict[str, float]:
 
 
 def _data() -> dict[str, float]:
-    """Peak memory of the paper-size data set and the time of its batches.
-
-    64 conditions with 60 videos of 45 frames each, 140 sites in six sessions, 512 pseudo-trials
-    each; the whole process is counted, interpreter and PyTorch included.
-    """
+    """Peak memory of the paper-size data set, with all of the process, and time of its batches."""
     start = _resident("VmRSS")
     recording = paper_size_recording()
     out: dict[str, float] = {}

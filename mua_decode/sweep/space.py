@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
 from mua_decode.runs.config import groups
@@ -75,7 +70,7 @@ class Dimension:
             raise InputError(f"{where}: {error}") from error
 
     @property
-    def distribution(self) -> BaseDistribution:
+    def distribution(self) -> CategoricalDistribution | FloatDistribution | IntDistribution:
         """The same for Optuna."""
         if self.kind == "categorical":
             return CategoricalDistribution(self.choices)

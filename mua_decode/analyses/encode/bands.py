@@ -59,15 +59,13 @@ class Band:
         else:
             beyond, limit = nyquist < top * (1 - _TOLERANCE), "of at most"
         if beyond:
-            return (
-                f"band {self.name} needs a step {limit} {1000 / (2 * top):g} ms; this run has "
-                f"{1000 * bin_s:g} ms (Nyquist {nyquist:g} Hz)"
-            )
-        trial_s = n_bins * bin_s
-        if trial_s * low < 1 - _TOLERANCE:
-            needed = f"trials of at least {1 / low:g} s"
-            return f"band {self.name} needs {needed}; this run has {trial_s:g} s"
-        return None
+            needed = f"a step {limit} {1000 / (2 * top):g} ms"
+            found = f"{1000 * bin_s:g} ms (Nyquist {nyquist:g} Hz)"
+        elif n_bins * bin_s * low < 1 - _TOLERANCE:
+            needed, found = f"trials of at least {1 / low:g} s", f"{n_bins * bin_s:g} s"
+        else:
+            return None
+        return f"band {self.name} needs {needed}; this run has {found}"
 
     def filter(self, values: np.ndarray, *, bin_s: float, axis: int) -> np.ndarray:
         """Filter forwards and backwards with a fourth-order Butterworth filter (no delay).
