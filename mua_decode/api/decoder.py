@@ -13,11 +13,13 @@ from mua_decode.data import DecodingData, NewTrials
 from mua_decode.runs.decode import decode_trials
 from mua_decode.runs.run import Run
 from mua_decode.scoring.stream import decode_stream
-from mua_decode.types import PARTS, InputError, Recording, Segment, SiteTable, nearest_name
+from mua_decode.types import PARTS, InputError, Recording, nearest_name
+
+Asked = str | int | Sequence[str | int] | None
 
 
 class Decoder:
-    """A trained run, ready to decode; made by :func:`load_run`.
+    """A trained run, made by :func:`load_run`; ``batch_size`` trials are decoded at a time.
 
     Counts go in as they were counted: each site is standardised with the mean and standard
     deviation of the run's training trials.
@@ -46,11 +48,9 @@ class Decoder:
         # Read at once, so that a damaged run shows here.
         self._run, self.population, self.network = run, run.population, run.network
         about = self.population
-        self.sites: SiteTable = about.sites
+        self.sites, self.stimuli, self.segments = about.sites, about.conditions, about.segments
         self.n_bins, self.bin_s, self.window_s = about.n_bins, about.bin_s, about.window_s
-        self.frame_shape: tuple[int, int, int] = about.frame_shape
-        self.stimuli: tuple[str, ...] = about.conditions
-        self.segments: tuple[Segment, ...] = about.segments
+        self.frame_shape = about.frame_shape
 
     def __repr__(self) -> str:
         c, h, w = self.frame_shape
@@ -72,8 +72,6 @@ class Decoder:
         counts
             (B, T, N): trials, bins of ``bin_s`` seconds, sites in the order of ``sites``. NaN
             where a site was not recorded; it then stands at its training mean.
-        batch_size
-            Trials decoded at a time.
 
         Returns
         -------
@@ -86,8 +84,8 @@ class Decoder:
         """
         given = np.asarray(counts)
         if given.ndim == 3 and not len(given):
-            channels, height, width = self.frame_shape
-            return np.zeros((0, channels, self.n_bins, height, width), np.float32)
+            channels, *size = self.frame_shape
+            return np.zeros((0, channels, self.n_bins, *size), np.float32)
         return self._decode(self.population.activity(given), batch_size)
 
     def decode_recording(
@@ -120,7 +118,7 @@ class Decoder:
 
     def reconstruct(
         self,
-        condition: str | int | Sequence[str | int] | None = None,
+        condition: Asked = None,
         *,
         part: str = "test",
         limit: int | None = None,
@@ -140,8 +138,6 @@ class Decoder:
         without
             Regions that stand at their training mean. A look, not a test: ``mua-decode ablate``
             asks what a region contributes.
-        batch_size
-            Trials decoded at a time.
 
         Raises
         ------
@@ -178,12 +174,7 @@ class Decoder:
         videos = decode_stream(self.network, spikes, batch_size=batch_size, device=self._run.device)
         return np.asarray(torch.cat(list(videos)).float().clamp(0, 1).numpy())
 
-    def _rows(
-        self,
-        conditions: np.ndarray,
-        asked: str | int | Sequence[str | int] | None,
-        limit: int | None,
-    ) -> np.ndarray:
+    def _rows(self, conditions: np.ndarray, asked: Asked, limit: int | None) -> np.ndarray:
         given = [asked] if isinstance(asked, str | int) else asked
         numbers = range(len(self.stimuli)) if given is None else [self._number(g) for g in given]
         rows = [np.flatnonzero(conditions == k)[:limit] for k in numbers]

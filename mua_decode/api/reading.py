@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mua_decode import recordings
-from mua_decode.commands.main import COMMANDS, home, quiet
+from mua_decode.commands.main import home, quiet
 from mua_decode.runs.config import compose
-from mua_decode.types import InputError, Recording, nearest_name
+from mua_decode.types import InputError, Recording
 
 
 def read_recording(path: str | Path, **options: Any) -> Recording:
@@ -53,8 +53,6 @@ def run_command(command: str, *overrides: str) -> Any:
 
     Parameters
     ----------
-    command
-        Name of the command, such as ``train``.
     overrides
         Options as on the command line, ``"run_dir=runs/first"``.
 
@@ -67,13 +65,9 @@ def run_command(command: str, *overrides: str) -> Any:
     InputError
         Where the command line would print one line and stop.
     """
-    if command not in COMMANDS:
-        raise InputError(
-            f"there is no command '{command}'{nearest_name(command, COMMANDS)}; "
-            f"choose from: {', '.join(COMMANDS)}"
-        )
+    where = home(command)
     cfg = compose(command, list(overrides))
-    module = importlib.import_module(home(command))
+    module = importlib.import_module(where)
     with warnings.catch_warnings():
         quiet()
         return module.run(cfg)

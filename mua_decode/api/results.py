@@ -19,10 +19,8 @@ class Reconstruction:
     ----------
     true, decoded
         float32 (B, C, T, H, W) in [0, 1].
-    condition
-        int (B,): condition of every trial.
-    names
-        Names of those conditions, B of them.
+    condition, names
+        int (B,): condition of every trial; its name, B of them.
     segments
         Named stretches of frames.
     frame_s

@@ -48,13 +48,7 @@ class Measured:
 
 
 def benchmark(plan: BenchmarkPlan) -> Measured:
-    """Measure what a plan asks for.
-
-    Raises
-    ------
-    InputError
-        If the plain baseline is missing.
-    """
+    """Measure what a plan asks for; ``InputError`` if the plain baseline is missing."""
     load_plain()
     torch.set_num_threads(plan.threads or os.cpu_count() or 1)
     found = Measured(_machine(plan))
@@ -73,10 +67,10 @@ def benchmark(plan: BenchmarkPlan) -> Measured:
             flat |= _memory(plan)
     if plan.measure_data:
         with working("paper-size data set"):
-            flat |= {f"data/{key}": value for key, value in measure_apart("data").items()}
+            flat |= {f"data/{k}": v for k, v in measure_apart("data").items()}
         with working("epochs of the paper-size data set"):
             epoch = measure_apart("epoch", threads=torch.get_num_threads())
-            flat |= {f"epoch/{key}": value for key, value in epoch.items()}
+            flat |= {f"epoch/{k}": v for k, v in epoch.items()}
     _scaling(plan, found)
     return found
 
@@ -106,12 +100,9 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _workload(plan: BenchmarkPlan, route: str, sizes: Sizes) -> Workload:
-    return Workload(route, sizes, device=plan.device, precision=plan.precision, seed=plan.seed)
-
-
 def _workloads(plan: BenchmarkPlan, sizes: Sizes) -> dict[str, Workload]:
-    return {r: _workload(plan, r, sizes) for r in ("baseline", *plan.routes)}
+    given: dict[str, Any] = {"precision": plan.precision, "device": plan.device, "seed": plan.seed}
+    return {r: Workload(r, sizes, **given) for r in ("baseline", *plan.routes)}
 
 
 def _paper_sizes(plan: BenchmarkPlan, peak: float, found: Measured) -> None:
@@ -147,12 +138,9 @@ def _ratio(kind: str, label: str) -> str:
 
 
 def _subsets(plan: BenchmarkPlan) -> dict[str, float]:
-    """Decode under all 64 subsets of six regions: plain mask by mask, ours in full batches.
-
-    Eight masks at a time, plain and ours in turn.
-    """
+    """Decode under all 64 subsets of six regions, eight at a time, plain and ours in turn."""
     sizes = Sizes(batch=plan.subset_trials)
-    plain, ours = (_workload(plan, r, sizes) for r in ("baseline", plan.routes[0]))
+    plain, ours = _workloads(replace(plan, routes=plan.routes[:1]), sizes).values()
     for work in (plain, ours):
         work.model.eval()
     region = torch.arange(sizes.sites, device=plain.device) * 6 // sizes.sites
@@ -182,9 +170,9 @@ def _subsets(plan: BenchmarkPlan) -> dict[str, float]:
 
 def _memory(plan: BenchmarkPlan) -> dict[str, float]:
     flat: dict[str, float] = {}
+    threads = torch.get_num_threads()
     for route in ("baseline", *plan.routes):
         label = plan.label(route)
-        threads = torch.get_num_threads()
         mib = measure_apart("step", route=route, threads=threads, batch=plan.batch)["step_mib"]
         flat[f"peak_memory/{label}_mib"] = mib
         if route != "baseline":
@@ -198,9 +186,8 @@ def _scaling(plan: BenchmarkPlan, found: Measured) -> None:
     if scaling is None:
         return
     usual = Sizes(batch=scaling.batch)
-    for name in ("sites", "bins", "frame", "batches"):
-        axis = name.replace("batches", "batch")
-        for value in getattr(scaling, name) or ():
+    for axis in ("sites", "bins", "frame", "batch"):
+        for value in (scaling.batches if axis == "batch" else getattr(scaling, axis)) or ():
             sizes = replace(usual, **{axis: value})
             with working(f"scaling: {axis} {value}"):
                 steps = {n: w.step for n, w in _workloads(plan, sizes).items()}

@@ -61,9 +61,8 @@ class _LaidOut:
     """Every pseudo-trial with a video of its own, float32, read by index: quick and large."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
-        parts = [(b.spikes, b.video) for b in batches]
-        self.spikes = torch.cat([spikes for spikes, _ in parts])
-        self.video = torch.cat([video for _, video in parts])
+        spikes, videos = zip(*((b.spikes, b.video) for b in batches), strict=True)
+        self.spikes, self.video = torch.cat(spikes), torch.cat(videos)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in torch.randperm(len(self.video)).split(_BATCH):
@@ -75,15 +74,9 @@ def epoch_times(
 ) -> dict[str, float]:
     """Seconds of an epoch, loaders alone and with training steps, all loaders in turn.
 
-    Parameters
-    ----------
-    variants
-        Videos per condition.
-    per_condition
-        Pseudo-trials per condition; 64, an eighth of the published number, take at most 2.2 GiB as
-        single-precision videos.
-    rounds, steps
-        Epochs of each loader alone; batches of the shortened epochs with a training step each.
+    ``rounds`` epochs of each loader alone, ``steps`` batches with a training step each. 64
+    pseudo-trials per condition, an eighth of the published number, take at most 2.2 GiB as
+    single-precision videos.
 
     Returns
     -------

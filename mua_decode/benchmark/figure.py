@@ -29,19 +29,9 @@ _COLUMNS = ("kind", "route", "batch", "ms_per_trial", "spread", "ratio")
 
 
 def speed(table: pd.DataFrame) -> Figure:
-    """Draw the table that ``mua-decode benchmark`` writes.
+    """Draw the rows of ``Measured``; ``InputError`` if a column is missing or there is none.
 
-    Parameters
-    ----------
-    table
-        Columns ``kind``, ``route``, ``sites``, ``bins``, ``frame``, ``batch``, ``ms_per_trial``,
-        ``spread`` and ``ratio``; the route ``baseline`` is the plain writing. Kinds named
-        ``scaling/AXIS`` are drawn against that size, one panel each.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or the table is empty.
+    Kinds named ``scaling/AXIS`` are drawn against that size, one panel each.
     """
     missing = [c for c in _COLUMNS if c not in table.columns]
     if missing or table.empty:
@@ -64,15 +54,15 @@ def _bars(ax: Axes, table: pd.DataFrame, routes: list[str]) -> None:
     width = 0.8 / max(1, len(routes))
     for i, route in enumerate(routes):
         for j, kind in enumerate(kinds):
-            row = table[(table["kind"] == kind) & (table["route"] == route)]
-            if row.empty:
+            found = table[(table["kind"] == kind) & (table["route"] == route)]
+            if found.empty:
                 continue
-            value = float(row["ms_per_trial"].iloc[0])
+            row = found.iloc[0]
+            value, error = row["ms_per_trial"], row["ms_per_trial"] * row["spread"] / 2
             x = j + (i - (len(routes) - 1) / 2) * width
             label = _name(route) if j == 0 else None
-            error = value * float(row["spread"].iloc[0]) / 2
             ax.bar(x, value, width * 0.92, yerr=error, color=_COLOURS[i % 4], label=label)
-            text = "" if route == "baseline" else f"{float(row['ratio'].iloc[0]):.1f}×"
+            text = "" if route == "baseline" else f"{row['ratio']:.1f}×"
             ax.annotate(text, (x, value + error), xytext=(0, 3), textcoords="offset points",
                         ha="center", fontsize=7)  # fmt: skip
     ax.set_xticks(range(len(kinds)), [_KINDS[k].replace(" ", "\n") for k in kinds], fontsize=8)
@@ -87,10 +77,8 @@ def _lines(ax: Axes, table: pd.DataFrame, name: str, routes: list[str]) -> None:
         part = table[table["route"] == route].sort_values(column)
         ax.plot(part[column], part["ms_per_trial"], marker=_MARKERS[i % 4], markersize=4,
                 color=_COLOURS[i % 4], label=_name(route))  # fmt: skip
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    values = sorted(set(table[column]))
-    ax.xaxis.set_major_locator(FixedLocator([float(v) for v in values]))
+    ax.set(xscale="log", yscale="log", xlabel=_AXES[name])
+    ax.xaxis.set_major_locator(FixedLocator([float(v) for v in sorted(set(table[column]))]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:g}")
@@ -98,7 +86,6 @@ def _lines(ax: Axes, table: pd.DataFrame, name: str, routes: list[str]) -> None:
     low, high = float(table["ms_per_trial"].min()), float(table["ms_per_trial"].max())
     ticks = [t * 10.0**e for e in range(-2, 6) for t in (1, 2, 5)]
     ax.yaxis.set_major_locator(FixedLocator([t for t in ticks if low / 2 < t < high * 2]))
-    ax.set_xlabel(_AXES[name])
     kind = "decoding" if name == "trials" else "training step"
     ax.set_title(f"{kind}, {_AXES[name].split(' (')[0]}", fontsize=10)
 

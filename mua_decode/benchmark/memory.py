@@ -43,25 +43,18 @@ def _resident(field: str) -> float:
 
 
 def _step(*, route: str, threads: int, batch: int) -> dict[str, float]:
-    """Memory of training steps above what model and batch take, in MiB.
-
-    The optimiser's state is made in the first of two steps.
-    """
+    """Memory of training steps above what model and batch take, in MiB."""
     torch.set_num_threads(threads)
     work = Workload(route, Sizes(batch=batch))
     standing = _resident("VmRSS")
-    for _ in range(2):
+    for _ in range(2):  # the optimiser's state is made in the first
         work.step()
     peak = _resident("VmHWM")
     return {"standing_mib": standing, "peak_mib": peak, "step_mib": peak - standing}
 
 
 def _data() -> dict[str, float]:
-    """Peak memory of the paper-size data set and the time of its batches.
-
-    64 conditions with 60 videos of 45 frames each, 140 sites in six sessions, 512 pseudo-trials
-    each; the whole process is counted, interpreter and PyTorch included.
-    """
+    """Peak memory of the paper-size data set, with all of the process, and time of its batches."""
     start = _resident("VmRSS")
     recording = paper_size_recording()
     out: dict[str, float] = {}

@@ -12,10 +12,7 @@ from mua_decode.types import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling:
-    """Sizes whose cost is measured one at a time, the others as published.
-
-    ``batch`` holds where ``batches`` are not varied; ``trials`` are those decoded in evaluation.
-    """
+    """Sizes whose cost is measured one at a time, the others as published."""
 
     rounds: int
     batch: int
@@ -28,19 +25,9 @@ class Scaling:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkPlan:
-    """What is measured, and how often.
+    """What is measured, and how often; see ``conf/benchmark.yaml``.
 
-    Parameters
-    ----------
-    routes
-        Of our network, beside the plain baseline; the first is "fast" and gives the ratios.
-    subset_trials
-        Trials decoded under all 64 subsets of six regions; 0 leaves it out.
-
-    Raises
-    ------
-    InputError
-        If there is no such device or precision.
+    ``InputError`` if there is no such device or precision.
     """
 
     routes: tuple[str, ...]

@@ -42,13 +42,7 @@ class Sizes:
 
 
 def load_plain() -> ModuleType:
-    """Import the plain baseline, ``benchmarks/plain.py`` of the checkout or the wheel's copy.
-
-    Raises
-    ------
-    InputError
-        If neither is there.
-    """
+    """Import ``benchmarks/plain.py`` of the checkout or the wheel; ``InputError`` without it."""
     package = Path(mua_decode.__file__).parent
     for path in (package.parent / "benchmarks" / "plain.py", package / "plain_baseline.py"):
         if path.is_file():
@@ -64,7 +58,7 @@ def load_plain() -> ModuleType:
 
 
 class Workload:
-    """A network with loss, optimiser and one batch.
+    """A network with loss, optimiser and one batch; weights and data follow from the seed alone.
 
     Parameters
     ----------
@@ -72,8 +66,6 @@ class Workload:
         "baseline" is the direct writing; any other name is a route of our network.
     precision
         Autocast of the network, one of DTYPES; statistics and loss stay in single precision.
-    seed
-        Of weights and data, the same for every route.
     """
 
     def __init__(
@@ -94,21 +86,18 @@ class Workload:
         if route != "baseline":
             self.model = VideoUNet(sizes.sites, bins, frame, kernels=check_route(route))
             self.model.load_state_dict(baseline.state_dict())
+            compiled = route in ("auto", "compiled")
             self.loss = SSIMMSELoss(
-                sizes.weights,
-                data_range=1.0,
-                normalisation="sum",
-                compiled=route in ("auto", "compiled"),
+                sizes.weights, data_range=1.0, normalisation="sum", compiled=compiled
             )
         self.model.to(device)
         self.loss.to(device)
-        self.device = torch.device(device)
-        self.dtype = DTYPES[precision]
+        self.device, self.dtype = torch.device(device), DTYPES[precision]
         self.optimiser = torch.optim.Adamax(self.model.parameters(), lr=0.01)
         generator = torch.Generator().manual_seed(seed)
         self.spikes = torch.randn(sizes.batch, bins, sizes.sites, generator=generator).to(device)
-        self.video = torch.rand(sizes.batch, frame[0], bins, *frame[1:], generator=generator)
-        self.video = self.video.to(device)
+        video = torch.rand(sizes.batch, frame[0], bins, *frame[1:], generator=generator)
+        self.video = video.to(device)
 
     def decode_spikes(self, spikes: Tensor) -> Tensor:
         """Decode spikes (B, T, N) in the mode the model is in; float32."""

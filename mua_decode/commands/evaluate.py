@@ -19,8 +19,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     part = check_part(str(cfg.part))
     source = open_run(cfg).score_as(cfg)
-    name = f"evaluation_{part}_{cfg.checkpoint}"
-    out = RunFolder(source.out(cfg.out_dir, name))
+    out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{cfg.checkpoint}"))
     flat = score(source, part, out=out)
     print_summary(flat, out.path, part)
     return flat

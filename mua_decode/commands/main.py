@@ -54,30 +54,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         _run(args[0], args[1:])
-    except InputError as error:
-        _fail(error, debug, 2)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (OSError, MemoryError) as error:
+    except (InputError, OSError, MemoryError) as error:
         _fail(error, debug, 2)
     except Exception as error:
         _fail(error, debug, 1)
 
 
 def _run(command: str, args: list[str]) -> None:
-    if command not in COMMANDS:
-        raise InputError(
-            f"there is no command '{command}'{nearest_name(command, COMMANDS)}; "
-            f"choose from: {', '.join(COMMANDS)}"
-        )
+    where = home(command)
     if any(a in ("-h", "--help") for a in args):
         print(_command_help(command))
         return
-    several = [a for a in args if a in ("-m", "--multirun")]
+    several = {"-m", "--multirun"}.intersection(args)
     args = [a for a in args if a not in several]
     flags = [a for a in args if a.startswith("-") and a != "--cfg"]
     if flags:
@@ -93,13 +87,18 @@ def _run(command: str, args: list[str]) -> None:
     if "--cfg" in args:
         print(OmegaConf.to_yaml(cfg))
         return
-    module = importlib.import_module(home(command))
+    module = importlib.import_module(where)
     quiet()
     module.run(cfg)
 
 
 def home(command: str) -> str:
-    """Module of a command, whose ``run`` takes the config."""
+    """Module of a command, whose ``run`` takes the config; ``InputError`` if there is no such."""
+    if command not in COMMANDS:
+        raise InputError(
+            f"there is no command '{command}'{nearest_name(command, COMMANDS)}; "
+            f"choose from: {', '.join(COMMANDS)}"
+        )
     if command in _HERE:
         return f"mua_decode.commands.{command}"
     room = command if command in _OWN_ROOM else f"analyses.{command}"
@@ -139,7 +138,6 @@ def _fail(error: Exception, debug: bool, code: int) -> None:
 
 def _overview() -> str:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
     return "\n".join(
         [
             "usage: mua-decode COMMAND [name=value ...] [--debug]",
@@ -147,7 +145,7 @@ def _overview() -> str:
             "Decode the video a monkey is watching from multi-unit activity.",
             "",
             "commands:",
-            *lines,
+            *(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()),
             "",
             "mua-decode COMMAND --help  explains a command and lists its options",
             "mua-decode COMMAND --cfg   prints its full configuration without running it",
@@ -161,7 +159,6 @@ def _command_help(command: str) -> str:
 
     module = importlib.import_module(home(command))
     text = (config_folder() / f"{command}.yaml").read_text()
-    listed = [f"  {name}={'|'.join(options)}" for name, options in groups().items()]
     return "\n".join(
         [
             f"mua-decode {command}: {COMMANDS[command]}",
@@ -172,6 +169,6 @@ def _command_help(command: str) -> str:
             *(f"  {line}" for line in text.splitlines()),
             "",
             "config groups:",
-            *listed,
+            *(f"  {name}={'|'.join(options)}" for name, options in groups().items()),
         ]
     )

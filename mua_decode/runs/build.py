@@ -75,10 +75,12 @@ def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
     weights = {"frame_weights": torch.from_numpy(data.stimuli.frame_weights)}
     loss = instantiate(cfg.loss, trusted=trusted, **({} if kind is EncodeVideo else weights))
     task = instantiate(cfg.task, trusted=trusted, model=model, loss=loss)
+    name = type(task).__name__
+    if kind is EncodeVideo and not isinstance(task, EncodeVideo):
+        raise InputError(f"task: {name} predicts no activity; mua-decode encode needs task=encode")
     if not isinstance(task, kind) or (kind is DecodeVideo and isinstance(task, EncodeVideo)):
         raise InputError(
-            f"task: {type(task).__name__} decodes no video; the encoding model is trained with "
-            "mua-decode encode"
+            f"task: {name} decodes no video; the encoding model is trained with mua-decode encode"
         )
     return task
 

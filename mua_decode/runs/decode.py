@@ -45,14 +45,8 @@ class DecodePlan:
 def decode_recording(run: Run, recording: Recording, plan: DecodePlan, out: Path) -> dict[str, Any]:
     """Decode every trial into the folder ``out``, which is written whole or not at all.
 
-    Returns
-    -------
-    What stands in its ``decode.json``.
-
-    Raises
-    ------
-    InputError
-        If the recording does not fit the run, or ``out`` cannot be written.
+    Returns what stands in its ``decode.json``; ``InputError`` if the recording does not fit the
+    run, or ``out`` cannot be written.
     """
     trials = NewTrials(run.population, recording, trials=plan.trials, least_share=plan.least_share)
     console.print(trials.match.line, highlight=False, soft_wrap=True)
@@ -60,11 +54,9 @@ def decode_recording(run: Run, recording: Recording, plan: DecodePlan, out: Path
     try:
         with whole(out) as partial:
             partial.mkdir()
-            videos = track(
-                decode_trials(run, trials, batch_size=plan.batch_size),
-                f"decoding {number} trials",
-                -(-number // plan.batch_size),
-            )
+            decoded = decode_trials(run, trials, batch_size=plan.batch_size)
+            n_batches = -(-number // plan.batch_size)
+            videos = track(decoded, f"decoding {number} trials", n_batches)
             if plan.format == "npy":
                 _write_array(partial / "videos.npy", videos, run.population, number, plan.dtype)
                 files: dict[str, Any] = {"file": "videos.npy", "row": np.arange(number)}
@@ -101,8 +93,8 @@ def _write_films(
 def _write_array(
     path: Path, videos: Iterator[np.ndarray], about: Population, n_trials: int, dtype: str
 ) -> None:
-    channels, height, width = about.frame_shape
-    shape = (n_trials, channels, about.n_bins, height, width)
+    channels, *size = about.frame_shape
+    shape = (n_trials, channels, about.n_bins, *size)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     for place, video in zip(array, chain.from_iterable(videos), strict=True):
         place[:] = (video * 255).round() if dtype == "uint8" else video

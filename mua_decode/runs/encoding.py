@@ -22,20 +22,9 @@ def encoding_run(
 ) -> tuple[Run, Training]:
     """Return the encoding of a run in a folder, and how it is to be trained.
 
-    Parameters
-    ----------
-    cfg
-        Config of ``mua-decode encode``.
-    source
-        The run whose recording, split, population and seed it takes.
-    go_on
-        Whether an encoding that the folder holds is taken up where it stopped, if it is one of the
-        same config and recording; else ``cfg.ckpt_path`` says so.
-
-    Raises
-    ------
-    InputError
-        If the folder holds another encoding, or one that is not to be gone on with.
+    With ``go_on``, an encoding that the folder holds is taken up where it stopped, if it is one of
+    the same config and recording; else ``cfg.ckpt_path`` says so. ``InputError`` if the folder
+    holds another encoding, or one that is not to be gone on with.
     """
     cfg = encoding_config(cfg, source)
     place = RunFolder.create(str(folder), "encoding")

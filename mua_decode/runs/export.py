@@ -45,10 +45,7 @@ class ExportPlan:
     def file(self, out: str | None) -> Path:
         """Return the path asked for, if this format can be written there.
 
-        Raises
-        ------
-        InputError
-            If it has another suffix, or a package that writes the format is missing.
+        ``InputError`` if it has another suffix, or a package that writes the format is missing.
         """
         suffix = _SUFFIXES[self.format]
         if not out:
@@ -72,23 +69,18 @@ class ExportPlan:
 def export(run: Run, plan: ExportPlan, out: Path) -> dict[str, Any]:
     """Write the network of a run on the CPU, and ``FILE.json`` with what has to be known of it.
 
-    Raises
-    ------
-    InputError
-        If ``out`` cannot be written.
-    RuntimeError
-        If the file read again differs from the network by more than the tolerance.
+    ``InputError`` if ``out`` cannot be written; ``RuntimeError`` if the file read again differs
+    from the network by more than the tolerance.
     """
-    write, load = (
-        (_write_onnx, _load_onnx) if plan.format == "onnx" else (_write_torch, _load_torch)
-    )
-    network = run.network
+    network, onnx = run.network, plan.format == "onnx"
     try:
         with whole(out) as partial:
             with working(f"exporting to {out.name}"):
-                write(fold_batchnorm(network), _inputs(run, 4, plan.seed), partial)
+                program = _program(fold_batchnorm(network), _inputs(run, 4, plan.seed))
+                (_write_onnx if onnx else torch.export.save)(program, partial)
             with working("comparing with the network of the run"):
-                found = _largest_difference(run, load(partial), seed=plan.seed)
+                exported = _load_onnx(partial) if onnx else torch.export.load(partial).module()
+                found = _largest_difference(run, exported, seed=plan.seed)
             # Not <=, which would let NaN pass.
             if not found <= plan.tolerance:
                 raise RuntimeError(
@@ -113,8 +105,7 @@ def export(run: Run, plan: ExportPlan, out: Path) -> dict[str, Any]:
 def _largest_difference(run: Run, exported: Network, *, seed: int) -> float:
     """Compare on standard normal input of several sizes; NaN if a pixel in [0, 1] is."""
     differences = []
-    for number in _BATCHES:
-        spikes = _inputs(run, number, seed + number)
+    for spikes in (_inputs(run, number, seed + number) for number in _BATCHES):
         difference = run.network(spikes).double() - exported(spikes).double()
         differences.append(difference.abs().max())
     return float(torch.stack(differences).max())
@@ -131,30 +122,15 @@ def _program(network: nn.Module, spikes: Tensor) -> torch.export.ExportedProgram
     return torch.export.export(network, (spikes,), dynamic_shapes=({0: batch},))
 
 
-def _write_torch(network: nn.Module, spikes: Tensor, path: Path) -> None:
-    torch.export.save(_program(network, spikes), path)
-
-
-def _load_torch(path: Path) -> Network:
-    loaded: Network = torch.export.load(path).module()
-    return loaded
-
-
-def _write_onnx(network: nn.Module, spikes: Tensor, path: Path) -> None:
-    program = _program(network, spikes)
+def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
     # Notices of operators this network does not have.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            program,
-            f=path,
-            input_names=[_INPUT],
-            output_names=[_OUTPUT],
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+            program, f=path, input_names=[_INPUT], output_names=[_OUTPUT], dynamo=True,
+            external_data=False, verbose=False,
+        )  # fmt: skip
 
 
 def _load_onnx(path: Path) -> Network:
@@ -172,7 +148,7 @@ def _load_onnx(path: Path) -> Network:
 def _describe(run: Run, plan: ExportPlan, difference: float, path: Path) -> dict[str, Any]:
     assert run.checkpoint is not None
     about = run.population
-    channels, height, width = about.frame_shape
+    channels, *size = about.frame_shape
     return {
         "format": plan.format,
         "version": __version__,
@@ -190,7 +166,7 @@ def _describe(run: Run, plan: ExportPlan, difference: float, path: Path) -> dict
         "output": {
             "name": _OUTPUT,
             "axes": "(batch, C, T, H, W), in [0, 1]",
-            "shape": ["batch", channels, about.n_bins, height, width],
+            "shape": ["batch", channels, about.n_bins, *size],
             "dtype": "float32",
         },
         "check": {

@@ -21,17 +21,9 @@ _MAP = "cividis"
 
 
 def sweep_history(table: pd.DataFrame) -> Figure:
-    """Draw the loss of every trial in order, and the best so far.
+    """Draw the loss of every trial in order, and the best so far; ``InputError`` if none finished.
 
-    Parameters
-    ----------
-    table
-        Columns ``trial``, ``state`` (``finished``, ``stopped`` or other) and ``val_loss``.
-
-    Raises
-    ------
-    InputError
-        If no trial finished.
+    ``table`` has columns ``trial``, ``state`` (``finished``, ``stopped`` or other), ``val_loss``.
     """
     finished, stopped = _parts(table)
     figure, (ax,) = grid(1, (6, 4))
@@ -52,14 +44,9 @@ def sweep_history(table: pd.DataFrame) -> Figure:
 
 
 def sweep_importance(table: pd.DataFrame, *, n_trials: int) -> Figure:
-    """Draw how much of the variance of the loss each option explains.
+    """Draw how much of the variance of the loss each option explains, over finished trials.
 
-    Parameters
-    ----------
-    table
-        Columns ``option`` and ``importance`` (shares of 1).
-    n_trials
-        Finished trials it was estimated from.
+    ``table`` has columns ``option`` and ``importance`` (shares of 1).
     """
     ordered = table.sort_values("importance")
     figure, (ax,) = grid(1, (6.5, 1.2 + 0.35 * len(ordered)))
@@ -77,19 +64,10 @@ _Ticks = list[tuple[float, str]]  # height and text
 
 
 def sweep_parallel(table: pd.DataFrame, options: Sequence[str]) -> Figure:
-    """Draw every trial as a line through its options, coloured by its loss.
+    """Draw every trial as a line through its options, coloured by its loss, the best on top.
 
-    Parameters
-    ----------
-    table
-        Columns ``state``, ``val_loss`` and the options. Trials stopped early are thin and grey.
-    options
-        Columns to draw, from left to right.
-
-    Raises
-    ------
-    InputError
-        If no trial finished.
+    ``table`` has columns ``state``, ``val_loss`` and the options. Trials stopped early are thin and
+    grey; ``InputError`` if none finished.
     """
     finished, stopped = _parts(table)
     shown = pd.concat([stopped, finished.sort_values("val_loss", ascending=False)])
@@ -98,13 +76,12 @@ def sweep_parallel(table: pd.DataFrame, options: Sequence[str]) -> Figure:
     low, high = finished["val_loss"].min(), finished["val_loss"].max()
     high = high if high > low else low + max(1e-12, abs(low) * 1e-3)
     norm = LogNorm(low, high) if low > 0 and high / low > _LOG_FROM else Normalize(low, high)
-    heights = np.column_stack([placed for placed, _ in axes])
+    heights, places = np.column_stack([placed for placed, _ in axes]), range(len(options))
     for row, (state, loss) in enumerate(zip(shown["state"], shown["val_loss"], strict=True)):
         ends = state == "finished"
         style = {"color": colormaps[_MAP](norm(loss)), "lw": 1.6, "marker": "o", "ms": 4}
         quiet = {"color": "0.75", "lw": 0.8, "zorder": 1}
-        ax.plot(range(len(options)), heights[row], **(style if ends else quiet))
-    places = range(len(options))
+        ax.plot(places, heights[row], **(style if ends else quiet))
     ax.plot(places, heights[-1], color=VERMILION, lw=2.6, zorder=4, label="best trial")
     if len(stopped):
         ax.plot([], [], color="0.75", lw=0.8, label="stopped early")
@@ -152,7 +129,7 @@ def _axis(values: pd.Series) -> tuple[np.ndarray, _Ticks]:
         even = 1 < len(whole) <= 6 and np.ptp(np.diff(whole)) == 0
         if even and pd.api.types.is_integer_dtype(values):
             places = [float(heights[numbers == v][0]) for v in whole]
-            return (heights, [(h, f"{v:.0f}") for h, v in zip(places, whole, strict=True)])
+            return heights, [(h, f"{v:.0f}") for h, v in zip(places, whole, strict=True)]
         spread = np.linspace(0, 1, 5)
         marks = np.exp(ends[0] + spread * width) if log else ends[0] + spread * width
         return (heights, [(h, f"{v:.2g}") for h, v in zip(spread, marks, strict=True)])

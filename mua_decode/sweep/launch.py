@@ -22,15 +22,9 @@ from mua_decode.types import InputError
 
 @dataclass
 class LocalLauncher:
-    """Worker processes on this machine.
+    """Worker processes on this machine."""
 
-    Parameters
-    ----------
-    restarts
-        How often in all a worker that was killed is started again.
-    """
-
-    restarts: int = 3
+    restarts: int = 3  # of workers that were killed, in all
     _folder: Path = field(default_factory=Path, init=False)
     _workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
     _number: int = field(default=0, init=False)
@@ -44,16 +38,13 @@ class LocalLauncher:
 
     def _start(self, index: int) -> None:
         command = [sys.executable, "-m", "mua_decode.sweep.worker", str(self._folder)]
+        env = os.environ | worker_environment(index, self._number)
         with (self._folder / "workers" / f"{index}.log").open("ab") as log:
+            # In a session of its own, as Ctrl-C is for this process alone, which ends its workers.
             self._workers[index] = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=os.environ | worker_environment(index, self._number),
-                # Ctrl-C reaches this process alone, which then ends its workers in order.
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
                 start_new_session=True,
-            )
+            )  # fmt: skip
 
     def alive(self) -> bool:
         """Whether any worker is left; those that were killed are started again."""
@@ -103,15 +94,9 @@ def worker_environment(index: int, n_workers: int) -> dict[str, str]:
 
 @dataclass
 class SubmititLauncher:
-    """Workers as jobs of a SLURM cluster, through submitit; sizes are those of each worker.
+    """Workers as jobs of a SLURM cluster, through submitit; sizes are those of each worker."""
 
-    Parameters
-    ----------
-    cluster
-        ``slurm``, or ``local`` to run the jobs as processes here.
-    """
-
-    cluster: str = "slurm"
+    cluster: str = "slurm"  # or local, to run the jobs as processes here
     partition: str | None = None
     account: str | None = None
     gpus: int = 1
@@ -125,9 +110,8 @@ class SubmititLauncher:
         try:
             import submitit
         except ModuleNotFoundError as error:
-            raise InputError(
-                "launcher=submitit: submitit is not installed; pip install submitit"
-            ) from error
+            line = "launcher=submitit: submitit is not installed; pip install submitit"
+            raise InputError(line) from error
         if self.cluster not in ("slurm", "local"):
             raise InputError(f"launcher.cluster: expected slurm or local, found {self.cluster}")
         try:

@@ -44,15 +44,9 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
     ``model=video_unet,mlp_decoder``. ``run_dir`` is the folder of them all, with one folder per
     combination and ``multirun.csv``. The same command again goes on where it stopped.
 
-    Returns
-    -------
-    One row per combination: its options, its best loss on the val part, its scores, its folder and
-    why it failed, if it did.
-
-    Raises
-    ------
-    InputError
-        If no option has several values, or no run finished.
+    Returns one row per combination: its options, its best loss on the val part, its scores, its
+    folder and why it failed, if it did; ``InputError`` if no option has several values, or no run
+    finished.
     """
     own = [o for o in options if o.partition("=")[0] in _OWN]
     where = [o.partition("=")[2] for o in own if o.startswith("run_dir=")]
@@ -92,10 +86,7 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
 def combinations(options: Sequence[str]) -> list[Job]:
     """Every combination of the values given, the last option fastest.
 
-    Raises
-    ------
-    InputError
-        If no option has several values, or one cannot be read.
+    ``InputError`` if no option has several values.
     """
     parser = OverridesParser.create()
     values: list[list[tuple[str | None, str]]] = []

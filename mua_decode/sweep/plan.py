@@ -32,23 +32,10 @@ _OWN = ("sweep", "launcher", "out_dir", "storage", "workers")
 class SweepPlan:
     """What is searched, by how many trials, and how workers look after them.
 
-    Parameters
-    ----------
-    storage
-        URL of the study's database; ``None``: a file in the folder of the sweep.
-    grid
-        Whether every combination of the points of the space is tried, whatever the sampler.
-    heartbeat_s, grace_s
-        How often a running trial says that it is alive, and how long it may be silent.
-    retries
-        How often a trial whose worker died is run again.
-    sampler
-        Makes the sampler of one trial from its seed.
+    ``InputError`` if a number is wrong, or the sampler refuses its options.
 
-    Raises
-    ------
-    InputError
-        If a number is wrong, or the sampler refuses its options.
+    See ``conf/sweep.yaml`` and ``conf/sweep/default.yaml``; ``sampler`` makes the sampler of one
+    trial from its seed.
     """
 
     name: str
@@ -89,12 +76,8 @@ class SweepPlan:
 class Sweep:
     """A sweep in a folder.
 
-    Parameters
-    ----------
-    source
-        The run that trials vary; its recording is read once for all of them.
-    fingerprint
-        The options that trials of one study have in common.
+    ``source`` is the run that trials vary, its recording read once for all of them;
+    ``fingerprint`` holds the options that trials of one study have in common.
     """
 
     folder: Path
@@ -104,13 +87,7 @@ class Sweep:
 
     @classmethod
     def open(cls, cfg: Any, folder: Path) -> Sweep:
-        """Make it of the config of ``mua-decode sweep``.
-
-        Raises
-        ------
-        InputError
-            If an option is wrong.
-        """
+        """Make it of the config of ``mua-decode sweep``; ``InputError`` if an option is wrong."""
         source = changed_config(cfg, [])
         for name in _OWN:
             source.pop(name, None)

@@ -8,12 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
 from mua_decode.runs.config import groups
@@ -27,7 +22,7 @@ _FIXED = ("recording", "seed", "logger", "metric", "floor", "trusted", "name", "
 
 @dataclass(frozen=True)
 class Dimension:
-    """An option and the values it may take.
+    """An option and the values it may take; ``InputError`` if these do not make sense.
 
     Parameters
     ----------
@@ -39,11 +34,6 @@ class Dimension:
         How many values a grid tries where there is no step.
     choices
         Of ``categorical``; a list is written as text: ``"[5,3,3,3]"``.
-
-    Raises
-    ------
-    InputError
-        If the values do not make sense.
     """
 
     option: str
@@ -80,7 +70,7 @@ class Dimension:
             raise InputError(f"{where}: {error}") from error
 
     @property
-    def distribution(self) -> BaseDistribution:
+    def distribution(self) -> CategoricalDistribution | FloatDistribution | IntDistribution:
         """The same for Optuna."""
         if self.kind == "categorical":
             return CategoricalDistribution(self.choices)
@@ -95,24 +85,15 @@ class Dimension:
 
     def suggest(self, trial: Trial) -> Value:
         """Draw a value for a trial."""
-        wanted = self.distribution
-        if isinstance(wanted, IntDistribution):
-            limits: Any = {"low": wanted.low, "high": wanted.high}
-            return trial.suggest_int(self.option, **limits, log=wanted.log, step=wanted.step)
-        if isinstance(wanted, FloatDistribution):
-            limits = {"low": wanted.low, "high": wanted.high}
-            return trial.suggest_float(self.option, **limits, log=wanted.log, step=wanted.step)
-        found: Value = trial.suggest_categorical(self.option, self.choices)
-        return found
+        wanted: Any = self.distribution
+        if isinstance(wanted, CategoricalDistribution):
+            found: Value = trial.suggest_categorical(self.option, self.choices)
+            return found
+        suggest = trial.suggest_int if isinstance(wanted, IntDistribution) else trial.suggest_float
+        return suggest(self.option, wanted.low, wanted.high, step=wanted.step, log=wanted.log)
 
     def grid(self) -> tuple[Value, ...]:
-        """Values a grid tries.
-
-        Raises
-        ------
-        InputError
-            If neither step nor points says which.
-        """
+        """Values a grid tries; ``InputError`` if neither step nor points says which."""
         if self.kind == "categorical":
             return self.choices
         assert self.low is not None
@@ -136,13 +117,7 @@ class Space:
 
     @classmethod
     def read(cls, entries: Sequence[Mapping[str, Any]], source: Mapping[str, Any]) -> Space:
-        """Read ``sweep.space`` and check it against the options of the run it changes.
-
-        Raises
-        ------
-        InputError
-            If an entry is wrong or the run has no such option.
-        """
+        """Read ``sweep.space``; ``InputError`` if an entry is wrong or no option of the run."""
         found = []
         for entry in entries:
             if not isinstance(entry, Mapping):
@@ -153,10 +128,8 @@ class Space:
                     f"sweep.space: an entry has option, kind and low, high, step, points or "
                     f"choices; found {', '.join(sorted(given))}"
                 )
-            given["choices"] = tuple(given.get("choices") or ())
-            dimension = Dimension(**given)
-            _check_option(dimension.option, source)
-            found.append(dimension)
+            found.append(Dimension(**given | {"choices": tuple(given.get("choices") or ())}))
+            _check_option(found[-1].option, source)
         names = [d.option for d in found]
         if not names or len(set(names)) < len(names):
             raise InputError("sweep.space: expected at least one option, and none twice")

@@ -43,8 +43,7 @@ class Slot:
     @property
     def done(self) -> bool:
         """Finished, stopped early, or failed for a reason of its own."""
-        state = self.trial.state
-        return state in (TrialState.COMPLETE, TrialState.PRUNED) or self.failed
+        return self.trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or self.failed
 
     @property
     def failed(self) -> bool:
@@ -55,15 +54,8 @@ class Slot:
 class SharedStudy:
     """The study of a sweep, in a database that is made if it does not exist.
 
-    Parameters
-    ----------
-    folder
-        Of the sweep; of the database too, where the plan names no other.
-
-    Raises
-    ------
-    InputError
-        If the database cannot be opened.
+    It lies in the folder of the sweep where the plan names no other. ``InputError`` if it cannot
+    be opened.
     """
 
     def __init__(self, plan: SweepPlan, folder: Path) -> None:
@@ -74,22 +66,16 @@ class SharedStudy:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with unexcited():
             self.storage = _open(url, plan.heartbeat_s, plan.grace_s)
+            # By default the value of a trial is minimised.
             self.study = optuna.create_study(
-                storage=self.storage,
-                study_name=plan.name,
-                direction="minimize",
-                load_if_exists=True,
-                pruner=plan.pruner,
+                storage=self.storage, study_name=plan.name, load_if_exists=True, pruner=plan.pruner
             )
 
     def join(self, here: Fingerprint) -> None:
-        """Refuse to mix trials of different sweeps in one study, or note what they have in common.
+        """Note what all trials have in common.
 
-        Raises
-        ------
-        InputError
-            If the study holds trials of other options, or of another recording where both are
-            known.
+        ``InputError`` if the study holds trials of other options, or of another recording where
+        both are known.
         """
         known = self.study.user_attrs
         there = Fingerprint.of(known.get(_OPTIONS, here.options), known.get(_RECORDING))
@@ -201,14 +187,12 @@ class SharedStudy:
             thread.join()
 
     def _follow(self, trial: FrozenTrial, state: TrialState, attributes: dict[str, Any]) -> None:
-        self.study.add_trial(
-            optuna.create_trial(
-                state=state,
-                params=trial.params,
-                distributions=trial.distributions,
-                user_attrs={**trial.user_attrs, _ORIGIN: trial.number, **attributes},
-            )
+        noted = {**trial.user_attrs, _ORIGIN: trial.number, **attributes}
+        drawn, ranges = trial.params, trial.distributions
+        again = optuna.create_trial(
+            state=state, params=drawn, distributions=ranges, user_attrs=noted
         )
+        self.study.add_trial(again)
 
 
 def _open(url: str, heartbeat_s: int, grace_s: int) -> RDBStorage:

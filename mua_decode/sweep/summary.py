@@ -47,10 +47,7 @@ class Summary:
 def summarise(sweep: Sweep, shared: SharedStudy) -> Summary:
     """Write ``trials.csv`` and the figures of a sweep, and say which trial was best.
 
-    Raises
-    ------
-    InputError
-        If no trial finished, with the first reason.
+    ``InputError`` if no trial finished, with the first reason.
     """
     folder, slots = sweep.folder, shared.slots()
     table = trial_table(sweep, shared)
@@ -112,9 +109,8 @@ def _draw(shared: SharedStudy, table: pd.DataFrame, folder: Path) -> None:
         return
     try:
         with unexcited():
-            shares = get_param_importances(
-                shared.study, evaluator=FanovaImportanceEvaluator(seed=0)
-            )
+            evaluator = FanovaImportanceEvaluator(seed=0)
+            shares = get_param_importances(shared.study, evaluator=evaluator)
     except (ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
         console.print(f"note: no importance of the options: {error}", soft_wrap=True)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -17,48 +18,38 @@ from mua_decode.types import InputError
 def carry_out(sweep: Sweep, shared: SharedStudy, launcher: Launcher) -> None:
     """Run the trials that are missing, here or by workers, and say what became of each.
 
-    Raises
-    ------
-    InputError
-        If all workers ended before the sweep did.
+    ``InputError`` if all workers ended before the sweep did.
     """
     shared.lay_out()
-    watch = Watch()
-    watch(shared, quiet=True)
+    seen: set[int] = set()
+    _report(shared, seen, quiet=True)
     if shared.complete:
         return
     try:
         if sweep.plan.workers == 1 and isinstance(launcher, LocalLauncher):
-            work(sweep, after=watch)
+            work(sweep, after=partial(_report, seen=seen))
         else:
-            _with_workers(sweep, shared, launcher, watch)
+            _with_workers(sweep, shared, launcher, seen)
     except KeyboardInterrupt:
-        console.print(
-            f"stopped; the same command with out_dir={sweep.folder} goes on", soft_wrap=True
-        )
+        again = f"the same command with out_dir={sweep.folder}"
+        console.print(f"stopped; {again} goes on", soft_wrap=True)
         raise
 
 
-class Watch:
-    """Says what became of every trial, once."""
-
-    def __init__(self) -> None:
-        self._seen: set[int] = set()
-
-    def __call__(self, shared: SharedStudy, *, quiet: bool = False) -> None:
-        """Print a line for every trial that ended since the last call, or their number alone."""
-        slots, n_trials = shared.slots(), shared.plan.n_trials
-        finished = [s for s in slots if s.trial.state == TrialState.COMPLETE]
-        best = min(finished, key=lambda s: s.trial.value or 0.0, default=None)
-        so_far = f"; best {best.trial.value:.4g} (trial {best.number})" if best else ""
-        for slot in slots:
-            if slot.done and slot.number not in self._seen:
-                self._seen.add(slot.number)
-                if not quiet:
-                    line = f"[{len(self._seen)}/{n_trials}] trial {slot.number}: {_end(slot.trial)}"
-                    console.print(line + so_far, highlight=False, soft_wrap=True, markup=False)
-        if quiet and self._seen:
-            console.print(f"{len(self._seen)} of {n_trials} trials are done already")
+def _report(shared: SharedStudy, seen: set[int], *, quiet: bool = False) -> None:
+    """Print a line for every trial that ended and was not ``seen``, or their number alone."""
+    slots, n_trials = shared.slots(), shared.plan.n_trials
+    finished = [s for s in slots if s.trial.state == TrialState.COMPLETE]
+    best = min(finished, key=lambda s: s.trial.value or 0.0, default=None)
+    so_far = f"; best {best.trial.value:.4g} (trial {best.number})" if best else ""
+    for slot in slots:
+        if slot.done and slot.number not in seen:
+            seen.add(slot.number)
+            if not quiet:
+                line = f"[{len(seen)}/{n_trials}] trial {slot.number}: {_end(slot.trial)}{so_far}"
+                console.print(line, highlight=False, soft_wrap=True, markup=False)
+    if quiet and seen:
+        console.print(f"{len(seen)} of {n_trials} trials are done already")
 
 
 def _end(trial: FrozenTrial) -> str:
@@ -74,16 +65,16 @@ def _end(trial: FrozenTrial) -> str:
     return f"{what}, {' '.join(written)}"
 
 
-def _with_workers(sweep: Sweep, shared: SharedStudy, launcher: Launcher, watch: Watch) -> None:
+def _with_workers(sweep: Sweep, shared: SharedStudy, launcher: Launcher, seen: set[int]) -> None:
     launcher.start(sweep.folder, sweep.plan.workers)
     try:
         while launcher.alive():  # they end by themselves when all trials are done
-            watch(shared)
+            _report(shared, seen)
             time.sleep(0.5)
     except BaseException:
         launcher.stop()
         raise
-    watch(shared)
+    _report(shared, seen)
     if not shared.complete:
         raise InputError(
             f"all workers ended before the sweep did; see {sweep.folder}, then give the same "

@@ -38,22 +38,13 @@ class TrialLostError(Exception):
 class Judge(pl.Callback):
     """Report the validation loss of every epoch to the study, and stop a trial it gives up.
 
-    Parameters
-    ----------
-    alive
-        Whether the trial is still this worker's.
-    log
-        ``epochs.csv`` of the run, whose rows a resumed trial reports again.
-
-    Attributes
-    ----------
-    stopped
-        Why the trial was stopped early, or ``None``.
+    ``alive`` says whether the trial is still this worker's; rows of ``log``, the run's
+    ``epochs.csv``, are reported again by a resumed trial.
     """
 
     def __init__(self, trial: Trial, alive: Callable[[], bool], log: Path) -> None:
         self._trial, self._alive, self._log = trial, alive, log
-        self.stopped: str | None = None
+        self.stopped: str | None = None  # why it was stopped early
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Report the epochs before an interruption."""
@@ -81,16 +72,8 @@ class Judge(pl.Callback):
 def work(sweep: Sweep, after: Callable[[SharedStudy], None] | None = None) -> None:
     """Run trials until all of the sweep are done, those of dead workers included.
 
-    Parameters
-    ----------
-    after
-        Called after every trial.
-
-    Raises
-    ------
-    InputError
-        If the recording cannot be read, or is another than that of the trials so far; no trial is
-        touched then.
+    ``after`` is called after every trial. ``InputError`` if the recording cannot be read, or is
+    another than that of the trials so far; no trial is touched then.
     """
     shared = SharedStudy(sweep.plan, sweep.folder)
     shared.lay_out()
@@ -163,11 +146,9 @@ def _begun(run: Run) -> Path | None:
     last = run.folder.checkpoints / "last.ckpt"
     if not run.folder.config.is_file() or not last.is_file():
         return None
-    difference = run.fingerprint.difference(run.folder.fingerprint())
+    difference, place = run.fingerprint.difference(run.folder.fingerprint()), run.folder.path
     if difference is not None:
-        raise InputError(
-            f"{run.folder.path} holds another run: {difference}; choose another out_dir"
-        )
+        raise InputError(f"{place} holds another run: {difference}; choose another out_dir")
     try:
         load_checkpoint(last)
     except InputError:

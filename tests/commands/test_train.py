@@ -36,6 +36,7 @@ def test_a_run_leaves_everything_that_was_promised(finished: tuple[Path, dict]) 
         "epochs.csv",
         "metrics.json",
         "population.json",
+        "recording.json",
         "results.csv",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",

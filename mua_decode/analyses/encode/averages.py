@@ -15,12 +15,8 @@ class Averages:
 
     Parameters
     ----------
-    split
-        Label in the table.
     values
         float (Q, T, N).
-    conditions
-        Names of the Q conditions.
     groups
         int (Q,): conditions that share recorded trials have one label; intervals of means over
         conditions draw them together, tests average them first.

@@ -18,23 +18,17 @@ _TOLERANCE = 1e-9
 class Band:
     """Frequencies from ``low_hz`` to ``high_hz``; ``None`` leaves that end open.
 
-    Raises
-    ------
-    InputError
-        If an end is not above 0, the ends are out of order, or both are open.
+    ``InputError`` if an end is not above 0, the ends are out of order, or both are open.
     """
 
     low_hz: float | None
     high_hz: float | None
 
     def __post_init__(self) -> None:
-        numbers = all(isinstance(e, int | float) and not isinstance(e, bool) for e in self._ends)
-        if (
-            not self._ends
-            or not numbers
-            or not all(0 < e < math.inf for e in self._ends)
-            or self._ends != sorted(set(self._ends))
-        ):
+        ends = self._ends
+        numbers = all(isinstance(e, int | float) and not isinstance(e, bool) for e in ends)
+        possible = ends and numbers and all(0 < e < math.inf for e in ends)
+        if not possible or ends != sorted(set(ends)):
             raise InputError(
                 "bands: expected [low, high] in Hz with 0 < low < high, one end may be null; "
                 f"found [{self.low_hz}, {self.high_hz}]"
@@ -65,16 +59,13 @@ class Band:
         else:
             beyond, limit = nyquist < top * (1 - _TOLERANCE), "of at most"
         if beyond:
-            return (
-                f"band {self.name} needs a step {limit} {1000 / (2 * top):g} ms; this run has "
-                f"{1000 * bin_s:g} ms (Nyquist {nyquist:g} Hz)"
-            )
-        if n_bins * bin_s * low < 1 - _TOLERANCE:
-            return (
-                f"band {self.name} needs trials of at least {1 / low:g} s; "
-                f"this run has {n_bins * bin_s:g} s"
-            )
-        return None
+            needed = f"a step {limit} {1000 / (2 * top):g} ms"
+            found = f"{1000 * bin_s:g} ms (Nyquist {nyquist:g} Hz)"
+        elif n_bins * bin_s * low < 1 - _TOLERANCE:
+            needed, found = f"trials of at least {1 / low:g} s", f"{n_bins * bin_s:g} s"
+        else:
+            return None
+        return f"band {self.name} needs {needed}; this run has {found}"
 
     def filter(self, values: np.ndarray, *, bin_s: float, axis: int) -> np.ndarray:
         """Filter forwards and backwards with a fourth-order Butterworth filter (no delay).
@@ -98,10 +89,7 @@ class Band:
 def read_bands(listed: object) -> tuple[Band, ...]:
     """Turn ``[[2, 10], [10, None]]`` into bands; ``None`` is no band.
 
-    Raises
-    ------
-    InputError
-        If it is no list of pairs, or a band is impossible or named twice.
+    ``InputError`` if it is no list of pairs, or a band is impossible or named twice.
     """
     entries = [] if listed is None else listed
     if not isinstance(entries, list | tuple):
@@ -118,12 +106,7 @@ def read_bands(listed: object) -> tuple[Band, ...]:
 def band_r2(predicted: np.ndarray, recorded: np.ndarray, band: Band, *, bin_s: float) -> np.ndarray:
     """Share of the recorded variance in a band that the prediction explains.
 
-    Parameters
-    ----------
-    predicted, recorded
-        float (K, T, M): trial averages of K conditions.
-    band
-        Not refused at this step.
+    ``predicted`` and ``recorded``, float (K, T, M), are trial averages of K conditions.
 
     Returns
     -------
@@ -137,20 +120,18 @@ def band_r2(predicted: np.ndarray, recorded: np.ndarray, band: Band, *, bin_s: f
     filter whose gain is ``|sin(πfw) / (πfw)|``: none at 1 / w (10 Hz at 100 ms) and at most 22 %
     above it, whatever the step.
     """
-    filtered = [
+    ours, wanted = (
         band.filter(x, bin_s=bin_s, axis=1).reshape(-1, x.shape[2]) for x in (predicted, recorded)
-    ]
-    residual = ((filtered[1] - filtered[0]) ** 2).sum(axis=0)
-    total = ((filtered[1] - filtered[1].mean(axis=0)) ** 2).sum(axis=0)
-    size = (filtered[1] ** 2).sum(axis=0)
-    varies = total > 1e-12 * size
+    )
+    residual = ((wanted - ours) ** 2).sum(axis=0)
+    total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
+    varies = total > 1e-12 * (wanted**2).sum(axis=0)
     return np.where(varies, 1 - residual / np.where(varies, total, 1), np.nan)
 
 
 def window_note(band: Band, *, window_s: float) -> str | None:
     """Say what the counting window itself takes away from a band, or ``None`` if little."""
-    top = band.high_hz if band.high_hz is not None else math.inf
-    if top * window_s < 0.5:
+    if band.high_hz is not None and band.high_hz * window_s < 0.5:
         return None
     return (
         f"{1000 * window_s:g} ms counts are themselves a low-pass filter with its first zero at "

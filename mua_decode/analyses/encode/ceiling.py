@@ -64,15 +64,8 @@ class Reliability:
 class Ceiling:
     """Reliability of M sites or regions, known where it is above 0 after correction.
 
-    Parameters
-    ----------
-    names, metric
-        Of the M rows of ``tests``, which hold p corrected as the plan says.
-
-    Notes
-    -----
-    ``trusted``, bool (M,), says where it is above 0; ``average`` and ``single``, float (M,), are
-    the reliabilities there, NaN elsewhere.
+    ``tests`` has M rows, p corrected as the plan says; ``trusted``, bool (M,), says where it is
+    above 0; ``average`` and ``single``, float (M,), are the reliabilities there, NaN elsewhere.
     """
 
     def __init__(
@@ -112,14 +105,10 @@ def split_half(
     (an odd one is left out), the same for all sites of a session: halves never share a recorded
     trial, and noise that sites share within a trial stays within a half.
 
-    Parameters
-    ----------
-    averages
-        bool (G, N): which sites each average is over.
-
     Returns
     -------
-    Reliability of the N sites and of the G averages. NaN where no condition has two trials.
+    Reliability of the N sites and of the G averages over the sites in ``averages``, bool (G, N).
+    NaN where no condition has two trials.
 
     Notes
     -----
@@ -134,7 +123,7 @@ def split_half(
     half_sizes = np.zeros((n_conditions, n_sites))
     valid = np.ones((n_conditions, n_units), bool)
     for _ in range(splits):
-        mean, number = _halves(sessions, n_conditions, n_bins, n_sites, rng)
+        mean, number = _halves(sessions, (n_conditions, n_bins, n_sites), rng)
         both = (number > 0).all(axis=0)
         half_sizes += number.mean(axis=0) / splits
         # A condition enters an average only if all its sites have it, so that units compare.
@@ -151,10 +140,7 @@ def split_half(
         h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
         average, single = spearman_brown(half_r, n / h), spearman_brown(half_r, 1 / h)
     found = (half_r, average, single, p, valid.sum(axis=0))
-    return (
-        Reliability(*(x[:n_sites] for x in found)),
-        Reliability(*(x[n_sites:] for x in found)),
-    )
+    return (Reliability(*(x[:n_sites] for x in found)), Reliability(*(x[n_sites:] for x in found)))
 
 
 def _agreement(halves: np.ndarray, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -172,15 +158,11 @@ def _agreement(halves: np.ndarray, ok: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _halves(
-    sessions: Sequence[SessionTrials],
-    n_conditions: int,
-    n_bins: int,
-    n_sites: int,
-    rng: np.random.Generator,
+    sessions: Sequence[SessionTrials], shape: tuple[int, int, int], rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Means (2, K, T, N) of two halves, 0 without a trial, and trials in each (2, K, N)."""
-    mean = np.zeros((2, n_conditions, n_bins, n_sites))
-    number = np.zeros((2, n_conditions, n_sites))
+    n_conditions, n_bins, n_sites = shape
+    mean, number = np.zeros((2, *shape)), np.zeros((2, n_conditions, n_sites))
     for s in sessions:
         half = deal_halves(s.condition, s.presentation, rng)
         label = np.where(half < 0, -1, half * n_conditions + s.condition)

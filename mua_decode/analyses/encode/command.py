@@ -34,15 +34,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 def encode_again(source: Run, folder: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """Train and score the encoding model of a run, going on with what the folder holds of it.
 
-    Parameters
-    ----------
-    overrides
-        Of ``mua-decode encode``.
-
-    Raises
-    ------
-    InputError
-        If an option is wrong, or the folder holds an encoding of another config or recording.
+    ``overrides`` are options of ``mua-decode encode``. ``InputError`` if one is wrong, or the
+    folder holds an encoding of another config or recording.
     """
     cfg = compose("encode", [f"run_dir={source.folder.path}", f"out_dir={folder}", *overrides])
     cfg.trusted = list(source.cfg.get("trusted") or ())

@@ -37,24 +37,14 @@ _COLUMNS = {  # of the printed table: heading -> key
 def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
     """Train an encoding model in the folder of its run and score it on the test part.
 
-    Parameters
-    ----------
-    run
-        The encoding itself, on recording and data of the run it belongs to.
-
-    Raises
-    ------
-    InputError
-        If an option of the network is wrong, or there is no test trial.
+    ``run`` is the encoding itself, on recording and data of the run it belongs to. ``InputError``
+    if an option of the network is wrong, or there is no test trial.
     """
     data, folder = run.data, run.folder
     if not len(data.dataset("test")):
         raise InputError("data.split: test is empty; nothing could be scored")
-    console.print(
-        f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s; {data.audit.line}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    line = f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s; {data.audit.line}"
+    console.print(line, highlight=False, soft_wrap=True)
     fit(run, prepare(run, EncodeVideo, training.resume), training)
     network, device = run.network, run.device
     batches = track(data.batches("test"), "predicting the test trials", n_batches(data, "test"))
@@ -103,10 +93,7 @@ def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]
 
 
 def _flat(table: ResultTable) -> dict[str, float | None]:
-    """Rows over all conditions as ``test/TRIAL/METRIC[/REGION]`` or ``RUN/TRIAL/METRIC[/REGION]``.
-
-    The first are those of the encoder, the others of what stands beside it.
-    """
+    """Rows over all conditions as ``RUN/TRIAL/METRIC[/REGION]``, RUN of the encoder being test."""
     frame = table.frame[table.frame["condition"] == "all"]
     flat: dict[str, float | None] = {}
     for row in frame.to_dict("records"):

@@ -35,15 +35,11 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
     ----------
     table
         Rows of metric ``encoding_r_region`` (trial averages, one mask per region) of runs
-        ``encoder``, floors, ceilings and chance, with ``_low`` and ``_high``.
+        ``encoder``, floors, ceilings and chance, with ``_low`` and ``_high``. ``InputError`` if it
+        has no region to draw.
     sites
         One row per site: ``region``, ``encoder_r_trial_average``,
         ``noise_ceiling_trial_average`` (NaN: not reliable).
-
-    Raises
-    ------
-    InputError
-        If a column is missing or there is no region to draw.
     """
     panels.require(sites, _NEEDED, "encoding: the table of sites lacks")
     frame = table.frame
@@ -75,14 +71,13 @@ def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
     styles = cycle(zip(_COLOURS, _MARKERS, strict=True))
     for region, (colour, marker) in zip(regions, styles, strict=False):
         mine = (sites["region"] == region).to_numpy()
-        style: dict[str, Any] = {"color": colour, "marker": marker}
+        style: dict[str, Any] = {"color": colour, "marker": marker, "ms": 4.5, "ls": "none"}
         label = f"{region} ({mine.sum()})"
-        ax.plot(ceiling[mine], r[mine], linestyle="none", markersize=4.5, alpha=0.75, label=label,
-                markeredgewidth=0, **style)  # fmt: skip
+        ax.plot(ceiling[mine], r[mine], alpha=0.75, label=label, markeredgewidth=0, **style)
         lost = mine & np.isnan(ceiling)
         # Sites without a ceiling stand to the left of the axis, spread a little.
         at = -0.09 + panels.aside(lost.sum(), 0.05)
-        ax.plot(at, r[lost], linestyle="none", markersize=4.5, markerfacecolor="none", **style)
+        ax.plot(at, r[lost], markerfacecolor="none", **style)
     ticks: list[float] = [0, 0.25, 0.5, 0.75, 1]
     names = [f"{t:g}" for t in ticks]
     ax.set(xlim=(-0.02, 1.02), ylim=(low, 1.02))
@@ -101,8 +96,7 @@ def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
     x = np.arange(len(regions))
     value, low, high = _values(rows, "encoder", regions)
     ax.bar(x, value, 0.72, color=panels.SKY, label="encoding model, 95 % CI over conditions")
-    bars = panels.reach(value, low, high)
-    ax.errorbar(x, value, bars, fmt="none", color="0.15", capsize=3)
+    ax.errorbar(x, value, panels.reach(value, low, high), fmt="none", color="0.15", capsize=3)
     for run, (label, marker, shift) in _BESIDE.items():
         value, low, high = _values(rows, run, regions)
         if not np.isfinite(value).any():
@@ -127,14 +121,8 @@ def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
     ax.set_axisbelow(True)
 
 
-def _values(
-    rows: pd.DataFrame, run: str, regions: list[str]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Value and ends of the interval of every region, NaN where there is none."""
-    mine = rows[rows["run"] == run]
-    masks = [f"only {region}" for region in regions]
-    found = []
-    for suffix in ("", "_low", "_high"):
-        one = mine[mine["metric"] == _METRIC + suffix].set_index("mask")["value"]
-        found.append(one.reindex(masks).to_numpy(float))
-    return found[0], found[1], found[2]
+def _values(rows: pd.DataFrame, run: str, regions: list[str]) -> np.ndarray:
+    """Value, low and high end of the interval of every region (3, G), NaN where there is none."""
+    mine = rows[rows["run"] == run].set_index(["metric", "mask"])["value"]
+    wanted = [(_METRIC + end, f"only {name}") for end in ("", "_low", "_high") for name in regions]
+    return mine.reindex(wanted).to_numpy(float).reshape(3, -1)

@@ -11,24 +11,10 @@ from mua_decode.types import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class EncodePlan:
-    """How a trained encoding model is scored; see ``score`` and ``bands`` of ``conf/encode.yaml``.
-
-    Parameters
-    ----------
-    splits
-        Random split halves of the recorded trials behind the noise ceiling.
-    noise_videos
-        Random videos behind chance (published: 100).
-    alpha
-        Level, after correction, at which a reliability counts as above 0.
-    correction
-        ``fdr_bh``, ``holm`` or ``none``; over sites, and over regions.
-    bands
-        Bands of R².
-    """
+    """How an encoding model is scored; see ``score`` and ``bands`` of ``conf/encode.yaml``."""
 
     splits: int
-    noise_videos: int
+    noise_videos: int  # published: 100
     alpha: float
     correction: str
     bands: tuple[Band, ...]

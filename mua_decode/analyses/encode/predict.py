@@ -18,7 +18,7 @@ Predict = Callable[[Batch], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What one predictor of activity does on a part of the split.
+    """What one predictor of activity does on a part of the split, of ``n_trials`` pseudo-trials.
 
     Parameters
     ----------
@@ -30,8 +30,6 @@ class Prediction:
         float (G,): the same of averages over regions.
     region_time_r
         float (G,): averages over regions correlated over time in each pseudo-trial, then averaged.
-    n_trials
-        Pseudo-trials.
     """
 
     average: np.ndarray
@@ -51,14 +49,8 @@ def predict_part(
 ) -> dict[str, Prediction]:
     """Run every predictor over the batches once; no trial is kept.
 
-    Parameters
-    ----------
-    predictors
-        Each maps a batch to activity (B, T, N), standardised like the recorded one.
-    conditions
-        int (Q,): conditions in the batches, sorted.
-    weight
-        float (N, G): what every site adds to the mean of each region.
+    Each maps a batch to activity (B, T, N), standardised like the recorded one; ``conditions``,
+    int (Q,), are those in the batches, sorted; ``weight``, float (N, G), as of ``Averages``.
     """
     place = torch.from_numpy(conditions)
     running = {name: _Running(len(conditions), torch.from_numpy(weight)) for name in predictors}
@@ -87,8 +79,7 @@ class _Running:
         self._total.index_add_(0, row, predicted)
         self._number += torch.bincount(row, minlength=len(self._number))
         by_region = predicted @ self._weight, recorded @ self._weight
-        r = pearson(*(x.transpose(1, 2).flatten(0, 1) for x in by_region))
-        r = r.view(len(predicted), -1)
+        r = pearson(*(x.transpose(1, 2).flatten(0, 1) for x in by_region)).view(len(predicted), -1)
         self._time_r += r.nan_to_num().sum(0)
         self._time_n += (~r.isnan()).sum(0)
         x, y = (
@@ -99,8 +90,7 @@ class _Running:
         self._points += len(x)
 
     def finish(self) -> Prediction:
-        r = moments_r(*(self._moments / self._points).numpy())
-        n_sites = len(self._weight)
+        r, n_sites = moments_r(*(self._moments / self._points).numpy()), len(self._weight)
         return Prediction(
             average=(self._total / self._number.view(-1, 1, 1)).numpy(),
             site_r=r[:n_sites],

@@ -28,15 +28,7 @@ _TRIALS = ("single_trial", "trial_average")
 
 
 class EncodingRows:
-    """Collects rows; every method adds those of one question.
-
-    Parameters
-    ----------
-    sites, regions
-        Reliability of the N sites and of the G regions.
-    rng
-        For bootstraps.
-    """
+    """Collects rows; every method adds those of one question. ``rng`` is for bootstraps."""
 
     def __init__(
         self, recorded: Averages, sites: Ceiling, regions: Ceiling, *, rng: np.random.Generator
@@ -49,11 +41,8 @@ class EncodingRows:
     def add_ceiling(self, run: str) -> None:
         """Reliabilities, and their square roots where they are above 0."""
         sites, regions = self._sites, self._regions
-        reliabilities = (
-            (sites.reliable.single, sites.single),
-            (sites.reliable.average, sites.average),
-        )
-        for trial, (value, trusted) in zip(_TRIALS, reliabilities, strict=True):
+        found = (sites.reliable.single, sites.single), (sites.reliable.average, sites.average)
+        for trial, (value, trusted) in zip(_TRIALS, found, strict=True):
             self._over_sites(run, trial, "reliability", value)
             self._over_sites(run, trial, "encoding_r", np.sqrt(trusted))
             self._over_sites(run, trial, RELIABLE, np.sqrt(trusted))
@@ -84,7 +73,7 @@ class EncodingRows:
             n = prediction.n_trials if np.isfinite(prediction.region_time_r[g]) else 0
             self._add(single, "encoding_r_region_time", prediction.region_time_r[g], n)
             pair = by_region[:, :, g], recorded.by_region[:, :, g]
-            self._interval(here, "encoding_r_region", *_pooled_interval(*pair, self._rng), 1)
+            self._interval(here, "encoding_r_region", _pooled_interval(*pair, self._rng), 1)
             self._mean(here, "encoding_r_region_time", over_time[:, g], recorded.groups)
             for k, condition in enumerate(recorded.conditions):
                 row = {**here, "condition": condition}
@@ -102,8 +91,8 @@ class EncodingRows:
             here = {"run": run, "trial": "trial_average", "mask": "none"}
             self._add(here, metric, float("nan"), 0)
             return
-        value = band_r2(prediction.average, recorded.values, band, bin_s=bin_s)
-        self._over_sites(run, "trial_average", metric, value)
+        by_site = band_r2(prediction.average, recorded.values, band, bin_s=bin_s)
+        self._over_sites(run, "trial_average", metric, by_site)
         by_region = prediction.average @ recorded.weight
         value = band_r2(by_region, recorded.by_region, band, bin_s=bin_s)
         for g, here in enumerate(self._each_region(run)):
@@ -137,7 +126,7 @@ class EncodingRows:
                 estimate = own[metric][g]
                 if len(value) and np.isfinite(estimate):
                     low, high = np.quantile(value, [0.025, 0.975])
-                    self._interval(here, metric, float(value.mean()), low, high, len(value))
+                    self._interval(here, metric, (float(value.mean()), low, high), len(value))
                     row["p"] = float(rank_p(value, estimate))
                     row |= {"statistic": estimate, "effect": estimate - value.mean()}
                     row |= {"low": estimate - high, "high": estimate - low}
@@ -164,19 +153,13 @@ class EncodingRows:
         self, labels: Mapping[str, object], metric: str, values: np.ndarray, cluster: np.ndarray
     ) -> None:
         found = cluster_bootstrap(values, cluster, rng=self._rng, n=_DRAWS)
-        self._interval(labels, metric, *found, int(np.isfinite(values).sum()))
+        self._interval(labels, metric, found, int(np.isfinite(values).sum()))
 
     def _interval(
-        self,
-        labels: Mapping[str, object],
-        metric: str,
-        value: float,
-        low: float,
-        high: float,
-        n: int,
+        self, labels: Mapping[str, object], metric: str, found: tuple[float, float, float], n: int
     ) -> None:
-        for suffix, number in (("", value), ("_low", low), ("_high", high)):
-            self._add(labels, metric + suffix, number, n)
+        for suffix, value in zip(("", "_low", "_high"), found, strict=True):
+            self._add(labels, metric + suffix, value, n)
 
     def _add(self, labels: Mapping[str, object], metric: str, value: float, n: int) -> None:
         fixed = {"condition": "all", "segment": "all", "unit": "1", "split": self._recorded.split}
@@ -203,8 +186,6 @@ def _pooled_interval(
     def r_of(index: np.ndarray, axis: int) -> np.ndarray:
         return moments_r(*moments[:, index.astype(int)].mean(axis=axis if axis < 0 else axis + 1))
 
-    found = stats.bootstrap(
-        (np.arange(len(x)),), r_of, vectorized=True, n_resamples=_DRAWS, method="percentile",
-        rng=rng,
-    ).confidence_interval  # fmt: skip
+    options = {"vectorized": True, "n_resamples": _DRAWS, "method": "percentile", "rng": rng}
+    found = stats.bootstrap((np.arange(len(x)),), r_of, **options).confidence_interval
     return estimate, float(found.low), float(found.high)

@@ -29,7 +29,7 @@ from mua_decode.analyses.encode.bands import band_r2
 from mua_decode.analyses.encode.ceiling import Ceiling, split_half
 from mua_decode.analyses.encode.correlation import pooled_r, signed_square
 from mua_decode.analyses.encode.plan import EncodePlan
-from mua_decode.analyses.encode.predict import Prediction, predict_part
+from mua_decode.analyses.encode.predict import Predict, Prediction, predict_part
 from mua_decode.analyses.encode.rows import EncodingRows
 from mua_decode.analyses.encode.significance import condition_tests, floor_tests
 from mua_decode.data import Batch, DecodingData
@@ -50,7 +50,7 @@ Encoder = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class EncodingScores:
-    """Scores of an encoding model on the test part.
+    """Scores of an encoding model on the test part; ``sites`` has one row per site.
 
     Parameters
     ----------
@@ -62,8 +62,6 @@ class EncodingScores:
         ``explainable_share``, ``reliability`` and ``band_r2_*``, of every run; ``_low`` and
         ``_high`` are ends of a 95 % percentile bootstrap interval over sessions (sites where there
         is one session) or conditions.
-    sites
-        One row per site.
     tests
         What stands behind every p-value: reliabilities; per region, whether the prediction fits
         its own condition (permutation), whether it is better than the mean time course (paired),
@@ -76,12 +74,7 @@ class EncodingScores:
 
 
 def score_encoding(
-    encode: Encoder,
-    data: DecodingData,
-    batches: Iterable[Batch],
-    *,
-    plan: EncodePlan,
-    seed: int,
+    encode: Encoder, data: DecodingData, batches: Iterable[Batch], *, plan: EncodePlan, seed: int
 ) -> EncodingScores:
     """Score predicted activity trial by trial and averaged over the trials of a condition.
 
@@ -90,26 +83,18 @@ def score_encoding(
     encode
         Maps videos (B, C, T, H, W) in [0, 1] to standardised activity (B, T, N).
     batches
-        The pseudo-trials of the test part, once.
+        The pseudo-trials of the test part, once; ``InputError`` if there is none.
     seed
         Of splits, noise and bootstraps.
-
-    Raises
-    ------
-    InputError
-        If there is no test trial.
     """
     if not len(data.conditions(PART)):
         raise InputError(f"part={PART}: the split leaves it empty")
     recorded = _recorded(data)
     predictions = _predictions(encode, data, batches, recorded.weight)
     encoder, rng = predictions[ENCODER], Stream.ENCODING_SCORES.rng(seed)
+    trials, averages = list(recorded_trials(data, PART)), np.stack(list(recorded.regions.values()))
     sites, regions = split_half(
-        list(recorded_trials(data, PART)),
-        averages=np.stack(list(recorded.regions.values())),
-        splits=plan.splits,
-        rng=rng,
-        **_sizes(data),
+        trials, averages=averages, splits=plan.splits, rng=rng, **_sizes(data)
     )
     ceilings = (
         Ceiling(sites, data.pool.sites.site_id.tolist(), "reliability", plan),
@@ -128,11 +113,8 @@ def score_encoding(
         rows.add_chance(NOISE, noise, encoder),
     ]
     tests = [c.tests for c in ceilings] + [correct(t, method=plan.correction) for t in asked]
-    return EncodingScores(
-        ResultTable.from_rows(rows.rows),
-        _site_table(data, predictions, recorded.values, ceilings[0], plan),
-        HypothesisTable.concat(tests),
-    )
+    table = _site_table(data, predictions, recorded.values, ceilings[0], plan)
+    return EncodingScores(ResultTable.from_rows(rows.rows), table, HypothesisTable.concat(tests))
 
 
 def _sizes(data: DecodingData) -> dict[str, int]:
@@ -148,16 +130,12 @@ def _predictions(
     # Every trial of a site counts once, however many its condition has.
     time_course = np.nansum(mean * number[:, None, :], axis=0) / number.sum(axis=0)
     course, means = torch.from_numpy(time_course), torch.from_numpy(mean)
-    return predict_part(
-        {
-            ENCODER: lambda batch: encode(batch.video),
-            TIME_COURSE: lambda batch: course.expand(len(batch.spikes), -1, -1),
-            CONDITION_MEAN: lambda batch: means[batch.condition],
-        },
-        batches,
-        conditions=data.conditions(PART),
-        weight=weight,
-    )
+    predictors: dict[str, Predict] = {
+        ENCODER: lambda batch: encode(batch.video),
+        TIME_COURSE: lambda batch: course.expand(len(batch.spikes), -1, -1),
+        CONDITION_MEAN: lambda batch: means[batch.condition],
+    }
+    return predict_part(predictors, batches, conditions=data.conditions(PART), weight=weight)
 
 
 def _recorded(data: DecodingData) -> Averages:
@@ -177,9 +155,8 @@ def _noise_predictions(
     encode: Encoder, data: DecodingData, number: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Activity (V, T, N) predicted from videos of independent uniform pixels."""
-    channels, height, width = data.frame_shape
-    shape = (channels, data.n_bins, height, width)
-    found = []
+    channels, *size = data.frame_shape
+    shape, found = (channels, data.n_bins, *size), []
     for first in range(0, number, 10):
         video = rng.random((min(10, number - first), *shape), dtype=np.float32)
         found.append(encode(torch.from_numpy(video)).cpu().double().numpy())
@@ -201,8 +178,8 @@ def _site_table(
         table[f"{label}_r_trial_average"] = pooled_r(prediction.average, recorded)
     table["reliability_single_trial"] = ceiling.reliable.single
     table["reliability_trial_average"] = ceiling.reliable.average
-    table["reliability_p"] = tests["p"].to_numpy()
-    table["reliability_p_corrected"] = tests["p_corrected"].to_numpy()
+    for p in ("p", "p_corrected"):
+        table[f"reliability_{p}"] = tests[p].to_numpy()
     for trial, value in (("single_trial", ceiling.single), ("trial_average", ceiling.average)):
         table[f"noise_ceiling_{trial}"] = np.sqrt(value)
         square = signed_square(table[f"encoder_r_{trial}"].to_numpy())

@@ -19,11 +19,6 @@ def condition_tests(
 ) -> HypothesisTable:
     """Permute the conditions of the predicted averages against those of the recorded ones.
 
-    Parameters
-    ----------
-    seed, n
-        Of the permutations.
-
     Returns
     -------
     One row per region and metric. ``encoding_r``: the correlation of each site over time and
@@ -32,6 +27,7 @@ def condition_tests(
     """
     note = "" if len(np.unique(recorded.groups)) == len(recorded.groups) else _LINKED
     tests: list[HypothesisTable] = []
+    question = "does the prediction fit its own condition better than others?"
     for name, inside in recorded.regions.items():
         x, y = encoder.average[:, :, inside], recorded.values[:, :, inside]
         pair = x.mean(axis=2, keepdims=True), y.mean(axis=2, keepdims=True)
@@ -41,15 +37,10 @@ def condition_tests(
             "encoding_r_region_time": _time_table(*(v[..., 0] for v in pair)),
         }
         for metric, table in tables.items():
+            rng = Stream.CONDITION_PERMUTATION.rng(seed)
             tests.append(
                 label_permutation(
-                    table,
-                    rng=Stream.CONDITION_PERMUTATION.rng(seed),
-                    question="does the prediction fit its own condition better than others?",
-                    group=name,
-                    metric=metric,
-                    n=n,
-                    note=note,
+                    table, rng=rng, question=question, group=name, metric=metric, n=n, note=note
                 )
             )
     return HypothesisTable.concat(tests)
@@ -78,19 +69,16 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
             ("encoding_r", [r[inside] for r in site_r], cluster, unit),
         )
         for metric, (ours, theirs), groups, unit in kinds:
-            pairs = _paired_means(ours, theirs, groups)
-            tests.append(
-                paired_t(*pairs, question=question, group=name, metric=metric, n_unit=unit)
-            )
+            a, b = _paired_means(ours, theirs, groups)
+            asked = {"question": question, "group": name, "metric": metric, "n_unit": unit}
+            tests.append(paired_t(a, b, **asked))
     return HypothesisTable.concat(tests)
 
 
-def _paired_means(
-    a: np.ndarray, b: np.ndarray, groups: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _paired_means(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Means (2, n) of both in every group, over what is known of both."""
     both = np.isfinite(a) & np.isfinite(b)
-    found = group_means(np.where(both[:, None], np.stack([a, b], axis=1), np.nan), groups)
-    return found[:, 0], found[:, 1]
+    return group_means(np.where(both[:, None], np.stack([a, b], axis=1), np.nan), groups).T
 
 
 def _pooled_tables(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -117,7 +105,5 @@ def _mean_table(tables: np.ndarray) -> np.ndarray:
 
 def _time_table(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Correlation over time of predicted (Q, T) with recorded (Q, T), (Q, Q)."""
-    q, t = x.shape
-    left = np.broadcast_to(x[:, None], (q, q, t)).transpose(2, 0, 1)
-    right = np.broadcast_to(y[None], (q, q, t)).transpose(2, 0, 1)
-    return correlate(left, right)
+    pairs = np.broadcast_arrays(x[:, None], y[None])
+    return correlate(*(p.transpose(2, 0, 1) for p in pairs))

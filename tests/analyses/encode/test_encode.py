@@ -188,6 +188,10 @@ def test_other_splits_and_populations(tmp_path: Path, changes: list[str]) -> Non
         (["out_dir=OUT", "model.width=0"], "width: expected at least 1, found 0"),
         (["out_dir=OUT", "model.width=wide"], "InvertedVideoUNet: "),
         (["out_dir=OUT", "model=mlp_decoder"], "model, loss or task: "),
+        (
+            ["out_dir=OUT", "task=decode"],
+            "task: DecodeVideo predicts no activity; mua-decode encode needs task=encode",
+        ),
         (["out_dir=OUT", "bands=[[10,2]]"], "with 0 < low < high"),
         (["out_dir=OUT", "score.splits=0"], "splits: expected at least 1, found 0"),
         (["out_dir=OUT", "score.alpha=2"], "alpha: expected between 0 and 1, found 2"),
