@@ -38,7 +38,7 @@ def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figur
         )
     names = list(dict.fromkeys(rows["metric"]))
     runs = list(dict.fromkeys(rows["run"]))
-    runs.sort(key=lambda run: _ORDER.index(run if run in _ORDER else ""))
+    runs.sort(key=lambda run: _ORDER.index(_kind(run) if _kind(run) in _ORDER else ""))
     n_columns = min(3, len(names))
     size = (3.2, 0.42 * len(runs) + 1.0)
     figure, axes = panels.grid(
@@ -53,6 +53,11 @@ def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figur
     return figure
 
 
+def _kind(run: str) -> str:
+    """``ceiling``, ``decoder``, or which floor it is."""
+    return "ceiling" if run.startswith("ceiling") else run.removeprefix("floor/")
+
+
 def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
     averagings = [t for t in _MARKERS if (rows["trial"] == t).any()]
     averagings += [t for t in dict.fromkeys(rows["trial"]) if t not in _MARKERS]
@@ -65,7 +70,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, runs: list[str], metric: str) -> None:
             if not len(values):
                 continue
             at = y + 0.24 * (i - (len(averagings) - 1) / 2)
-            colour = _COLOURS.get(run, panels.BLUE)
+            colour = _COLOURS.get(_kind(run), panels.BLUE)
             marker, filled = _MARKERS.get(trial, ("s", True))
             panels.spread(ax, values, at, colour=colour, width=4)
             face = colour if filled else "white"

@@ -185,7 +185,7 @@ def _one_line(command: str, error: Exception) -> str:
     unknown = re.search(r"Could not (?:override|append) (?:to )?'([^'@]+)", text)
     if unknown:
         name = unknown.group(1)
-        known = dict.fromkeys([*_keys(compose(command, [])), *groups()])
+        known = dict.fromkeys([*_keys(compose(command, [])), *_declared(command)])
         return f"'{name}' is not an option of {command}{nearest_name(name, known)}"
     return " ".join(text.split())
 

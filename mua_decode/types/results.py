@@ -9,7 +9,7 @@ import pandas as pd
 from mua_decode.types.errors import InputError
 
 COLUMNS = (
-    "run",  # name of the run or floor: "decoder", "ridge", "lookup", "mean_video", "ceiling"
+    "run",  # "decoder", another network, "floor/lookup", "ceiling/condition_mean"
     "split",  # "test", "val"; "test (leaking)" when pooled before the split
     "condition",  # condition name, or "all"
     "trial",  # how trials entered: "single_trial" or "trial_average"

@@ -9,7 +9,8 @@ from mua_decode.types import InputError, ResultTable
 
 def _table() -> ResultTable:
     rows = []
-    for run, base in [("mean_video", 0.1), ("ridge", 0.3), ("decoder", 0.8), ("ceiling", 1.0)]:
+    runs = {"floor/mean_video": 0.1, "floor/ridge": 0.3, "decoder": 0.8}
+    for run, base in (runs | {"ceiling/condition_mean": 1.0}).items():
         for metric, unit in [("ssim", "1"), ("psnr", "dB")]:
             for trial in ("single_trial", "trial_average"):
                 for k in range(3):
@@ -29,7 +30,7 @@ def test_one_panel_per_metric_with_runs_in_order():
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_xlabel() for ax in panels] == ["SSIM", "PSNR (dB)"]
     runs = [t.get_text() for t in panels[0].get_yticklabels()]
-    assert runs == ["ceiling", "decoder", "ridge", "mean video"]
+    assert runs == ["ceiling/condition mean", "decoder", "floor/ridge", "floor/mean video"]
     spread, mean = panels[0].lines[:2]  # the ceiling's single trials; NaN is left out
     np.testing.assert_allclose(spread.get_xdata(), [1.0, 1.01])
     np.testing.assert_allclose(mean.get_xdata(), [1.005])

@@ -220,7 +220,7 @@ def test_recordings_without_cues_or_responses_have_the_condition(build_recording
 
 
 def test_trials_with_missing_sites_are_left_out_of_a_session(build_recording: Build) -> None:
-    whole = build_recording(1, trials=12)
+    whole = build_recording(1, trials=40)
     s = whole.sessions[0]
     counts = s.counts.astype(np.float32)
     counts[::3, :, 0] = np.nan
