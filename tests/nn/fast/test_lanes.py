@@ -70,7 +70,9 @@ def test_training_matches_the_plain_block(case):
     assert worst(found, expected) < 1e-4
     assert worst(a.grad, b.grad) < 1e-3
     ours, theirs = dict(block.named_parameters()), dict(exact.named_parameters())
-    for name in ("conv.weight", "norm.weight", "norm.bias"):
+    # The scale of a single tap is normalised away again: its gradient is what rounding leaves.
+    single = block.conv.weight[0].numel() == 1
+    for name in [*([] if single else ["conv.weight"]), "norm.weight", "norm.bias"]:
         assert worst(ours[name].grad, theirs[name].grad) < 1e-3, name
     assert not ours["conv.bias"].grad.any()
     assert float(theirs["conv.bias"].grad.abs().max()) < 1e-9
