@@ -7,10 +7,10 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mua_decode.runs.ddp import share_run_dir, shared_run_dir
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import print_summary
-from mua_decode.runs.train import Training, resume_from, train_and_score
+from mua_decode.runs.train import Training, begun_in, resume_from, train_and_score
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -23,9 +23,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name))
     resume = resume_from(cfg, folder)
-    if resume is not None and folder.config.is_file():
-        # No choice of the user's: a run of an earlier version keeps the split it was begun with.
-        cfg.data.split.stream = folder.load_config().data.split.stream
+    if resume is not None and (begun := begun_in(resume)) is not None:
+        keep_split(cfg, begun.config)
     share_run_dir(folder)
     scored = train_and_score(Run(folder, cfg), Training(resume=resume, processes=True))
     print_summary(scored.metrics, folder.path, scored.run.scored_part)

@@ -22,6 +22,9 @@ class ResidentLoader:
     this process's share. The batches equal those of a ``DataLoader`` with it bit by bit.
     """
 
+    # Lightning looks for one wherever there is a sampler.
+    batch_sampler = None
+
     def __init__(
         self,
         dataset: PseudoTrialDataset,

@@ -14,7 +14,7 @@ from mua_decode.reproduce.plan import ReproducePlan
 from mua_decode.reproduce.reproduce import Reproduction
 from mua_decode.reproduce.side_by_side import run_side_by_side
 from mua_decode.reproduce.step import print_plan
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.plan import plain, read_plan
 from mua_decode.runs.run import Run
 
@@ -35,6 +35,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     plan = read_plan(ReproducePlan, cfg)
     _ = plan.names
     folder = RunFolder.create(cfg.out, "reproduce")
+    keep_split(cfg, folder.config)
     paper = Reproduction(plan, _base(cfg, folder))
     folder.save_config(cfg)
     print_plan(paper.steps, folder.path)

@@ -168,5 +168,5 @@ def choose_device(name: str, *, accelerator: object = "auto") -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise InputError("device=cuda: this machine has no CUDA device that torch can use")
-    gpu = name == "cuda" or (name == "auto" and accelerator in ("auto", "gpu", "cuda"))
+    gpu = name == "cuda" or (name == "auto" and accelerator in (None, "auto", "gpu", "cuda"))
     return torch.device("cuda" if gpu and available else "cpu")

@@ -12,6 +12,8 @@ from mua_decode.runs.plan import plain
 
 # Where a run lies, what it is called and who is told of it say nothing of what it computed.
 _PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger")
+# Where data lie and which kernel computes: the same mathematics.
+_HOW = ("data.resident", "model.kernels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,11 @@ class Fingerprint:
     def of(cls, cfg: Any, recording: str | None = None, *, but: Sequence[str] = ()) -> Fingerprint:
         """Take that of a config, top-level options in ``but`` left out."""
         out = (*_PLACE, *but)
-        flat = {k: v for k, v in flat_config(cfg).items() if k.split(".")[0] not in out}
+        flat = {
+            k: v
+            for k, v in flat_config(cfg).items()
+            if k.split(".")[0] not in out and k not in _HOW
+        }
         return cls(flat, recording)
 
     @property

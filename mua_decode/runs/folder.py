@@ -60,6 +60,11 @@ class RunFolder:
         """What it was trained on, with a checksum of its content, ``recording.json``."""
         return self.path / "recording.json"
 
+    @property
+    def trained(self) -> bool:
+        """Whether weights were ever kept here."""
+        return any(self.checkpoints.glob("*.ckpt"))
+
     def figure(self, name: str) -> Path:
         """Path of a figure; its folder is made."""
         folder = self.path / "figures"
@@ -159,9 +164,7 @@ class RunFolder:
         assert isinstance(cfg, DictConfig)
         if not isinstance(cfg.get("seed"), int):
             raise InputError(f"{self.config}: seed must be a whole number")
-        if isinstance(cfg.data.get("split"), DictConfig):
-            # The split that a run of an earlier version was trained on: it must not change now.
-            cfg.data.split.setdefault("stream", "shared")
+        keep_split(cfg, self.config)
         return cfg
 
     def checkpoint(self, name: str) -> Path:
@@ -192,3 +195,16 @@ class RunFolder:
         """Write ``results.csv`` and then ``metrics.json``."""
         write_text(self.results, table.to_csv(index=False, float_format="%.6g"))
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
+
+
+def keep_split(cfg: DictConfig, begun: Path) -> None:
+    """Give a config the split of what was begun with another, the config file ``begun``.
+
+    A run of an earlier version names no stream of its split. Its trials were dealt with the shared
+    one, and must not change parts now; where a stream is named, nothing is done.
+    """
+    if not begun.is_file() or not isinstance(OmegaConf.select(cfg, "data.split"), DictConfig):
+        return
+    split = OmegaConf.select(OmegaConf.load(begun), "data.split")
+    if isinstance(split, DictConfig) and "stream" not in split:
+        cfg.data.split.stream = "shared"

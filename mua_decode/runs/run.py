@@ -99,7 +99,10 @@ class Run:
         cfg.trusted = list(trusted)
         path = folder.checkpoint(checkpoint) if checkpoint else None
         choose_device(device)
-        return cls(folder, cfg, recording=recording, checkpoint=path, device=device)
+        run = cls(folder, cfg, recording=recording, checkpoint=path, device=device)
+        if recording is not None:
+            run._check(recording)
+        return run
 
     @cached_property
     def recording(self) -> Recording:
@@ -111,14 +114,18 @@ class Run:
             If its content is another.
         """
         found = build_recording(self.cfg)
-        known = self.folder.recording_checksum
+        self._check(found)
+        return found
+
+    def _check(self, found: Recording) -> None:
+        """Refuse a recording that is not the one the run was trained on."""
+        known = self.folder.recording_checksum if self.folder.trained else None
         if known is not None and known != found.checksum:
             raise InputError(
-                f"run_dir: {self.folder.path} was trained on another recording: the content of "
-                f"'{found.name}' has changed since (checksum {known[:12]} then, "
+                f"run_dir: {self.folder.path} was trained on another recording than "
+                f"'{found.name}' as it is now (checksum of its content {known[:12]} then, "
                 f"{found.checksum[:12]} now); give the one it was trained on, or train again"
             )
-        return found
 
     @cached_property
     def data(self) -> DecodingData:
@@ -224,7 +231,7 @@ class Run:
         """The same run in another folder, with weights or without."""
         return Run(
             folder,
-            self.cfg,
+            self.cfg.copy(),
             recording=self.recording,
             data=self.__dict__.get("data"),
             checkpoint=checkpoint,
@@ -238,10 +245,9 @@ class Run:
 
 def open_run(cfg: DictConfig, **options: Any) -> Run:
     """Open the run that the config of a command names with run_dir, overrides, trusted ..."""
-    given = {k: cfg[k] for k in ("checkpoint", "device") if k in cfg}
-    return Run.open(
-        cfg.run_dir, overrides=cfg.overrides, trusted=list(cfg.trusted), **{**given, **options}
-    )
+    given = {k: str(cfg[k]) for k in ("checkpoint", "device") if k in cfg} | options
+    overrides, trusted = cfg.overrides or (), list(cfg.trusted or ())
+    return Run.open(cfg.run_dir, overrides=overrides, trusted=trusted, **given)
 
 
 def check_part(part: str) -> str:
@@ -268,7 +274,7 @@ def open_to_retrain(cfg: DictConfig) -> Run:
     InputError
         If there is no finished run, or an override does not fit.
     """
-    overrides = [str(o) for o in cfg.overrides]
+    overrides = [str(o) for o in cfg.overrides or ()]
     run = open_run(cfg, device="auto")
     if not run.folder.metrics.is_file():
         raise InputError(f"run_dir: {run.folder.path} holds an unfinished run; finish it first")

@@ -150,19 +150,34 @@ def prepare(run: Run, kind: type[T], resume: Path | None = None) -> T:
         If an option is wrong, or what it is to go on from is another run: other options, another
         recording, another network's weights.
     """
-    if resume is not None and run.folder.config.is_file():
-        here = Fingerprint.of(run.cfg, run.recording.checksum, but=_MAY_CHANGE)
-        difference = here.difference(run.folder.fingerprint(but=_MAY_CHANGE))
-        if difference is not None:
-            raise InputError(
-                f"{run.folder.path} holds a run of another config: {difference}; go on with the "
-                "options it was begun with"
-            )
+    if resume is not None:
+        _same_run(run, begun_in(resume))
     task = build_task(run.cfg, run.data, kind)
     try_once(task, run.data)
     if resume is not None:
         load_weights(build_task(run.cfg, run.data, kind), resume)
     return task
+
+
+def _same_run(run: Run, begun: RunFolder | None) -> None:
+    """Refuse to go on from the checkpoint of another run; say so where it cannot be told."""
+    if begun is None:
+        console.print(
+            "note: this checkpoint lies in no run's folder, so that its options, its recording and "
+            "its split cannot be compared with these",
+            soft_wrap=True,
+        )
+        return
+    but: tuple[str, ...] = _MAY_CHANGE
+    if begun.recording_checksum is None:  # an earlier version kept none: where it lay says little
+        but = (*but, "recording")
+    here = Fingerprint.of(run.cfg, run.recording.checksum, but=but)
+    difference = here.difference(begun.fingerprint(but=but))
+    if difference is not None:
+        raise InputError(
+            f"{begun.path} holds a run of another config: {difference}; go on with the options it "
+            "was begun with"
+        )
 
 
 def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | None = None) -> None:
@@ -198,6 +213,7 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
         raise
     publish(ours, folder, {})
     leave_but_first(trainer)
+    data.trainer = None  # data may serve other runs: trainer and optimiser are not to stay
     task.float()  # 64-true and the like hold for the training; scores are those of evaluate
     run.checkpoint = folder.checkpoint("best")
     load_weights(task, run.checkpoint)
@@ -254,6 +270,12 @@ def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") 
     )
     load_checkpoint(path)
     return path
+
+
+def begun_in(checkpoint: Path) -> RunFolder | None:
+    """Folder of the run that a checkpoint belongs to, ``None`` if it lies elsewhere."""
+    folder = RunFolder(checkpoint.parent.parent)
+    return folder if checkpoint.parent.name == "checkpoints" and folder.config.is_file() else None
 
 
 def _trainer(

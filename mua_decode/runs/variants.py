@@ -140,14 +140,18 @@ def run_variants(
     with Overall(what, len(variants)) as overall:
         for variant in variants:
             overall.begin(variant.name)
+            scored = None
             try:
-                training = Training(watch=overall, draw=False)
                 with hushed():
+                    training = Training(watch=overall, draw=False)
                     scored = run_variant(source, variant, folder, training=training)
                     found[variant.name] = each(variant, scored)
             except Exception as error:
+                if scored is not None and not isinstance(error, InputError):
+                    raise  # it was trained: what fails is the question
                 reason = " ".join(str(error).split())[:300] or type(error).__name__
                 failures[variant.name] = reason
+            del scored  # its data and network are not to stay while the next one trains
             overall.end()
     for name, reason in failures.items():
         console.print(f"{what} {name} failed: {reason}", highlight=False, soft_wrap=True)

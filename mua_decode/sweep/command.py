@@ -6,7 +6,7 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.files import write_text
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.sweep.plan import Sweep
 from mua_decode.sweep.study import SharedStudy
@@ -26,6 +26,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     them, without scores), trials.csv, best.yaml and figures/.
     """
     folder = RunFolder.create(str(cfg.out_dir or "") or None, str(cfg.name)).path
+    keep_split(cfg, folder / "sweep.yaml")
     sweep = Sweep.open(cfg, folder)
     launcher = instantiate(cfg.launcher)
     shared = SharedStudy(sweep.plan, folder)

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from mua_decode.files import write_text
 from mua_decode.runs.config import compose
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
 from mua_decode.runs.train import Scored, Training, check_training
@@ -62,6 +62,7 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
     for number, (job, cfg) in enumerate(zip(jobs, configs, strict=True)):
         said = " ".join(f"{k}={v}" for k, v in job.chosen.items())
         console.rule(escape(f"run {number + 1} of {len(jobs)}: {said}"))
+        keep_split(cfg, RunFolder(parent / str(number)).config)
         try:
             # Read again only where it is not that of the job before.
             same = run is not None and cfg.recording == run.cfg.recording
@@ -76,7 +77,8 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         rows.append({**job.chosen, **scores, "folder": str(number)})
         table = pd.DataFrame(rows)
-        write_text(parent / "multirun.csv", table.to_csv(index=False, float_format="%.6g"))
+        if any(not row["failed"] for row in rows):
+            write_text(parent / "multirun.csv", table.to_csv(index=False, float_format="%.6g"))
     if all(row["failed"] for row in rows):
         raise InputError(f"no run finished; {rows[0]['failed']}")
     _print(table, jobs[0], parent)

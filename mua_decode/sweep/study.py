@@ -78,8 +78,15 @@ class SharedStudy:
         both are known.
         """
         known = self.study.user_attrs
-        there = Fingerprint.of(known.get(_OPTIONS, here.options), known.get(_RECORDING))
-        difference = here.difference(there)
+        options = dict(known.get(_OPTIONS, here.options))
+        if any(name.startswith("data.split.") for name in options):
+            # A study of an earlier version names no stream: see runs.folder.keep_split.
+            options.setdefault("data.split.stream", "shared")
+        # Before the recording is read, its content stands for itself: a worker compares it.
+        unread = here.recording is None and _RECORDING in known
+        but = ("recording",) if unread else ()
+        there = Fingerprint.of(options, known.get(_RECORDING), but=but)
+        difference = Fingerprint.of(here.options, here.recording, but=but).difference(there)
         if difference is not None:
             raise InputError(
                 f"the study holds another sweep: {difference}; choose another out_dir or name"

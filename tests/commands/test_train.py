@@ -88,6 +88,16 @@ def test_the_published_order_is_stamped_as_leaking(tmp_path: Path) -> None:
     assert set(table["split"]) == {"test (leaking)"}
 
 
+def test_data_kept_on_the_device_train_the_same_network(tmp_path: Path) -> None:
+    few = [*TINY, "trainer.max_epochs=1", "metric=[mse]", "floor=[]"]
+    for where in ("true", "false"):
+        main(["train", *few, f"data.resident={where}", f"run_dir={tmp_path / where}"])
+    one, two = (json.loads((tmp_path / w / "metrics.json").read_text()) for w in ("true", "false"))
+    assert one == two
+    main(["train", *few, "data.resident=false", "trainer.max_epochs=2", "model.kernels=plain",
+          f"run_dir={tmp_path / 'true'}", "ckpt_path=last"])  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -19,6 +19,7 @@ from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.run import Run
 from mua_decode.runs.train import Training, train_and_score
 from mua_decode.sweep.launch import LocalLauncher
+from mua_decode.sweep.multirun import multirun
 from mua_decode.types import InputError
 from tests.tiny import TINY
 
@@ -78,6 +79,29 @@ def test_its_training_goes_on(earlier: Path, tmp_path: Path) -> None:
     assert Run.open(run).cfg.data.split.stream == "shared"
     with pytest.raises(SystemExit):
         main(["train", *same, "data.seed=1", "trainer.max_epochs=4", "ckpt_path=last"])
+
+
+def test_its_checkpoint_brings_its_split_into_another_folder(
+    earlier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from_file = f"ckpt_path={earlier / 'checkpoints' / 'last.ckpt'}"
+    same = [*TINY, "metric=[mse]", "floor=[]", f"run_dir={tmp_path / 'new'}", from_file]
+    main(["train", *same, "trainer.max_epochs=3"])
+    assert Run.open(tmp_path / "new").cfg.data.split.stream == "shared"
+    other = [*same[:-2], f"run_dir={tmp_path / 'other'}", from_file, "data.split.n_folds=2"]
+    with pytest.raises(SystemExit):
+        main(["train", *other, "trainer.max_epochs=3"])
+    assert "data.split.n_folds is None there and 2 here" in capsys.readouterr().err
+
+
+def test_its_folds_and_its_jobs_are_left_as_they_are(earlier: Path, tmp_path: Path) -> None:
+    run = tmp_path / "jobs" / "0"
+    shutil.copytree(earlier, run)
+    before = (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    options = [*TINY, "metric=[identification,mse]", "floor=[lookup]", "trainer.max_epochs=2"]
+    table = multirun([*options, "seed=0,1", f"run_dir={tmp_path / 'jobs'}"])
+    assert table["failed"].tolist() == ["", ""]
+    assert (run / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
 
 
 def test_the_launcher_of_its_sweep_is_found_where_it_lies_now() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +131,36 @@ def test_a_run_of_another_recording_is_not_taken_for_this_one(source: Run, tmp_p
         run_variant(changed, Variant("fold_0", short), tmp_path)
     assert source.recording.checksum[:12] in str(error.value)
     assert other.checksum[:12] in str(error.value)
+
+
+def test_a_variant_is_let_go_when_it_was_asked(source: Run, tmp_path: Path) -> None:
+    seen: list[weakref.ref[object]] = []
+
+    def each(_: Variant, scored: Scored) -> int:
+        gc.collect()
+        alive = sum(r() is not None for r in seen)
+        seen.extend(weakref.ref(o) for o in (scored.run, scored.run.data, scored.run.network))
+        return alive
+
+    short = ("trainer.max_epochs=1", "floor=[]")
+    variants = [Variant(f"s{n}", (*short, f"seed={n}", f"data.seed={n}")) for n in range(3)]
+    assert run_variants(source, variants, tmp_path, each).found == {"s0": 0, "s1": 0, "s2": 0}
+
+
+def test_data_that_serve_several_runs_keep_no_trainer(source: Run, tmp_path: Path) -> None:
+    shared = source.data
+    scored = run_variant(source, Variant("own"), tmp_path)
+    assert scored.run.data is shared
+    assert shared.trainer is None
+
+
+def test_what_fails_in_a_question_is_no_failed_training(source: Run, tmp_path: Path) -> None:
+    def each(_: Variant, scored: Scored) -> None:
+        raise ZeroDivisionError(scored.run.folder.path.name)
+
+    short = Variant("good", ("trainer.max_epochs=1", "floor=[]"))
+    with pytest.raises(ZeroDivisionError, match="good"):
+        run_variants(source, [short], tmp_path, each)
 
 
 def test_one_failure_does_not_lose_the_others(

@@ -319,14 +319,35 @@ def test_a_sweep_of_an_earlier_version_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = "mua_decode.commands.sweep_launch.LocalLauncher"
-    cfg = compose("sweep", [*SMALL, "sweep.n_trials=1", "trainer.max_epochs=1"])
+    short = ["sweep.n_trials=1", "trainer.max_epochs=1"]
+    cfg = compose("sweep", [*SMALL, *short, "data.split.stream=shared"])
     cfg.launcher._target_, cfg.out_dir = target, str(tmp_path)
     assert instantiate(cfg.launcher) == LocalLauncher(restarts=3)
     (tmp_path / "sweep.yaml").write_text(OmegaConf.to_yaml(cfg))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     work_in(str(tmp_path))
-    main(["sweep", *SMALL, "sweep.n_trials=1", "trainer.max_epochs=1", f"out_dir={tmp_path}"])
+    # That version named no stream of the split, nor the recording.
+    del cfg.data.split.stream
+    (tmp_path / "sweep.yaml").write_text(OmegaConf.to_yaml(cfg))
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    options = {k: v for k, v in study.user_attrs["config"].items() if k != "data.split.stream"}
+    study.set_user_attr("config", options)
+    study.set_user_attr("recording", None)
+    main(["sweep", *SMALL, *short, f"out_dir={tmp_path}"])
     assert pd.read_csv(tmp_path / "trials.csv")["attempts"].tolist() == [1]
+    assert OmegaConf.load(tmp_path / "sweep.yaml").data.split.stream == "shared"
+
+
+def test_a_sweep_goes_on_where_its_recording_has_moved_to(tmp_path: Path) -> None:
+    small = [o for o in SMALL if not o.startswith("recording")] + ["trainer.max_epochs=1"]
+    options = ["recording=simulated_small", "recording.stimulus.frame.resolution=0.5"]
+    recording = build_recording(compose("train", options))
+    for number, name in enumerate(("a.h5", "b.h5")):
+        write_recording(recording, tmp_path / name)
+        place = ["recording=native", f"recording.path={tmp_path / name}"]
+        trials = [f"sweep.n_trials={number + 1}", f"out_dir={tmp_path / 'out'}"]
+        main(["sweep", *small, *place, *trials])
+    assert pd.read_csv(tmp_path / "out" / "trials.csv")["state"].tolist() == ["finished"] * 2
 
 
 def test_an_interrupted_trial_goes_on_only_as_the_same_run(tmp_path: Path) -> None:

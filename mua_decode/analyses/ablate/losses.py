@@ -53,7 +53,7 @@ def loss_table(
     names
         Names of the K conditions.
     guess
-        Value of a metric where it is undefined; see :func:`with_guesses`. Leaving undefined
+        Value of a metric where it is undefined; see ``with_guesses``. Leaving undefined
         trials out would make a mask that destroys all motion look harmless.
 
     Returns

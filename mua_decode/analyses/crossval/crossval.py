@@ -27,6 +27,7 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     Findings
         Results as :func:`mua_decode.analyses.crossval.statistics.over_folds` describes them.
     """
+    source = source.changed(())  # a config of its own: a floor may leave it
     split = source.cfg.data.split
     if split.unit == "condition":
         raise InputError(

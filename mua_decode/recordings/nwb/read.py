@@ -53,7 +53,7 @@ def read_nwb(
         A file, a folder of ``.nwb`` files, or a list of files; every file is a session.
     condition
         Columns of the trials table; every distinct combination of their values is a condition.
-        ``None``: the file was written by :func:`write_nwb` and says so itself.
+        ``None``: the file was written by ``write_nwb`` and says so itself.
     align, offset_s, duration_s
         A trial runs from ``offset_s`` after the time in column ``align`` for ``duration_s``
         seconds; ``None``: until the earliest ``stop_time``. Trials in which ``align`` or a
