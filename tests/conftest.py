@@ -17,7 +17,8 @@ import torch
 
 from mua_decode.types import Recording, Segment, Session, SiteTable, StimulusSet
 
-torch.set_num_threads(2)
+# Files of tests run side by side (make test), each in a process with a core of its own.
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 def make_stimuli(
