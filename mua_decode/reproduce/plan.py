@@ -81,10 +81,7 @@ class ReproducePlan:
     def names(self) -> list[str]:
         """Names of the protocols asked for.
 
-        Raises
-        ------
-        InputError
-            If there is no such protocol.
+        Raises InputError if there is no such protocol.
         """
         if self.protocol == "both":
             return list(PROTOCOLS)

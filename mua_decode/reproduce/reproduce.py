@@ -31,10 +31,7 @@ class Reproduction:
     base
         The run that the protocols vary; its folder is that of the reproduction.
 
-    Raises
-    ------
-    InputError
-        If an option or a name is wrong: before anything is trained.
+    Raises InputError if an option or a name is wrong: before anything is trained.
     """
 
     def __init__(self, plan: ReproducePlan, base: Run) -> None:

@@ -59,10 +59,7 @@ def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
     kind
         ``DecodeVideo`` or ``EncodeVideo``: what the task has to be.
 
-    Raises
-    ------
-    InputError
-        If an option is wrong, or the task is of the other kind.
+    Raises InputError if an option is wrong, or the task is of the other kind.
     """
     trusted = cfg.get("trusted", ())
     if cfg.model.get("kernels") in ("auto", "compiled") and not torch.cuda.is_available():
@@ -89,10 +86,7 @@ def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
 def try_once(task: DecodeVideo, data: DecodingData) -> None:
     """Take one step on two trials but for the gradient, so that wrong options show at once.
 
-    Raises
-    ------
-    InputError
-        If network, loss or optimiser refuse their options.
+    Raises InputError if network, loss or optimiser refuse their options.
     """
     batch = next(data.batches("train"))
     given, wanted = batch.spikes[:2], batch.video[:2]
@@ -111,10 +105,7 @@ def try_once(task: DecodeVideo, data: DecodingData) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Load a checkpoint's tensors and plain values; nothing in it can run code.
 
-    Raises
-    ------
-    InputError
-        If it is missing, truncated, or holds anything else.
+    Raises InputError if it is missing, truncated, or holds anything else.
     """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
@@ -134,10 +125,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def load_weights(module: nn.Module, path: Path, *, inside: str = "") -> None:
     """Put the weights of a checkpoint into a task, or those ``inside`` its model into a network.
 
-    Raises
-    ------
-    InputError
-        If they belong to another network.
+    Raises InputError if they belong to another network.
     """
     state = load_checkpoint(path)["state_dict"]
     weights = {k.removeprefix(inside): v for k, v in state.items() if k.startswith(inside)}
@@ -158,10 +146,7 @@ def choose_device(name: str, *, accelerator: object = "auto") -> torch.device:
     accelerator
         That of the trainer; ``auto`` takes a GPU only where the trainer would.
 
-    Raises
-    ------
-    InputError
-        If there is no such device.
+    Raises InputError if there is no such device.
     """
     if name not in DEVICES:
         raise InputError(f"device={name}: choose from {', '.join(DEVICES)}")

@@ -32,10 +32,7 @@ def config_folder() -> Path:
 def compose(command: str, overrides: Sequence[str]) -> DictConfig:
     """Compose the config of a command.
 
-    Raises
-    ------
-    InputError
-        In one line, with the nearest right name, if an override cannot be applied.
+    Raises InputError in one line, with the nearest right name, if an override cannot be applied.
     """
     try:
         with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
@@ -121,10 +118,7 @@ def groups() -> dict[str, list[str]]:
 def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
     """Return the unresolved config of one option of a group, or of several side by side.
 
-    Raises
-    ------
-    InputError
-        If the group has no such option, naming the nearest.
+    Raises InputError if the group has no such option, naming the nearest.
     """
     names = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     merged = OmegaConf.create({})
@@ -147,10 +141,7 @@ def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
     ``data.regions=[MT]`` sets an option; ``model=mlp_decoder`` or ``metric=[mse,ssim]`` put the
     named configs of a group in the place of what was there.
 
-    Raises
-    ------
-    InputError
-        If an override cannot be applied, naming it.
+    Raises InputError if an override cannot be applied, naming it.
     """
     cfg = OmegaConf.create(OmegaConf.to_container(source, resolve=True))
     assert isinstance(cfg, DictConfig)

@@ -52,10 +52,7 @@ def share_run_dir(folder: RunFolder) -> None:
 def check_processes(trainer: pl.Trainer, *, allowed: bool) -> None:
     """Check that several processes can do what is asked.
 
-    Raises
-    ------
-    InputError
-        If the command cannot train in several, or the trainer is not set up for it.
+    Raises InputError if the command cannot train in several, or the trainer is not set up for it.
     """
     if trainer.world_size == 1:
         return

@@ -75,10 +75,7 @@ class RunFolder:
     def create(cls, run_dir: str | None, name: str) -> RunFolder:
         """Make the folder; without ``run_dir`` it is ``runs/NAME_DATE_TIME``.
 
-        Raises
-        ------
-        InputError
-            If it cannot be written.
+        Raises InputError if it cannot be written.
         """
         stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         path = Path(run_dir).expanduser() if run_dir else Path("runs") / f"{name}_{stamp}"
@@ -95,10 +92,7 @@ class RunFolder:
     def existing(cls, run_dir: str | None) -> RunFolder:
         """Return the folder of a run that was trained.
 
-        Raises
-        ------
-        InputError
-            If there is no run in it.
+        Raises InputError if there is no run in it.
         """
         if not run_dir:
             raise InputError("run_dir is not set; give the folder of a run: run_dir=runs/NAME")
@@ -129,10 +123,7 @@ class RunFolder:
     def recording_checksum(self) -> str | None:
         """Checksum of the recording of the run; ``None`` in runs that kept none.
 
-        Raises
-        ------
-        InputError
-            If the file is damaged.
+        Raises InputError if the file is damaged.
         """
         if not self.recording.is_file():
             return None
@@ -148,10 +139,7 @@ class RunFolder:
     def load_config(self) -> DictConfig:
         """Read the config of the run.
 
-        Raises
-        ------
-        InputError
-            If it is not a config.
+        Raises InputError if it is not a config.
         """
         try:
             cfg = OmegaConf.load(self.config)
@@ -177,10 +165,7 @@ class RunFolder:
     def load_results(self) -> ResultTable:
         """Read ``results.csv``; names stay text, whatever they look like.
 
-        Raises
-        ------
-        InputError
-            If it is not a table of results.
+        Raises InputError if it is not a table of results.
         """
         kinds = {c: str for c in COLUMNS if c not in ("value", "n")}
         try:

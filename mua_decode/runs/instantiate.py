@@ -29,10 +29,7 @@ def instantiate(cfg: Any, *, trusted: Iterable[str] = (), **kwargs: Any) -> Any:
     Only what the configs shipped with this project name, optimisers and schedules of torch, and
     the packages in ``trusted`` are built: a run folder from elsewhere cannot run code.
 
-    Raises
-    ------
-    InputError
-        If a target is not allowed, not found, or refuses its arguments.
+    Raises InputError if a target is not allowed, not found, or refuses its arguments.
     """
     cfg = _renamed(cfg)
     for target in _targets(cfg):

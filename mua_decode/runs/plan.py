@@ -31,10 +31,7 @@ def read_plan(kind: type[P], cfg: Any, **given: Any) -> P:
     given
         Fields that are no plain options.
 
-    Raises
-    ------
-    InputError
-        If an option is of another kind, naming it.
+    Raises InputError if an option is of another kind, naming it.
     """
     return _read(kind, cfg, "", given)
 

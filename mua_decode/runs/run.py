@@ -89,10 +89,7 @@ class Run:
         recording
             Where it is at hand already.
 
-        Raises
-        ------
-        InputError
-            If there is no such run or checkpoint, or an override does not fit.
+        Raises InputError if there is no such run or checkpoint, or an override does not fit.
         """
         folder = RunFolder.existing(str(run_dir) if run_dir else None)
         cfg = changed_config(folder.load_config(), [str(o) for o in overrides])
@@ -108,10 +105,7 @@ class Run:
     def recording(self) -> Recording:
         """The recording, which must be the one the run was trained on.
 
-        Raises
-        ------
-        InputError
-            If its content is another.
+        Raises InputError if its content is another.
         """
         found = build_recording(self.cfg)
         self._check(found)
@@ -181,10 +175,7 @@ class Run:
     def scored_part(self) -> str:
         """The part of the split that scores come from: test, or val where there is no test trial.
 
-        Raises
-        ------
-        InputError
-            If both are empty.
+        Raises InputError if both are empty.
         """
         for part in ("test", "val"):
             if len(self.data.dataset(part)):
@@ -253,10 +244,7 @@ def open_run(cfg: DictConfig, **options: Any) -> Run:
 def check_part(part: str) -> str:
     """Return the name of a part of the split.
 
-    Raises
-    ------
-    InputError
-        If there is none of that name.
+    Raises InputError if there is none of that name.
     """
     if part not in PARTS:
         raise InputError(f"part={part}: choose from {', '.join(PARTS)}{nearest_name(part, PARTS)}")
@@ -269,10 +257,7 @@ def open_to_retrain(cfg: DictConfig) -> Run:
     Its checkpoint is kept where the overrides leave its training as it was; else the unvaried
     decoder has to be trained as well.
 
-    Raises
-    ------
-    InputError
-        If there is no finished run, or an override does not fit.
+    Raises InputError if there is no finished run, or an override does not fit.
     """
     overrides = [str(o) for o in cfg.overrides or ()]
     run = open_run(cfg, device="auto")

@@ -24,10 +24,7 @@ def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
     A W&B run keeps its id in ``wandb_id.txt`` of the run's folder, so that a resumed training goes
     on with the same run.
 
-    Raises
-    ------
-    InputError
-        If the tracker is not installed or refuses its options.
+    Raises InputError if the tracker is not installed or refuses its options.
     """
     if not cfg.logger:
         return None

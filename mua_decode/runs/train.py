@@ -144,11 +144,8 @@ def train_and_score(run: Run, training: Training) -> Scored:
 def prepare(run: Run, kind: type[T], resume: Path | None = None) -> T:
     """Build the task of a run, of a kind, and try it on two trials before it is trained.
 
-    Raises
-    ------
-    InputError
-        If an option is wrong, or what it is to go on from is another run: other options, another
-        recording, another network's weights.
+    Raises InputError if an option is wrong, or what it is to go on from is another run: other
+    options, another recording, another network's weights.
     """
     if resume is not None:
         _same_run(run, begun_in(resume))
@@ -230,10 +227,7 @@ def _say_how_to_go_on(folder: RunFolder, run_dir: Path) -> None:
 def check_training(cfg: DictConfig) -> None:
     """Check options of the training that Lightning would take for something else.
 
-    Raises
-    ------
-    InputError
-        Naming the option.
+    Raises InputError naming the option.
     """
     if cfg.matmul_precision not in _PRECISIONS:
         raise InputError(
@@ -249,11 +243,8 @@ def check_training(cfg: DictConfig) -> None:
 def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") -> Path | None:
     """Return the checkpoint to go on from, or ``None`` to begin in the folder ``option`` names.
 
-    Raises
-    ------
-    InputError
-        If the folder holds a run already, the checkpoint cannot be used, or an option of the
-        training is wrong.
+    Raises InputError if the folder holds a run already, the checkpoint cannot be used, or an option
+    of the training is wrong.
     """
     check_training(cfg)
     if cfg.ckpt_path is None:

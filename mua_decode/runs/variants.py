@@ -70,11 +70,8 @@ def run_variant(
     training
         How it is trained; ``None``: nothing is printed or drawn. Its ``resume`` is not used.
 
-    Raises
-    ------
-    InputError
-        If the folder holds a run of another config or recording, naming the first option that
-        differs, or an option cannot be used.
+    Raises InputError if the folder holds a run of another config or recording, naming the first
+    option that differs, or an option cannot be used.
     """
     for override in variant.overrides:
         if override.lstrip("+").split("=")[0].split(".")[0] == "recording":
@@ -127,10 +124,7 @@ def run_variants(
     what
         What a variant is called on the line of progress: ``fold 2 of 5, about 3 min left``.
 
-    Raises
-    ------
-    InputError
-        If no variant finished.
+    Raises InputError if no variant finished.
     """
     names = [v.name for v in variants]
     if len(set(names)) != len(names):

@@ -67,10 +67,7 @@ class Averages:
 def first_trials(data: DecodingData, part: str, per_condition: int | None) -> np.ndarray:
     """Rows of the first pseudo-trials of every condition; ``None``: of all.
 
-    Raises
-    ------
-    InputError
-        If the part is empty, or fewer than one trial is asked for.
+    Raises InputError if the part is empty, or fewer than one trial is asked for.
     """
     condition = data.dataset(part).pseudo.condition
     if len(condition) == 0:

@@ -47,10 +47,7 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
         ranks; ``changes``, the published measure; ``shapley`` and ``subsets``, empty without
         subsets of regions.
 
-    Raises
-    ------
-    InputError
-        If no metric applies to the recording, or the part is empty.
+    Raises InputError if no metric applies to the recording, or the part is empty.
     """
     data, asked = run.data, run.metrics
     reasons = {m.name: why for m in asked if (why := not_applicable(m, data.stimuli))}

@@ -33,10 +33,7 @@ def replacement(
     seed
         Of the donors of ``shuffle``.
 
-    Raises
-    ------
-    InputError
-        If the fill is unknown, or ``shuffle`` has one condition only.
+    Raises InputError if the fill is unknown, or ``shuffle`` has one condition only.
     """
     shape = (len(rows), data.n_bins, data.n_sites)
     if fill == "zero":

@@ -52,10 +52,7 @@ def region_masks(sites: SiteTable) -> list[SiteMask]:
 def group_masks(sites: SiteTable, groups: Sequence[Sequence[str]]) -> list[SiteMask]:
     """One mask per group of regions, which takes the group away.
 
-    Raises
-    ------
-    InputError
-        If a region is not among the sites, or a group holds none.
+    Raises InputError if a region is not among the sites, or a group holds none.
     """
     if not all(map(len, groups)):
         raise InputError("groups: a group of regions is empty")
@@ -71,10 +68,7 @@ def subset_masks(sites: SiteTable) -> list[SiteMask]:
     Mask number s leaves in the regions whose bit is set in s (bit 0 is the first region), so the
     first mask takes everything away and the last leaves everything in.
 
-    Raises
-    ------
-    InputError
-        If there are more than 10 regions.
+    Raises InputError if there are more than 10 regions.
     """
     regions = sites.regions
     if len(regions) > _MOST_REGIONS:
@@ -121,10 +115,7 @@ def equal_masks(
     n_sites
         Sites taken from each region; ``None``: as many as the smallest region has.
 
-    Raises
-    ------
-    InputError
-        If a region has fewer sites.
+    Raises InputError if a region has fewer sites.
     """
     sizes = {region: int((sites.region == region).sum()) for region in sites.regions}
     number = min(sizes.values()) if n_sites is None else n_sites

@@ -22,10 +22,7 @@ class EqualPlan:
 class AblationPlan:
     """What is taken away, what stands in its place and how the loss is told; conf/ablate.yaml.
 
-    Raises
-    ------
-    InputError
-        If there is no such part or fill, or no ring of donors.
+    Raises InputError if there is no such part or fill, or no ring of donors.
     """
 
     part: str

@@ -45,10 +45,7 @@ class MaskScorer:
         What a masked site shows the network, see :func:`replacement`, and the number of the ring
         of its donors; the same donors serve all masks.
 
-    Raises
-    ------
-    InputError
-        If the part is empty or the fill not to be had.
+    Raises InputError if the part is empty or the fill not to be had.
     """
 
     def __init__(
