@@ -7,7 +7,7 @@ counter-clockwise from rightward.
 
 from mua_decode.types.errors import InputError, nearest_name
 from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable, Question
-from mua_decode.types.masks import SiteMask
+from mua_decode.types.masks import SiteMask, only, region_of
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import Recording, Session, SpikeTimes
 from mua_decode.types.results import COLUMNS, ResultTable, whole
@@ -36,5 +36,7 @@ __all__ = [
     "Stream",
     "TrialPool",
     "nearest_name",
+    "only",
+    "region_of",
     "whole",
 ]

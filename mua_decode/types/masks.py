@@ -12,6 +12,19 @@ from mua_decode.types.errors import InputError
 Family = Literal["unmasked", "region", "group", "subset", "segment", "equal", "site"]
 
 
+def only(regions: str) -> str:
+    """Return the column ``mask`` of rows on one region alone, or on some joined by +."""
+    return f"only {regions}"
+
+
+def region_of(mask: str) -> str:
+    """Return what ``only`` was given, from a table: ``"all"`` where nothing is masked.
+
+    For tables that come back from their files; what makes rows knows its regions.
+    """
+    return "all" if mask == "none" else mask.removeprefix(only(""))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SiteMask:
     """Sites, or sites in some bins, that are taken away from a trained decoder at test time.
@@ -55,7 +68,7 @@ class SiteMask:
 
     @property
     def label(self) -> str:
-        """What is taken away, or left in by a subset, as tables write it; they are not read."""
+        """What is taken away, or left in by a subset, as tables write it."""
         regions = "+".join(self.regions)
         if self.family == "equal":
             return f"{self.n_removed} of {regions}, draw {self.draw}"
@@ -69,5 +82,5 @@ class SiteMask:
         if self.family == "unmasked":
             return "none"
         if self.family == "subset":
-            return f"only {self.label or 'nothing'}"
+            return only(self.label or "nothing")
         return f"without {self.label}"

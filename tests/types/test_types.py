@@ -17,6 +17,8 @@ from mua_decode.types import (
     Split,
     StimulusSet,
     nearest_name,
+    only,
+    region_of,
 )
 from tests.conftest import make_session, make_stimuli
 
@@ -120,3 +122,10 @@ def test_stimulus_set_with_one_frame() -> None:
     assert isinstance(still, StimulusSet)
     assert still.frame_shape == (3, 5, 7)
     assert still.n_frames == 1
+
+
+def test_regions_come_back_from_tables() -> None:
+    for regions in ("MT", "only MT", "MT+V4, 5 sites, draw 0"):
+        assert only(regions) == f"only {regions}"
+        assert region_of(only(regions)) == regions
+    assert region_of("none") == "all"

@@ -17,7 +17,7 @@ from mua_decode.analyses.axis.pixels import pixel_correlation
 from mua_decode.analyses.axis.responses import region_masks
 from mua_decode.runs.findings import Findings
 from mua_decode.statistics import share
-from mua_decode.types import ResultTable
+from mua_decode.types import ResultTable, only
 
 _PRINTED = {
     "sites": "axis/n_sites_all",
@@ -166,7 +166,7 @@ def _result_table(flat: Mapping[str, Any], results: AxisResults) -> ResultTable:
     shared = {"split": "test", "condition": "all", "trial": "trial_average", "segment": "all"}
     rows: list[dict[str, object]] = []
     for row in results.regions.to_dict("records"):
-        mask = "none" if row["region"] == "all" else f"only {row['region']}"
+        mask = "none" if row["region"] == "all" else only(row["region"])
         about = {**shared, "run": row["space"], "mask": mask, "n": row["n_sites"]}
         rows += [
             {**about, "metric": k, "value": v, "unit": units.get(str(k), "fraction of sites")}

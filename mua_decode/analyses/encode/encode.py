@@ -20,7 +20,7 @@ from mua_decode.runs.score import n_batches
 from mua_decode.runs.train import Training, fit, prepare
 from mua_decode.scoring.flat import key, number
 from mua_decode.tasks import EncodeVideo
-from mua_decode.types import InputError, ResultTable
+from mua_decode.types import InputError, ResultTable, region_of
 
 _COLUMNS = {  # of the printed table: heading -> key
     "single trial\nr of sites": "test/single_trial/encoding_r",
@@ -98,7 +98,7 @@ def _flat(table: ResultTable) -> dict[str, float | None]:
     flat: dict[str, float | None] = {}
     for row in frame.to_dict("records"):
         run = "test" if row["run"] == ENCODER else row["run"]
-        region = [] if row["mask"] == "none" else [row["mask"].removeprefix("only ")]
+        region = [] if row["mask"] == "none" else [region_of(row["mask"])]
         flat[key(run, row["trial"], row["metric"], *region)] = number(row["value"])
     return flat
 

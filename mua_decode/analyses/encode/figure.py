@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mua_decode.figures import panels
-from mua_decode.types import InputError, ResultTable
+from mua_decode.types import InputError, ResultTable, only, region_of
 
 _COLOURS = (
     panels.VERMILION, panels.BLUE, panels.GREEN, panels.PINK, panels.ORANGE, panels.SKY,
@@ -46,7 +46,7 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
     rows = frame[(frame["trial"] == "trial_average") & (frame["condition"] == "all")]
     rows = rows[rows["metric"].str.startswith(_METRIC)]
     own = rows[(rows["run"] == "encoder") & (rows["metric"] == _METRIC)]
-    regions = [str(mask).removeprefix("only ") for mask in own["mask"]]
+    regions = [region_of(mask) for mask in own["mask"]]
     if not regions:
         raise InputError(f"encoding: no row of metric '{_METRIC}' for run 'encoder'")
     width = 1.6 + 0.75 * len(regions)
@@ -124,5 +124,5 @@ def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
 def _values(rows: pd.DataFrame, run: str, regions: list[str]) -> np.ndarray:
     """Value, low and high end of the interval of every region (3, G), NaN where there is none."""
     mine = rows[rows["run"] == run].set_index(["metric", "mask"])["value"]
-    wanted = [(_METRIC + end, f"only {name}") for end in ("", "_low", "_high") for name in regions]
+    wanted = [(_METRIC + end, only(name)) for end in ("", "_low", "_high") for name in regions]
     return mine.reindex(wanted).to_numpy(float).reshape(3, -1)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mua_decode.report import Section
 from mua_decode.report.paper import PaperTable, Results, Tables, beside, paper_section
+from mua_decode.types import region_of
 
 _METRICS = (
     "encoding_r",
@@ -23,7 +24,7 @@ def encoding(results: Results) -> PaperTable:
 
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[(table["condition"] == "all") & table["metric"].isin(_METRICS)]
-        rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
+        rows = rows.assign(region=rows["mask"].map(region_of))
         rows = rows[["region", "run", "trial", "metric", "value", "n"]].reset_index(drop=True)
         known = results.published.get("encoding")
         ours = (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "encoder")

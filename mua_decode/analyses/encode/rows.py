@@ -20,7 +20,7 @@ from mua_decode.analyses.encode.correlation import (
 )
 from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.statistics import cluster_bootstrap, rank_p
-from mua_decode.types import HypothesisTable
+from mua_decode.types import HypothesisTable, only
 
 _DRAWS = 2000
 RELIABLE = "encoding_r_reliable"
@@ -36,7 +36,7 @@ class EncodingRows:
         self.rows: list[dict[str, object]] = []
         self._recorded, self._sites, self._regions, self._rng = recorded, sites, regions, rng
         self._masks = {"none": np.ones(recorded.values.shape[2], bool)}
-        self._masks |= {f"only {name}": mask for name, mask in recorded.regions.items()}
+        self._masks |= {only(name): mask for name, mask in recorded.regions.items()}
 
     def add_ceiling(self, run: str) -> None:
         """Reliabilities, and their square roots where they are above 0."""
@@ -109,6 +109,7 @@ class EncodingRows:
         weight, recorded = self._recorded.weight, self._recorded.by_region
         own = _region_r(encoder.average @ weight, recorded)
         drawn = [_region_r(np.broadcast_to(v, recorded.shape), recorded) for v in noise @ weight]
+        regions = list(self._recorded.regions)
         tests: list[dict[str, object]] = []
         for metric in own:
             for g, here in enumerate(self._each_region(run)):
@@ -116,7 +117,7 @@ class EncodingRows:
                 value = null[np.isfinite(null)]
                 row: dict[str, object] = {
                     "question": "as published: is the video used at all?",
-                    "group": here["mask"].removeprefix("only "),
+                    "group": regions[g],
                     "metric": metric,
                     "test": "rank among uniform noise videos, one-sided",
                     "n": len(value),
@@ -139,7 +140,7 @@ class EncodingRows:
     def _each_region(self, run: str) -> list[dict[str, str]]:
         """Labels of the trial averages of every region."""
         here = {"run": run, "trial": "trial_average"}
-        return [{**here, "mask": f"only {name}"} for name in self._recorded.regions]
+        return [{**here, "mask": only(name)} for name in self._recorded.regions]
 
     def _over_sites(self, run: str, trial: str, metric: str, value: np.ndarray) -> None:
         """Mean over the sites of each mask, with a bootstrap interval over their sessions."""

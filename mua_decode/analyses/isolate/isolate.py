@@ -17,7 +17,7 @@ from mua_decode.runs.train import Scored
 from mua_decode.runs.variants import Variant, run_variants, score_unvaried
 from mua_decode.scoring.flat import key, number
 from mua_decode.statistics import correct
-from mua_decode.types import HypothesisTable, ResultTable
+from mua_decode.types import HypothesisTable, ResultTable, only
 
 _ALL = "all regions"
 _DRAWN = ("decoder", "floor/lookup", "floor/mean_video", "chance/noise")
@@ -44,7 +44,7 @@ class Alone:
     def mask(self) -> str:
         """Column ``mask`` of result tables."""
         drawn = "" if self.sites is None else f", {self.sites} sites, draw {self.draw}"
-        return f"only {self.name}{drawn}"
+        return only(self.name + drawn)
 
     @property
     def variant(self) -> Variant:

@@ -13,6 +13,7 @@ from mua_decode.report.paper import (
     headline_rows,
     paper_section,
 )
+from mua_decode.types import region_of
 
 _RUNS = ("decoder", "floor/lookup", "chance/noise")
 
@@ -27,7 +28,7 @@ def alone(results: Results) -> PaperTable:
         rows = rows[["sites", "run", "trial", "metric", "value", "unit", "n"]]
         own = (rows["run"] == "decoder") & (rows["trial"] == "trial_average")
         extra = [
-            beside(known.get(m), str(s).removeprefix("only ")) if mine else {}
+            beside(known.get(m), region_of(s)) if mine else {}
             for m, s, mine in zip(rows["metric"], rows["sites"], own, strict=True)
         ]
         return pd.concat([rows, pd.DataFrame(extra)], axis=1)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mua_decode.figures import panels
-from mua_decode.types import InputError, ResultTable
+from mua_decode.types import InputError, ResultTable, region_of
 
 _METRICS = {
     "within_condition_correlation": ("one condition, train", panels.BLUE, "o"),
@@ -44,7 +44,7 @@ def similarity(table: ResultTable, *, title: str = "") -> Figure:
         _panel(ax, rows[rows["trial"] == trial], masks)
         ax.set_title(_TRIALS.get(trial, str(trial)), fontsize=10)
         ax.set_xlabel("correlation of activity (Pearson r)")
-    names = ["all regions" if m == "none" else m.removeprefix("only ") for m in masks]
+    names = ["all regions" if m == "none" else region_of(m) for m in masks]
     panels.names_down(axes[0], names)
     panels.legend_below(figure, _legend(rows), 2)
     leaks = rows["split"].astype(str).str.contains("leaking").any()

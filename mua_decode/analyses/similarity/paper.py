@@ -7,7 +7,7 @@ import pandas as pd
 from mua_decode.analyses.similarity.figure import similarity as draw
 from mua_decode.report import Picture
 from mua_decode.report.paper import TITLES, PaperTable, Results
-from mua_decode.types import ResultTable
+from mua_decode.types import ResultTable, region_of
 
 
 def similarity(results: Results) -> PaperTable:
@@ -15,7 +15,7 @@ def similarity(results: Results) -> PaperTable:
 
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[table["condition"] == "all"]
-        rows = rows.assign(region=rows["mask"].str.removeprefix("only ").replace("none", "all"))
+        rows = rows.assign(region=rows["mask"].map(region_of))
         return rows[["region", "trial", "metric", "value", "n"]].reset_index(drop=True)
 
     title = "Similarity: Pearson correlation of trials within and between conditions and parts"

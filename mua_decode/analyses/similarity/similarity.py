@@ -8,7 +8,7 @@ import numpy as np
 
 from mua_decode.data import DecodingData
 from mua_decode.data.recorded import SessionTrials, recorded_trials
-from mua_decode.types import InputError, ResultTable, Stream
+from mua_decode.types import InputError, ResultTable, Stream, only
 
 METRICS = (
     "within_condition_correlation",
@@ -64,7 +64,7 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
                 a, b = train.sites(columns), test.sites(columns)
                 both = np.stack([_compare(a, a, n_conditions), _compare(a, b, n_conditions)])
                 tallies[mask] = tallies[mask] + both if mask in tallies else both
-        for mask in ["none", *(f"only {r}" for r in data.pool.sites.regions)]:
+        for mask in ["none", *map(only, data.pool.sites.regions)]:
             if mask in tallies:
                 rows += _rows(data, trial, mask, *tallies[mask])
     return ResultTable.from_rows(rows)
@@ -101,7 +101,7 @@ def _pseudo(data: DecodingData, max_pairs: int, seed: int) -> Iterator[_Pair]:
 def _masks(regions: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "none", np.arange(len(regions))
     for region in dict.fromkeys(regions.tolist()):
-        yield f"only {region}", np.flatnonzero(regions == region)
+        yield only(region), np.flatnonzero(regions == region)
 
 
 def _draw(condition: np.ndarray, max_pairs: int, rng: np.random.Generator) -> np.ndarray:
