@@ -8,6 +8,7 @@ from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters
 from mua_decode.simulation.experiment import simulate
 from mua_decode.simulation.imagery import ImageryParameters, simulate_imagery
+from mua_decode.simulation.imagery_sites import SiteKinds
 from mua_decode.simulation.noise import NoiseParameters
 from mua_decode.simulation.outlines import CueParameters
 from mua_decode.simulation.palette import Palette
@@ -32,6 +33,7 @@ __all__ = [
     "Palette",
     "PopulationParameters",
     "RegionParameters",
+    "SiteKinds",
     "StimulusParameters",
     "TrialTiming",
     "TuningParameters",
