@@ -9,14 +9,15 @@ import pandas as pd
 from scipy import stats
 
 from mua_decode.analyses.axis.plan import SignificancePlan
-from mua_decode.analyses.axis.statistics import TestNote
+from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.tuning import AxisModel
 from mua_decode.statistics import adjust
+from mua_decode.types import HypothesisTable
 
 
 def compare_spaces(
     models: Mapping[str, AxisModel], y_test: np.ndarray, *, plan: SignificancePlan
-) -> tuple[pd.DataFrame, tuple[TestNote, ...]]:
+) -> tuple[pd.DataFrame, HypothesisTable]:
     """Which feature space explains a site better? Every later space against the first, paired.
 
     Per site, squared errors of the two predictions of the same held-out images are compared
@@ -44,7 +45,7 @@ def compare_spaces(
             )
         )
     if not rows:
-        return pd.DataFrame(), ()
+        return pd.DataFrame(), HypothesisTable.from_rows([])
     table = pd.concat(rows, ignore_index=True)
     table["p_corrected"] = adjust(table["p"].to_numpy(), plan.correction)
     over = table.groupby("other", sort=False)["p_over_sites"].first()
@@ -53,10 +54,27 @@ def compare_spaces(
     sure = (table["p_corrected"] <= plan.alpha) & (table["median_excess"] != 0)
     winner = np.where(table["median_excess"] > 0, table["first"], table["other"])
     table["better"] = np.where(sure, winner, "neither")
-    n, n_sites = f"{len(y_test)} held-out images", f"{len(y_test[0])} sites"
-    pairs = "Wilcoxon signed-rank test of paired squared errors, two-sided"
-    sites = "Wilcoxon signed-rank test of held-out correlations, two-sided"
-    return table, (
-        TestNote("comparison", pairs, n, len(table), plan.correction),
-        TestNote("comparison over sites", sites, n_sites, len(over), "holm"),
+    pairs = column_of_p(
+        "comparison",
+        "Wilcoxon signed-rank test of paired squared errors, two-sided",
+        n=len(y_test),
+        n_unit="held-out images",
+        n_tests=len(table),
+        correction=plan.correction,
+        note="column p of comparison.csv",
     )
+    over_sites = [
+        {
+            "question": "does one feature space explain the sites better?",
+            "group": f"{first.name} and {name}",
+            "metric": "held-out correlation",
+            "test": "Wilcoxon signed-rank test of held-out correlations, two-sided",
+            "p": over[name],
+            "p_corrected": corrected[name],
+            "correction": f"Holm over {len(over)}",
+            "n": len(y_test[0]),
+            "n_unit": "sites",
+        }
+        for name in over.index
+    ]
+    return table, HypothesisTable.concat([pairs, HypothesisTable.from_rows(over_sites)])

@@ -85,8 +85,10 @@ class EffectivePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class RealityPlan:
-    """From how many sites perceived and imagined are told apart."""
+    """From which sites, and how many, perceived and imagined are told apart."""
 
+    # auto: those of the ventral regions, all where none has a known name; all; or region names
+    regions: str | tuple[str, ...]
     sizes: tuple[int, ...]  # those above the population are replaced by the whole population
     draws: int  # random subsets per number
     n_permutations: int
@@ -100,6 +102,7 @@ class AxisPlan:
     n_components: int  # principal components of the features, fitted on the training images
     test_fraction: float  # images held out
     inner_folds: int  # of the training images, to choose the penalty
+    category: str | None  # column of the stimuli's conditions that names an image's category
     imagery: str  # true: required; false: never; auto: where trials carry states
     response: ResponsePlan
     test: SignificancePlan
@@ -108,6 +111,11 @@ class AxisPlan:
     reality: RealityPlan
 
     def __post_init__(self) -> None:
+        if isinstance(self.reality.regions, str) and self.reality.regions not in ("auto", "all"):
+            raise InputError(
+                "reality.regions must be auto, all or a list such as [IT], found "
+                f"{self.reality.regions}"
+            )
         if self.imagery.lower() not in ("auto", "true", "false"):
             raise InputError(f"imagery must be auto, true or false, found {self.imagery}")
         if self.imagery.lower() == "true" and self.response.per != "window":

@@ -24,7 +24,7 @@ _CAPTIONS = {
     "axis_ramps": "Responses to held-out images along the preferred axis, and along the "
     "principal orthogonal axis once the preferred projection is accounted for.",
     "tuning_shares": "Share of visually responsive sites that are axis-tuned after "
-    "correction (exact 95 % interval), and held-out correlation of every site.",
+    "correction (95 % interval over sessions or subjects), and held-out correlation of every site.",
     "reconstruction": "Examples spread evenly over the ranks; rank 1: the decoded features are "
     "nearer to the true image than to any other held-out image.",
     "effective": "One row per site; numbers are predicted responses.",
@@ -44,7 +44,7 @@ def write_report(folder: RunFolder, results: AxisResults, flat: Mapping[str, Any
     if results.states is not None:
         sections.append(_imagery(results.states, flat, folder))
     sections.append(
-        Section("Tests", ["What stands behind every p-value."], {"Tests": results.tests})
+        Section("Tests", ["What stands behind every p-value."], {"Tests": results.tests.frame})
     )
     write_page(
         folder.path / "report.html",
@@ -61,6 +61,9 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
     if len(results.comparison):
         counts = results.comparison.groupby(["first", "other", "better"]).size()
         tables["Sites better explained by"] = counts.rename("sites").reset_index()
+    if results.categories is not None:
+        pattern = results.categories.sites["pattern"].value_counts().rename("sites")
+        tables["Axis or category"] = pattern.rename_axis("adds to the other").reset_index()
     drawn = axis_ramps(
         ramps.position,
         ramps.curve_preferred,
@@ -77,7 +80,7 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
             f"{flat['axis/n_components']} principal components of {space}, "
             f"{flat['axis/n_train_images']} training and {flat['axis/n_test_images']} held-out "
             f"images. Noise ceiling {flat['axis/noise_ceiling']}. Visual responsiveness: "
-            f"{flat['axis/responsiveness_test']}.",
+            f"{flat['axis/responsiveness_test']}. {flat['axis/intervals']}.",
             *results.responses.notes,
         ],
         tables,
@@ -134,7 +137,7 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
 def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Section:
     imagery = states.imagery
     scatter = imagery_scatter(
-        imagery.projected,
+        imagery.held.projected,
         imagery.imagined,
         reactivated=imagery.sites["reactivated"].to_numpy(bool),
         correlation=imagery.sites["imagery_axis_correlation"].to_numpy(float),
@@ -147,8 +150,9 @@ def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Sect
     return Section(
         "Imagery",
         [
-            f"{len(imagery.objects)} objects were imagined. A site reactivates if it is axis-tuned "
-            "and its rate changes from baseline in imagery."
+            f"{len(imagery.held.objects)} objects were imagined; components and axes were fitted "
+            "on the other images. A site reactivates if it is axis-tuned and its rate rises above "
+            f"baseline for some imagined object. {imagery.units.said}."
         ],
         {
             "Imagery": pd.DataFrame({"quantity": quantities, "value": shown.values()}),
