@@ -12,7 +12,7 @@ from mua_decode.statistics import Interval, share
 from mua_decode.types import SiteTable
 
 _FEW = 20  # units below which a bootstrap over them is too narrow
-_DRAWS = 2000
+_DRAWS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +45,13 @@ class Units:
 
 
 def unit_interval(
-    values: np.ndarray, units: np.ndarray, *, of: Literal["mean", "median"] = "mean"
+    values: np.ndarray,
+    units: np.ndarray,
+    *,
+    of: Literal["mean", "median"] = "mean",
+    level: float = 0.95,
 ) -> Interval:
-    """Mean or median over sites with its 95 % interval over the units they belong to.
+    """Mean or median over sites with its interval over the units they belong to.
 
     From twenty units on, whole units are resampled (percentile bootstrap). Below, a t interval
     about the pooled value: the residual of unit u is its own value less the pooled one, times its
@@ -60,6 +64,8 @@ def unit_interval(
         float (N,); NaN is left out.
     units
         Labels (N,).
+    level
+        Confidence of the interval, 0 to 1.
     """
     values = np.asarray(values, float)
     known = np.isfinite(values)
@@ -75,19 +81,19 @@ def unit_interval(
         rng = np.random.default_rng(0)  # of the bootstrap: the same for every table
         picks = rng.integers(0, len(parts), (_DRAWS, len(parts)))
         drawn = [centre(np.concatenate([parts[i] for i in pick])) for pick in picks]
-        low, high = np.quantile(drawn, [0.025, 0.975])
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         return Interval(estimate, float(low), float(high))
     size = np.array([len(v) for v in parts])
     away = np.array([centre(v) for v in parts]) - estimate
     residual = away * size / size.mean()
     u = len(parts)
-    half = stats.t.ppf(0.975, u - 1) * np.sqrt((residual**2).sum() / (u * (u - 1)))
+    half = stats.t.ppf((1 + level) / 2, u - 1) * np.sqrt((residual**2).sum() / (u * (u - 1)))
     return Interval(estimate, estimate - float(half), estimate + float(half))
 
 
-def unit_correlation(values: np.ndarray, units: np.ndarray) -> Interval:
-    """Median of correlations over sites with its 95 % interval over units, inside [-1, 1]."""
-    return Interval(*np.clip(unit_interval(values, units, of="median"), -1, 1))
+def unit_correlation(values: np.ndarray, units: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Median of correlations over sites with its interval over units, inside [-1, 1]."""
+    return Interval(*np.clip(unit_interval(values, units, of="median", level=level), -1, 1))
 
 
 def unit_share(hits: np.ndarray, units: np.ndarray) -> Interval:
