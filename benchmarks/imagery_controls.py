@@ -12,6 +12,7 @@ docs; three minutes on one core.
 from __future__ import annotations
 
 import argparse
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,10 +81,15 @@ class Measured:
     plan: AxisPlan
 
 
+@functools.cache
+def _plan(permutations: int) -> AxisPlan:
+    options = [f"test.n_permutations={permutations}", "n_components=30"]
+    return read_plan(AxisPlan, compose("axis", options))
+
+
 def measure(planted: ImageryParameters, seed: int, permutations: int) -> Measured:
     """Simulate and measure; the features are the images' true latents."""
-    options = [f"test.n_permutations={permutations}", "n_components=30"]
-    plan = read_plan(AxisPlan, compose("axis", options))
+    plan = _plan(permutations)
     span = ResponsePlan(
         window_s=(0.5, 1.0), baseline_s=(0.0, 0.5), baseline_segment=None, per="window", bin_s=None
     )
@@ -141,7 +147,7 @@ def share(name: str, seed: int, permutations: int) -> dict[str, object]:
     imagery, truth = found.imagery, found.truth
     tuned = truth["tuned"].to_numpy(bool)
     tests = imagery.tests.frame
-    tests = tests[tests["metric"].str.startswith("share reactivated") & (tests["group"] == "all")]
+    tests = tests[tests["metric"].str.contains("share reactivated") & (tests["group"] == "all")]
     p = tests["p"].tolist()
     row: dict[str, object] = {"planted": name, "p permutations": p[0], "p untuned": p[1]}
     for sign, column in (("raised", "reactivates"), ("lowered", "suppressed")):

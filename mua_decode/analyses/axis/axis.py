@@ -103,7 +103,8 @@ def axis(
         per_condition=responses.per_image,
     )
     frames = shown_frames(recording, responses, plan.response)
-    models, components, first_rows = {}, {}, np.empty(0)
+    models: dict[str, AxisModel] = {}
+    components, first_rows = {}, np.empty(0)
     for name, space in spaces.items():
         with working(f"features {name}"):
             features = space.of_stimuli(recording.stimuli, frames)[responses.condition]

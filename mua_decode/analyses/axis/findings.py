@@ -169,7 +169,7 @@ def _imagery_metrics(results: AxisResults) -> dict[str, Any]:
         "imagery/intervals": imagery.units.said,
     }
     shares = imagery.tests.frame
-    shares = shares[shares["metric"].str.startswith("share reactivated") & shares["p"].notna()]
+    shares = shares[shares["metric"].str.contains("share reactivated") & shares["p"].notna()]
     for row in shares[shares["group"] == "all"].to_dict("records"):
         against = "untuned" if "untuned" in row["metric"] else "permutations"
         flat[f"imagery/share_reactivated_p_against_{against}"] = row["p_corrected"]

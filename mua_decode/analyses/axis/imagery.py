@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -179,12 +180,18 @@ def _described(
         f"permutation of objects, {n_perm} permutations, correlation of imagined response and "
         "projection on the axis above chance, one-sided"
     )
-    trials = {"n": again.fewest_trials, "n_unit": "imagery trials of the shortest session"}
+    over_trials = functools.partial(
+        column_of_p,
+        test=again.test,
+        n=again.fewest_trials,
+        n_unit="imagery trials of the shortest session",
+        correction=how,
+    )
     rows = [
-        column_of_p("reactivated", again.test, n_tests=tuned, correction=how, **trials),
-        column_of_p("suppressed", again.test, n_tests=tuned, correction=how, **trials),
-        column_of_p(
-            "imagery_only", again.test, n_tests=silent, correction=how, **trials,
+        over_trials("reactivated", n_tests=tuned),
+        over_trials("suppressed", n_tests=tuned),
+        over_trials(
+            "imagery_only", n_tests=silent,
             note="column reactivated_p of sites.csv, over sites that do not respond to images",
         ),
         column_of_p(

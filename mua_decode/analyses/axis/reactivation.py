@@ -143,14 +143,16 @@ def estimated_share(
     doi 10.1111/1467-9868.00346, by sign). So each site contributes a number to a mean, and the
     interval is that over units; both are cut to [0, 1].
     """
-    if not asked.any():
-        return Interval(float("nan"))
+    value = np.where(asked, _counted(found, sign), np.nan)
+    return Interval(*np.clip(unit_interval(value, units.label), 0, 1))
+
+
+def _counted(found: Reactivation, sign: Sign) -> np.ndarray:
+    """What each site contributes to an estimated share, (N,)."""
     up, down = found.raised <= _LAMBDA, found.lowered <= _LAMBDA
     neither = ~up & ~down
     hit = up if sign == "raised" else down & ~up
-    by_chance = hit[1:, asked].mean() / neither[1:, asked].mean()
-    value = np.where(asked, hit[0] - by_chance * neither[0], np.nan)
-    return Interval(*np.clip(unit_interval(value, units.label), 0, 1))
+    return np.asarray(hit[0] - hit[1:].mean() / neither[1:].mean() * neither[0])
 
 
 def share_tests(
@@ -165,7 +167,8 @@ def share_tests(
 
     Against permutations: the share in the recorded trials among those in sign-flipped ones, all
     sites of a session flipped together, one-sided. Against the sites that are not tuned: paired t
-    over units that have both.
+    of the estimated shares (:func:`estimated_share`), over units that have both; few sites reach
+    alpha in a unit, and a t test of so few is not to be trusted.
     """
     reached = found.raised <= alpha + 1e-7
     rows = []
@@ -187,10 +190,13 @@ def share_tests(
         }
         note = f"share {shares[0]:.3f}, of permutations {null.mean():.3f}"
         rows.append(HypothesisTable.of_test(row, [note]))
-    hit = reached[0].astype(float)
-    inside, outside = units.by_unit(hit, tuned), units.by_unit(hit, ~tuned)
+    value = _counted(found, "raised")
+    inside, outside = units.by_unit(value, tuned), units.by_unit(value, ~tuned)
     keys = [u for u in inside if not np.isnan(inside[u] - outside[u])]
     pairs = (np.array([group[u] for u in keys], float) for group in (inside, outside))
-    against = {**asked, "metric": f"{asked['metric']}, tuned less untuned sites"}
+    against: Question = {
+        **asked,
+        "metric": f"estimated {asked['metric']}, tuned less untuned sites",
+    }
     rows.append(paired_t(*pairs, n_unit=units.name, **against))
     return HypothesisTable.concat(rows)
