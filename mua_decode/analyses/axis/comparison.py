@@ -64,17 +64,24 @@ def compare_spaces(
         note="column p of comparison.csv",
     )
     over_sites = [
-        {
-            "question": "does one feature space explain the sites better?",
-            "group": f"{first.name} and {name}",
-            "metric": "held-out correlation",
-            "test": "Wilcoxon signed-rank test of held-out correlations, two-sided",
-            "p": over[name],
-            "p_corrected": corrected[name],
-            "correction": f"Holm over {len(over)}",
-            "n": len(y_test[0]),
-            "n_unit": "sites",
-        }
+        _over_sites((first.name, str(name)), over[name], corrected[name], len(over), len(y_test[0]))
         for name in over.index
     ]
     return table, HypothesisTable.concat([pairs, HypothesisTable.from_rows(over_sites)])
+
+
+def _over_sites(
+    pair: tuple[str, str], p: float, p_corrected: float, n_tests: int, n_sites: int
+) -> dict[str, object]:
+    """The row of one pair of spaces, compared over sites."""
+    return {
+        "question": "does one feature space explain the sites better?",
+        "group": " and ".join(pair),
+        "metric": "held-out correlation",
+        "test": "Wilcoxon signed-rank test of held-out correlations, two-sided",
+        "p": p,
+        "p_corrected": p_corrected,
+        "correction": f"Holm over {n_tests}",
+        "n": n_sites,
+        "n_unit": "sites",
+    }

@@ -134,8 +134,6 @@ def measure_imagery(
     r_corrected = adjust(np.where(reactivated, r_p, np.nan), plan.correction)
     changes = [_changes(a, b, objects) for a, b in zip(trials, seen, strict=True)]
     in_imagery, in_perception = np.concatenate(changes, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.where(np.abs(in_perception) > 0, in_imagery / in_perception, np.nan)
     columns |= {
         "imagery_axis_correlation": r,
         "imagery_axis_p": r_p,
@@ -143,7 +141,7 @@ def measure_imagery(
         "follows_axis": r_corrected <= alpha,
         "imagined_change": in_imagery,
         "perceived_change": in_perception,
-        "imagery_scale": scale,
+        "imagery_scale": in_imagery / np.where(in_perception == 0, np.nan, in_perception),
         "imagery_axis_slope": _slope(held.projected, imagined),
     }
     frame = sites.to_frame()[["site_id", "region"]].assign(**columns)

@@ -194,9 +194,7 @@ def share_tests(
     inside, outside = units.by_unit(value, tuned), units.by_unit(value, ~tuned)
     keys = [u for u in inside if not np.isnan(inside[u] - outside[u])]
     pairs = (np.array([group[u] for u in keys], float) for group in (inside, outside))
-    against: Question = {
-        **asked,
-        "metric": f"estimated {asked['metric']}, tuned less untuned sites",
-    }
+    metric = f"estimated {asked['metric']}, tuned less untuned sites"
+    against: Question = {**asked, "metric": metric}
     rows.append(paired_t(*pairs, n_unit=units.name, **against))
     return HypothesisTable.concat(rows)

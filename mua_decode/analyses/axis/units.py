@@ -53,7 +53,8 @@ def unit_interval(
 ) -> Interval:
     """Mean or median over sites with its interval over the units they belong to.
 
-    From twenty units on, whole units are resampled (percentile bootstrap). Below, a t interval
+    From twenty units on, whole units are resampled (percentile bootstrap, its percentiles moved
+    out for few units; Hesterberg 2015, doi 10.1080/00031305.2015.1089789). Below, a t interval
     about the pooled value: the residual of unit u is its own value less the pooled one, times its
     number of sites over the mean number (the ratio estimator; Cochran 1977, section 6.3). With
     one unit there is no interval.
@@ -77,17 +78,20 @@ def unit_interval(
     parts = [values[labels == u] for u in np.unique(labels)]
     if len(parts) < 2:
         return Interval(estimate)
-    if len(parts) >= _FEW:
-        rng = np.random.default_rng(0)  # of the bootstrap: the same for every table
-        picks = rng.integers(0, len(parts), (_DRAWS, len(parts)))
-        drawn = [centre(np.concatenate([parts[i] for i in pick])) for pick in picks]
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    u, size = len(parts), np.array([len(v) for v in parts])
+    t = stats.t.ppf((1 + level) / 2, u - 1)
+    if u >= _FEW:
+        picks = np.random.default_rng(0).integers(0, u, (_DRAWS, u))  # the same for every table
+        if of == "mean":
+            drawn = np.array([v.sum() for v in parts])[picks].sum(1) / size[picks].sum(1)
+        else:
+            drawn = np.array([np.median(np.concatenate([parts[i] for i in p])) for p in picks])
+        end = stats.norm.cdf(np.sqrt(u / (u - 1)) * t)
+        low, high = np.quantile(drawn, [1 - end, end])
         return Interval(estimate, float(low), float(high))
-    size = np.array([len(v) for v in parts])
     away = np.array([centre(v) for v in parts]) - estimate
     residual = away * size / size.mean()
-    u = len(parts)
-    half = stats.t.ppf((1 + level) / 2, u - 1) * np.sqrt((residual**2).sum() / (u * (u - 1)))
+    half = t * np.sqrt((residual**2).sum() / (u * (u - 1)))
     return Interval(estimate, estimate - float(half), estimate + float(half))
 
 

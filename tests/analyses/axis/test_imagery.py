@@ -130,7 +130,7 @@ def test_imagery_is_weaker_than_perception_where_it_is_planted_so(measured):
 
 def test_shares_are_tested_against_permutations_and_untuned_sites(measured):
     assert measured.test("share reactivated")["p"] < 0.01
-    many = _measure(regions={"VTC": 120}, share_tuned=0.6, n_permutations=99)
+    many = _measure(regions={"VTC": 240}, share_tuned=0.5, n_permutations=99)
     against = many.test("estimated share reactivated, tuned less untuned sites")
     assert against["p"] < 0.05
     assert against["effect"] == pytest.approx(0.4, abs=0.2)
