@@ -21,6 +21,7 @@ import pandas as pd
 from mua_decode.analyses.axis.held_out import hold_out
 from mua_decode.analyses.axis.imagery import Imagery, along_axis, measure_imagery
 from mua_decode.analyses.axis.plan import AxisPlan, ResponsePlan
+from mua_decode.analyses.axis.reactivation import Sign
 from mua_decode.analyses.axis.responses import Responses, collect_responses
 from mua_decode.analyses.axis.ridge import RidgeDesign, make_blocks
 from mua_decode.analyses.axis.trials import state_trials
@@ -150,7 +151,8 @@ def share(name: str, seed: int, permutations: int) -> dict[str, object]:
     tests = tests[tests["metric"].str.contains("share reactivated") & (tests["group"] == "all")]
     p = tests["p"].tolist()
     row: dict[str, object] = {"planted": name, "p permutations": p[0], "p untuned": p[1]}
-    for sign, column in (("raised", "reactivates"), ("lowered", "suppressed")):
+    signs: dict[Sign, str] = {"raised": "reactivates", "lowered": "suppressed"}
+    for sign, column in signs.items():
         share = truth[column].to_numpy(bool)[tuned].mean()
         value, low, high = imagery.estimated_share(imagery.held.tuned, sign)
         row |= {sign: value, f"{sign} inside": low <= share <= high, f"{sign} width": high - low}
@@ -163,7 +165,7 @@ def summary(rows: list[dict[str, object]], by: str) -> pd.DataFrame:
     table, out = pd.DataFrame(rows), []
     for name, part in table.groupby(by, sort=False):
         line: dict[str, object] = {by: name}
-        for column in part.columns.drop(by):
+        for column in map(str, part.columns.drop(by)):
             values = part[column]
             if values.dtype == bool:
                 line[column] = f"{values.sum()} of {len(values)}"

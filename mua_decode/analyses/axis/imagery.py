@@ -188,15 +188,14 @@ def _described(
     rows = [
         over_trials("reactivated", n_tests=tuned),
         over_trials("suppressed", n_tests=tuned),
-        over_trials(
-            "imagery_only", n_tests=silent,
-            note="column reactivated_p of sites.csv, over sites that do not respond to images",
-        ),
         column_of_p(
             "imagery_axis", along, n=n_objects, n_unit="objects", n_tests=reactivated,
             correction=how,
         ),
     ]  # fmt: skip
+    if silent:
+        note = "column reactivated_p of sites.csv, over sites that do not respond to images"
+        rows.append(over_trials("imagery_only", n_tests=silent, note=note))
     smallest = 1 / math.factorial(n_objects)
     few = f"{n_objects} objects: smallest possible p {smallest:.3f}"
     row = {
