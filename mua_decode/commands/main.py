@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 
 from mua_decode import __version__
-from mua_decode.types import InputError, nearest_name
+from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
 # every other in mua_decode/analyses/NAME.
@@ -129,7 +129,7 @@ def _fail(error: Exception, debug: bool, code: int) -> None:
     if debug:
         traceback.print_exc()
     else:
-        line = " ".join(str(error).split())[:600] or type(error).__name__
+        line = printable(masked(" ".join(str(error).split()))[:600]) or type(error).__name__
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         hint = "" if code == 2 else " (run again with --debug for the traceback)"
         print(f"mua-decode: {kind}{line}{hint}", file=sys.stderr)

@@ -24,6 +24,8 @@ from mua_decode.runs.config import changed_config
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.progress import console
+from mua_decode.runs.stored import without_command_line
 from mua_decode.types import PARTS, InputError, Recording, nearest_name
 
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
@@ -60,6 +62,7 @@ class Run:
     ) -> None:
         self.folder, self.cfg, self.checkpoint = folder, cfg, checkpoint
         self._device = device
+        self.left_out: tuple[str, ...] = ()  # options of the folder that it is not asked for
         if recording is not None:
             self.recording = recording
         if data is not None:
@@ -89,14 +92,19 @@ class Run:
         recording
             Where it is at hand already.
 
+        Logger and plugins of the trainer are those of ``overrides`` or none, whatever the folder
+        says; see :mod:`mua_decode.runs.stored`.
+
         Raises InputError if there is no such run or checkpoint, or an override does not fit.
         """
         folder = RunFolder.existing(str(run_dir) if run_dir else None)
-        cfg = changed_config(folder.load_config(), [str(o) for o in overrides])
+        stored, left_out = without_command_line(folder.load_config())
+        cfg = changed_config(stored, [str(o) for o in overrides])
         cfg.trusted = list(trusted)
         path = folder.checkpoint(checkpoint) if checkpoint else None
         choose_device(device)
         run = cls(folder, cfg, recording=recording, checkpoint=path, device=device)
+        run.left_out = tuple(left_out)
         if recording is not None:
             run._check(recording)
         return run
@@ -263,6 +271,11 @@ def open_to_retrain(cfg: DictConfig) -> Run:
     run = open_run(cfg, device="auto")
     if not run.folder.metrics.is_file():
         raise InputError(f"run_dir: {run.folder.path} holds an unfinished run; finish it first")
+    for name in run.left_out:
+        console.print(
+            f"note: {name} is not taken from the folder of a run; name it in overrides to have it",
+            soft_wrap=True,
+        )
     source = run.score_as(cfg).cfg
     choose_device(cfg.device)
     if cfg.device != "auto":

@@ -5,7 +5,7 @@ V videos, P pseudo-trials, R recorded trials. Times in seconds, angles in degree
 counter-clockwise from rightward.
 """
 
-from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.errors import InputError, masked, nearest_name, printable
 from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable, Question
 from mua_decode.types.masks import SiteMask, only, region_of
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
@@ -35,8 +35,10 @@ __all__ = [
     "StimulusSet",
     "Stream",
     "TrialPool",
+    "masked",
     "nearest_name",
     "only",
+    "printable",
     "region_of",
     "whole",
 ]
