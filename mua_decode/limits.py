@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,8 +70,8 @@ def check_memory(n_bytes: int, where: object) -> None:
         )
 
 
-def check_unpacked(n_bytes: int, packed: int, where: object) -> None:
-    """Refuse what unpacks to more than memory holds, or to more than data ever do.
+def check_packed(n_bytes: int, packed: int, where: object) -> None:
+    """Refuse what unpacks to more than data ever do.
 
     Parameters
     ----------
@@ -79,12 +80,25 @@ def check_unpacked(n_bytes: int, packed: int, where: object) -> None:
 
     Raises InputError naming ``where`` and both sizes.
     """
-    check_memory(n_bytes, where)
     if n_bytes > GIB + _MOST_PACKED * packed:
         raise InputError(
             f"{where} declares {n_bytes / GIB:.1f} GiB in {packed / 2**20:.3g} MiB of file; "
             "refused, no data are packed so tightly"
         )
+
+
+def check_saved(path: Path) -> None:
+    """Refuse a file of ``torch.save`` whose parts are packed: PyTorch never packs any.
+
+    Raises InputError naming ``path``; what is no archive, or a damaged one, passes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = any(part.file_size > part.compress_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return
+    if packed:
+        raise InputError(f"{path}: refused, it is packed, which torch.save never does")
 
 
 def check_yaml(text: str, where: object) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mua_decode.files import sha256 as checksum
+from mua_decode.limits import check_saved
 from mua_decode.types import InputError
 
 
@@ -26,6 +27,7 @@ def load_weight_file(
     file = Path(path).expanduser()
     if not file.is_file():
         raise InputError(f"features: no such weight file: {file}")
+    check_saved(file)
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:

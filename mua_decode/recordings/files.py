@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from mua_decode.limits import check_memory, check_unpacked
+from mua_decode.limits import check_memory, check_packed
 from mua_decode.types import InputError
 
 
@@ -91,12 +91,12 @@ def _check_links(file: h5py.File, path: Path, *, soft: bool) -> None:
     if not soft:
         kinds[h5py.h5l.TYPE_SOFT] = "another name"
 
-    def check(name: bytes, link: Any) -> None:
-        if link.type in kinds:
-            shown = name.decode("utf-8", "replace")
-            raise InputError(f"{path}: {shown} is a link to {kinds[link.type]}; refused")
+    def check(name: bytes, link: Any) -> str | None:  # what is returned ends the visit
+        shown = name.decode("utf-8", "replace")
+        return f"{shown} is a link to {kinds[link.type]}" if link.type in kinds else None
 
-    file.id.links.visit(check, info=True)
+    if found := file.id.links.visit(check, info=True):
+        raise InputError(f"{path}: {found}; refused")
 
 
 def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
@@ -146,9 +146,14 @@ def require_numbers(item: object, path: Path) -> h5py.Dataset:
     return item
 
 
-def check_dataset(item: h5py.Dataset, path: Path) -> None:
-    """Refuse a dataset that lies in another file or unpacks to more than it can hold."""
-    name = str(item.name).lstrip("/")
+def check_dataset(item: h5py.Dataset, path: Path, *, read: bool = True) -> None:
+    """Refuse a dataset that lies in another file or unpacks to more than it can hold.
+
+    ``read`` says whether all of it will be, so that it must fit into memory.
+    """
+    where = f"{path}: {str(item.name).lstrip('/')}"
     if item.is_virtual or item.external:
-        raise InputError(f"{path}: {name}: its values lie in another file; refused")
-    check_unpacked(item.nbytes, item.id.get_storage_size(), f"{path}: {name} {item.shape}")
+        raise InputError(f"{where}: its values lie in another file; refused")
+    check_packed(item.nbytes, item.id.get_storage_size(), f"{where} {item.shape}")
+    if read:
+        check_memory(item.nbytes, f"{where} {item.shape}")

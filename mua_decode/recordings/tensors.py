@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mua_decode.limits import check_memory, check_saved
 from mua_decode.recordings.files import existing_folder, load_npy
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
@@ -185,6 +186,7 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{folder}: has no {name} (.pt, .pth or .npy)")
     if path.suffix == ".npy":
         return path, load_npy(path, lazily=True)
+    check_saved(path)
     try:
         # Files older than PyTorch 1.6 are no archives and cannot be mapped.
         mapped = zipfile.is_zipfile(path)
@@ -197,6 +199,9 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{path}: refused, it {reason}; expected a saved tensor") from error
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
+    if found.layout != torch.strided or found.nbytes > found.untyped_storage().nbytes():
+        raise InputError(f"{path}: refused, it declares {tuple(found.shape)} and holds less")
+    check_memory(found.nbytes, path)
     return path, found.detach()
 
 

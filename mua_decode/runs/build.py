@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from mua_decode.data import DecodingData
+from mua_decode.limits import check_saved
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
@@ -109,6 +110,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
+    check_saved(path)
     try:
         loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -1,7 +1,7 @@
 """What a config names with ``_target_``, built; nothing a foreign config names can run code.
 
 A logger, a launcher, a trainer and what a sweep searches with reach the network, other processes or
-a database. Each is built where it belongs and nowhere else, so that no ``recording: {_target_: ...}``
+a database. Each is built where it belongs and nowhere else, so that no recording's ``_target_``
 makes one.
 """
 

@@ -48,9 +48,7 @@ def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
         )
     extra = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
     try:
-        logger: Logger = instantiate(
-            cfg.logger, place="logger", save_dir=str(folder.path), **extra
-        )
+        logger: Logger = instantiate(cfg.logger, place="logger", save_dir=str(folder.path), **extra)
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         if isinstance(logger, WandbLogger):
             _start(logger).config.update(plain, allow_val_change=True)

@@ -22,7 +22,7 @@ def nearest_name(found: object, known: Iterable[str]) -> str:
     return f" (did you mean '{by_lower[matches[0]]}'?)" if matches else ""
 
 
-# A password in an address: //user:PASSWORD@ or ?password=PASSWORD. It may hold an @ or / of its own.
+# A password in an address: //user:PASSWORD@ or ?password=PASSWORD. It may hold an @ or / itself.
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)\S+(?=@)|((?:password|passwd|pwd)=)[^&\s'\"]+", re.I)
 
 
