@@ -38,6 +38,10 @@ class Screen(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, **options)
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Give a text to be laid out, its control characters written out."""
+        return super().render_str(printable(text), **options)
+
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
