@@ -125,7 +125,7 @@ def check_yaml(text: str, where: object) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in {anchor for anchor, _ in open_}:
                 raise InputError(f"{where}: '*{event.anchor}' holds itself; refused")
-            nodes += sizes.get(event.anchor, 1)
+            nodes += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             nodes += 1
             if event.anchor is not None:

@@ -70,7 +70,7 @@ def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
         cfg, n_sites=data.n_sites, n_bins=data.n_bins, frame_shape=data.frame_shape
     )
     # What is decoded is weighed by frames; activity has none.
-    weights = {"frame_weights": torch.from_numpy(data.stimuli.frame_weights)}
+    weights: dict[str, Any] = {"frame_weights": torch.from_numpy(data.stimuli.frame_weights)}
     loss = instantiate(cfg.loss, trusted=trusted, **({} if kind is EncodeVideo else weights))
     task = instantiate(cfg.task, trusted=trusted, model=model, loss=loss)
     name = type(task).__name__
