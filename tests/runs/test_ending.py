@@ -100,7 +100,7 @@ def test_sigterm_at_the_start_is_as_orderly(tmp_path: Path, after_s: float) -> N
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_of_a_sweep_outlives_it(tmp_path: Path, number: int) -> None:
     out = tmp_path / "out"
-    space = "+sweep.space={task.optimizer.lr:{low:0.001,high:0.01,log:true}}"
+    space = "sweep.space=[{option:task.optimizer.lr,kind:log,low:0.001,high:0.01}]"
     process = start("sweep", *LONG, space, "sweep.n_trials=4", "workers=2", f"out_dir={out}")
     wait_for(lambda: len(list(out.glob("trials/*/epochs.csv"))) == 2, process)
     pids = {int((p / ".lock").read_text().split('"pid": ')[1].split(",")[0])
