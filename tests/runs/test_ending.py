@@ -28,7 +28,9 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[str], limit_s: float = 120) -> None:
+def wait_for(
+    what: Callable[[], bool], process: subprocess.Popen[str], limit_s: float = 120
+) -> None:
     end = time.monotonic() + limit_s
     while not what():
         assert process.poll() is None, process.stderr.read() if process.stderr else ""

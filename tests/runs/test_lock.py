@@ -57,7 +57,11 @@ def test_another_machine_is_believed_as_long_as_it_gives_signs_of_life(
     path = tmp_path / NAME
     path.write_text(json.dumps({"machine": "elsewhere 1", "pid": 7, "since": "now"}))
     beat = subprocess.Popen(
-        [sys.executable, "-c", f"import os, time\nwhile True: os.utime({str(path)!r}); time.sleep(.3)"]
+        [
+            sys.executable,
+            "-c",
+            f"import os, time\nwhile True: os.utime({str(path)!r}); time.sleep(.3)",
+        ]
     )
     try:
         with locks(), pytest.raises(FolderInUseError, match="process 7 on elsewhere, since now"):
