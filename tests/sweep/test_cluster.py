@@ -1,4 +1,4 @@
-"""On a real scheduler: jobs that are preempted go on, and a sweep runs through jobs and a server."""
+"""On a real scheduler: preempted jobs go on, and a sweep runs through jobs and a server."""
 
 from __future__ import annotations
 
