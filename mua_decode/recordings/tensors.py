@@ -18,14 +18,15 @@ import pandas as pd
 import torch
 
 from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
-from mua_decode.types import PARTS, InputError, Recording, Session, StimulusSet
+from mua_decode.types import PARTS, STORED_PART, InputError, Recording, Session, StimulusSet
 
 _SUFFIXES = (".pt", ".pth", ".npy", "")
 _POOLED = (
     "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
-    "published_part); one recorded trial can lie behind several, so no split of them is known to "
+    f"{STORED_PART}); one recorded trial can lie behind several, so no split of them is known to "
     "be free of leaks"
 )
 
@@ -41,11 +42,13 @@ def read_tensors(
     frame_size: int | None = None,
     segments: Sequence[Sequence[Any]] | None = None,
     subject: str = "pooled",
+    labels: str | None = None,
+    order: ConditionOrder | None = None,
 ) -> Recording:
     """Read the tensors; every distinct video is stored once. Files that could run code are refused.
 
     A distinct video is a condition, unless files ``PART_condition`` with whole numbers (trials,)
-    say which trials belong together; then the videos of a condition are its variants.
+    or ``labels`` say which trials belong together; then the videos of a condition are its variants.
 
     Parameters
     ----------
@@ -61,6 +64,9 @@ def read_tensors(
         Keep the central ``crop`` x ``crop`` pixels, then resample to so many; ``None`` keeps all.
     segments
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
+    labels, order
+        What the conditions are, see :func:`mua_decode.recordings.labels.read_labels`; the videos
+        must not contradict it. ``None``: conditions have no attributes.
     """
     folder = existing_folder(root, "recording.root")
     if not (np.isfinite(bin_s) and bin_s > 0) or video_max not in (1, 255):
@@ -70,7 +76,19 @@ def read_tensors(
     regions = _regions(sites)
     library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
     activity, table = _read_parts(folder, len(regions), library, standardised)
-    stimuli = _stimuli(library.videos, table, bin_s, segments)
+    if labels is None:
+        numbers, number = np.unique(table["condition"], return_inverse=True)
+        names = [f"video{k:04d}" for k in range(len(numbers))]
+        found = Labels(pd.DataFrame({"name": names}), number)
+    else:
+        if order is None:
+            raise InputError("recording.labels needs recording.order (conf/recording/tensors.yaml)")
+        sizes = {p: int((table[STORED_PART] == p).sum()) for p in PARTS}
+        given = table["condition"].to_numpy() if _labelled(folder) else None
+        found = read_labels(labels, folder, order=order, sizes=sizes, given=given)
+        cut = cut_segments(segments, len(library.videos[0]), "recording.segments")
+        check_labels(found, table["video"].to_numpy(), library.videos, cut, sizes)
+    stimuli, table = _stimuli(library.videos, found, table, bin_s, segments)
     ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
     session = Session(
         name="pooled",
@@ -103,7 +121,7 @@ def _read_parts(
     sizes = {part: len(a) for part, a in zip(parts, activity, strict=True)}
     video = np.concatenate([numbers for _, numbers in read])
     table = pd.DataFrame({"condition": _conditions(folder, sizes, video)})
-    table["published_part"] = np.repeat(parts, list(sizes.values()))
+    table[STORED_PART] = np.repeat(parts, list(sizes.values()))
     return np.concatenate(activity), table.assign(video=video)
 
 
@@ -231,22 +249,30 @@ def _conditions(folder: Path, sizes: Mapping[str, int], video: np.ndarray) -> np
     labels = [_labels(folder, p, sizes[p]) for p in parts]
     if len(parts) < len(sizes):
         raise InputError(f"{folder}: some parts have a PART_condition and some do not")
-    return np.unique(np.concatenate(labels), return_inverse=True)[1]
+    return np.concatenate(labels).astype(np.int64)
+
+
+def _labelled(folder: Path) -> bool:
+    return any(_file(folder, f"{part}_condition") is not None for part in PARTS)
 
 
 def _stimuli(
     videos: list[np.ndarray],
+    labels: Labels,
     trials: pd.DataFrame,
     frame_s: float,
     segments: Sequence[Sequence[Any]] | None,
-) -> StimulusSet:
-    pairs = np.unique(trials[["condition", "video"]].to_numpy(), axis=0)
+) -> tuple[StimulusSet, pd.DataFrame]:
+    """The stimulus set, and the trials table with its conditions and the numbers of its videos."""
+    shown = np.stack([labels.trials, trials["video"].to_numpy()], axis=1)
+    pairs, video = np.unique(shown, axis=0, return_inverse=True)
     if len({v.shape for v in videos}) > 1:
         raise InputError(f"videos differ in shape: {sorted({v.shape for v in videos})[:2]}")
-    return StimulusSet(
+    stimuli = StimulusSet(
         videos=np.stack([videos[n] for n in pairs[:, 1]]),
         condition=pairs[:, 0],
-        conditions=pd.DataFrame({"name": [f"video{k:04d}" for k in range(pairs[:, 0].max() + 1)]}),
+        conditions=labels.conditions,
         segments=cut_segments(segments, len(videos[0]), "recording.segments"),
         frame_s=frame_s,
     )
+    return stimuli, trials.assign(condition=labels.trials, video=video.reshape(-1))

@@ -24,7 +24,7 @@ from mua_decode.runs.config import changed_config
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
-from mua_decode.types import PARTS, InputError, Recording, nearest_name
+from mua_decode.types import PARTS, InputError, LeakState, Recording, nearest_name
 
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
 
@@ -162,14 +162,9 @@ class Run:
         return int(self.cfg.seed)
 
     @property
-    def leaking(self) -> bool:
-        """Whether pseudo-trials are pooled before the split, as published."""
-        return bool(self.cfg.data.split.unit == "pseudo_trial")
-
-    @property
-    def leaking_mark(self) -> str:
-        """What a title says of a split that leaks; nothing else."""
-        return ", LEAKING" if self.leaking else ""
+    def leaks(self) -> LeakState:
+        """Whether recorded data of the test part can reach training."""
+        return LeakState.of(str(self.cfg.data.split.unit), stored=self.recording.stored)
 
     @property
     def scored_part(self) -> str:

@@ -41,7 +41,7 @@ def score(
     metrics = run.metrics
     identification = Identification(similarity="correlation")
     candidates = data.mean_videos(None)
-    label = f"{part} (leaking)" if data.leaking else part
+    label = data.leaks.label(part)
     evaluations: dict[str, Evaluation] = {}
     for name, predict in competitors(run).items():
         batches = track(data.batches(part), f"scoring {name}", n_batches(data, part))
@@ -57,7 +57,7 @@ def score(
         )
     table = ResultTable.concat([e.table for e in evaluations.values()])
     flat: dict[str, Any] = {
-        "leaking": data.leaking,
+        "leaking": data.leaks.flag,
         "audit": data.audit.line,
         "seed": run.seed,
         "version": __version__,
@@ -107,7 +107,7 @@ def n_batches(data: DecodingData, part: str) -> int:
 
 
 def _draw(run: RunFolder, data: DecodingData, decoder: Evaluation, table: ResultTable) -> None:
-    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
+    stamp = data.leaks.stamp
     names = [data.stimuli.names[k] for k in decoder.conditions]
     rows = _spread(len(names), 4)
     timing: dict[str, Any] = {

@@ -54,7 +54,7 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
         name = key(row["run"], row["trial"], row["metric"], row["segment"])
         metrics[f"{name}/mean"], metrics[f"{name}/sd"] = number(row["mean"]), number(row["sd"])
     unit = str(split.unit).replace("_", " ")
-    title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaking_mark}"
+    title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaks.mark}"
     single = whole(summary[summary["trial"] == "single_trial"]).rename(columns={"mean": "value"})
     drawn = figures.comparison(
         _drawn(summary), title=f"{title}, mean over folds", bars="± s.d. over folds"

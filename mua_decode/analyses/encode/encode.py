@@ -53,7 +53,7 @@ def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
             lambda video: network(video.to(device)), data, batches, plan=plan, seed=run.seed
         )
     metrics = _about(data, plan, seed=run.seed) | _flat(scores.table)
-    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
+    stamp = data.leaks.stamp
     title = f"Activity predicted from the video, test part{stamp}"
     drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
     if folder.log.is_file():
@@ -73,7 +73,7 @@ def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]
     """What the scores are of; ``bands/BAND`` says whether a band could be measured."""
     bin_s, window_s = data.pool.bin_s, data.pool.window_s
     about: dict[str, Any] = {
-        "leaking": data.leaking,
+        "leaking": data.leaks.flag,
         "audit": data.audit.line,
         "seed": seed,
         "version": __version__,
