@@ -26,6 +26,8 @@ from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import PARTS, InputError, LeakState, Recording, nearest_name
 
+# Option of a run whose weights were not trained here: the checksum of the file they came from.
+ADOPTED = "adopted"
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
 
 
@@ -167,6 +169,12 @@ class Run:
         return LeakState.of(str(self.cfg.data.split.unit), stored=self.recording.stored)
 
     @property
+    def origin(self) -> dict[str, str]:
+        """What its numbers say of weights that were not trained here; nothing of others."""
+        sha256 = self.cfg.get(ADOPTED)
+        return {} if sha256 is None else {"weights": f"adopted weights, SHA-256 {sha256}"}
+
+    @property
     def scored_part(self) -> str:
         """The part of the split that scores come from: test, or val where there is no test trial.
 
@@ -204,9 +212,12 @@ class Run:
         """
         overrides = list(overrides)
         same = _leave_training(overrides)
+        cfg = changed_config(self.cfg, overrides)
+        if not same:
+            cfg.pop(ADOPTED, None)
         return Run(
             self.folder,
-            changed_config(self.cfg, overrides),
+            cfg,
             recording=self.recording,
             data=self.__dict__.get("data") if same else None,
             checkpoint=self.checkpoint if same else None,
@@ -214,10 +225,13 @@ class Run:
         )
 
     def at(self, folder: RunFolder, *, checkpoint: Path | None = None) -> Run:
-        """The same run in another folder, with weights or without."""
+        """The same run in another folder, with weights or without (then it is to be trained)."""
+        cfg = self.cfg.copy()
+        if checkpoint is None:
+            cfg.pop(ADOPTED, None)
         return Run(
             folder,
-            self.cfg.copy(),
+            cfg,
             recording=self.recording,
             data=self.__dict__.get("data"),
             checkpoint=checkpoint,

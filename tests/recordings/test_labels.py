@@ -21,6 +21,9 @@ TASK = {
 }
 
 
+COLUMNS = ["cue", "colour", "direction_deg"]
+
+
 def read(folder: Path, *options: str) -> Recording:
     return build_recording(compose("inspect", [*SMALL, f"recording.root={folder}", *options]))
 
@@ -131,7 +134,7 @@ def test_a_table_of_conditions_labels_by_order_or_by_the_stored_numbers(
 def test_a_table_of_trials_labels_each(tmp_path: Path, variants: Recording) -> None:
     names = write_sample(variants, tmp_path)
     rows = [
-        {"part": part, "trial": i, **dict(zip(["cue", "colour", "direction_deg"], n.split(" ")))}
+        {"part": part, "trial": i, **dict(zip(COLUMNS, n.split(" "), strict=True))}
         for part, of in names.items()
         for i, n in enumerate(of)
     ]
@@ -148,7 +151,7 @@ def test_a_table_of_trials_labels_each(tmp_path: Path, variants: Recording) -> N
     one = table.reset_index(drop=True)
     one.loc[0, "cue"] = {"cross": "circle", "circle": "cross"}[str(one.loc[0, "cue"])]
     one.to_csv(tmp_path / "trials.csv", index=False)
-    with pytest.raises(InputError, match="show the same video|its video looks like"):
+    with pytest.raises(InputError, match=r"show the same video|its video looks like"):
         read(tmp_path, path)
 
 

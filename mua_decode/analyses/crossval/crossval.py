@@ -34,6 +34,10 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
             "crossval: the run holds out whole conditions (data.split.unit=condition); "
             "use generalise"
         )
+    if split.unit == "published":
+        console.print("note: stored parts have no folds; data.split.unit=recorded_trial here")
+        source = source.changed(("data.split.unit=recorded_trial",))
+        split = source.cfg.data.split
     if split.val == 0 and "ridge" in source.cfg.floor:
         console.print("note: without val trials ridge has no penalty to choose; left out")
         source.cfg.floor.pop("ridge")
