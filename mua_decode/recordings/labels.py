@@ -11,7 +11,8 @@ import pandas as pd
 
 from mua_decode.recordings.conditions import make_conditions
 from mua_decode.recordings.files import load_csv
-from mua_decode.types import PARTS, InputError, Segment
+from mua_decode.recordings.videos import digest
+from mua_decode.types import PARTS, InputError, StimulusSet
 
 _ARRANGED = ("blocks", "cycles")
 _OUTER = ("colour", "direction")
@@ -177,11 +178,7 @@ def _of_trials(table: pd.DataFrame, sizes: Mapping[str, int], where: str) -> Lab
 
 
 def check_labels(
-    labels: Labels,
-    video: np.ndarray,
-    videos: Sequence[np.ndarray],
-    segments: Sequence[Segment],
-    sizes: Mapping[str, int],
+    labels: Labels, stimuli: StimulusSet, video: np.ndarray, sizes: Mapping[str, int]
 ) -> None:
     """Refuse labels that the videos contradict.
 
@@ -192,36 +189,41 @@ def check_labels(
 
     Parameters
     ----------
+    stimuli
+        Every distinct video of a condition once.
     video
-        int (trials,): number of every trial's video.
-    videos
-        uint8 (T, C, H, W) each.
+        int (trials,): number of every trial's video there.
+    sizes
+        Trials of each part, in order.
     """
-    pairs = np.unique(np.stack([video, labels.trials]), axis=1)
-    shared = np.flatnonzero(np.diff(pairs[0]) == 0)
+    condition = stimuli.condition
     names = labels.conditions["name"].astype(str).to_numpy()
-    if len(shared):
-        number, (a, b) = pairs[0, shared[0]], pairs[1, shared[0] : shared[0] + 2]
-        places = [_place(np.flatnonzero((video == number) & (labels.trials == k))[0], sizes)
-                  for k in (a, b)]  # fmt: skip
-        raise InputError(
-            f"recording.labels: {places[0]} ('{names[a]}') and {places[1]} ('{names[b]}') show the "
-            "same video; see recording.order, or label the trials (PART_condition, CSV)"
-        )
-    parts = {s.name: slice(s.start, s.stop) for s in segments}
+
+    def place(number: int) -> str:
+        return _place(int(np.flatnonzero(video == number)[0]), sizes)
+
+    first: dict[str, int] = {}
+    for number, film in enumerate(stimuli.videos):
+        other = first.setdefault(digest(film), number)
+        if condition[other] != condition[number]:
+            raise InputError(
+                f"recording.labels: {place(other)} ('{names[condition[other]]}') and "
+                f"{place(number)} ('{names[condition[number]]}') show the same video; see "
+                "recording.order, or label the trials (PART_condition, CSV)"
+            )
+    parts = {s.name: slice(s.start, s.stop) for s in stimuli.segments}
     for attribute, segment in (("cue", "cue"), ("colour", "stimulus")):
         if attribute not in labels.conditions or segment not in parts:
             continue
-        shown = [_seen(videos[n][parts[segment]], attribute) for n in pairs[0]]
-        value = labels.conditions[attribute].astype(str).to_numpy()[pairs[1]]
+        shown = [_seen(film[parts[segment]], attribute) for film in stimuli.videos]
+        value = labels.conditions[attribute].astype(str).to_numpy()[condition]
         wrong = _odd_one_out(np.stack(shown), value)
         if wrong is not None:
-            row, like = wrong
-            place = _place(np.flatnonzero(video == pairs[0, row])[0], sizes)
+            number, like = wrong
             raise InputError(
-                f"recording.labels: {place} is labelled {attribute} '{value[row]}', but its video "
-                f"looks like '{like}'; see recording.order (outer, arranged), or label the trials "
-                "(PART_condition, CSV)"
+                f"recording.labels: {place(number)} is labelled {attribute} '{value[number]}', but "
+                f"its video looks like '{like}'; see recording.order (outer, arranged), or label "
+                "the trials (PART_condition, CSV)"
             )
 
 

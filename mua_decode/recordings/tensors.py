@@ -21,7 +21,15 @@ from mua_decode.recordings.files import existing_folder, load_npy
 from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
-from mua_decode.types import PARTS, STORED_PART, InputError, Recording, Session, StimulusSet
+from mua_decode.types import (
+    PARTS,
+    STORED_PART,
+    InputError,
+    Recording,
+    Session,
+    SiteTable,
+    StimulusSet,
+)
 
 _SUFFIXES = (".pt", ".pth", ".npy", "")
 _POOLED = (
@@ -76,35 +84,45 @@ def read_tensors(
     regions = _regions(sites)
     library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
     activity, table = _read_parts(folder, len(regions), library, standardised)
-    if labels is None:
-        numbers, number = np.unique(table["condition"], return_inverse=True)
-        names = [f"video{k:04d}" for k in range(len(numbers))]
-        found = Labels(pd.DataFrame({"name": names}), number)
-    else:
-        if order is None:
-            raise InputError("recording.labels needs recording.order (conf/recording/tensors.yaml)")
-        sizes = {p: int((table[STORED_PART] == p).sum()) for p in PARTS}
-        given = table["condition"].to_numpy() if _labelled(folder) else None
-        found = read_labels(labels, folder, order=order, sizes=sizes, given=given)
-        cut = cut_segments(segments, len(library.videos[0]), "recording.segments")
-        check_labels(found, table["video"].to_numpy(), library.videos, cut, sizes)
+    found = _labels_of(table, folder, labels=labels, order=order)
     stimuli, table = _stimuli(library.videos, found, table, bin_s, segments)
-    ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
+    if labels is not None:
+        check_labels(found, stimuli, table["video"].to_numpy(), _sizes(table))
     session = Session(
         name="pooled",
-        sites=site_table("pooled", ids, region=regions, subject=subject),
+        sites=_site_table(regions, subject),
         trials=table,
         counts=activity,
         bin_s=float(bin_s),
         measure="standardised" if standardised else "counts",
     )
-    return Recording(
-        name="tensors",
-        sessions=(session,),
-        stimuli=stimuli,
-        provenance={"reader": "tensors", "folder": str(folder.resolve())},
-        notes=(_POOLED,),
-    )
+    origin = {"reader": "tensors", "folder": str(folder.resolve())}
+    return Recording("tensors", (session,), stimuli, provenance=origin, notes=(_POOLED,))
+
+
+def _site_table(regions: list[str], subject: str) -> SiteTable:
+    ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
+    return site_table("pooled", ids, region=regions, subject=subject)
+
+
+def _labels_of(
+    table: pd.DataFrame, folder: Path, *, labels: str | None, order: ConditionOrder | None
+) -> Labels:
+    """Conditions of all trials, given their table with the numbers that they were stored with."""
+    if labels is None:
+        numbers, number = np.unique(table["condition"], return_inverse=True)
+        names = [f"video{k:04d}" for k in range(len(numbers))]
+        return Labels(pd.DataFrame({"name": names}), number)
+    if order is None:
+        raise InputError("recording.labels needs recording.order (conf/recording/tensors.yaml)")
+    stored = any(_file(folder, f"{part}_condition") is not None for part in PARTS)
+    given = table["condition"].to_numpy() if stored else None
+    return read_labels(labels, folder, order=order, sizes=_sizes(table), given=given)
+
+
+def _sizes(table: pd.DataFrame) -> dict[str, int]:
+    """Trials of each part."""
+    return {p: int((table[STORED_PART] == p).sum()) for p in PARTS}
 
 
 def _read_parts(
@@ -250,10 +268,6 @@ def _conditions(folder: Path, sizes: Mapping[str, int], video: np.ndarray) -> np
     if len(parts) < len(sizes):
         raise InputError(f"{folder}: some parts have a PART_condition and some do not")
     return np.concatenate(labels).astype(np.int64)
-
-
-def _labelled(folder: Path) -> bool:
-    return any(_file(folder, f"{part}_condition") is not None for part in PARTS)
 
 
 def _stimuli(

@@ -56,7 +56,5 @@ def one_protocol(options: Mapping[str, Any], name: str, out: Path) -> None:
 def _base(cfg: DictConfig, folder: RunFolder) -> Run:
     """The run that the protocols vary, as ``mua-decode train`` would have it."""
     kept = OmegaConf.create({k: v for k, v in cfg.items() if k not in _OWN})
-    if cfg.decoder is not None:
-        decoder_config(kept, cfg.decoder, command="reproduce")
     kept.run_dir, kept.ckpt_path, kept.logger = None, None, kept.get("logger")
-    return Run(folder, kept)
+    return Run(folder, decoder_config(kept, cfg.decoder, command="reproduce"))

@@ -16,15 +16,18 @@ from mua_decode.runs.score import score
 _MADE_OF = ("data", "model", "loss", "task", "seed", ADOPTED)
 
 
-def decoder_config(cfg: DictConfig, run_dir: str, *, command: str) -> None:
-    """Put in the config of a command what the decoder in ``run_dir`` was made of.
+def decoder_config(cfg: DictConfig, run_dir: str | None, *, command: str) -> DictConfig:
+    """Put in the config of a command what the decoder in ``run_dir`` was made of, if there is one.
 
     Its recording too, unless the config chose one of its own: another than the command's default.
     """
+    if run_dir is None:
+        return cfg
     decoder = Run.open(run_dir).cfg
     own = cfg.recording != compose(command, []).recording
     parts = (*_MADE_OF, *(() if own else ("recording",)))
     cfg.update({name: decoder[name] for name in parts if name in decoder})
+    return cfg
 
 
 def take_over(source: Run, trained: RunFolder, folder: Path) -> Run:
