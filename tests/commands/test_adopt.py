@@ -21,6 +21,7 @@ from mua_decode.runs.adopt import adopt as adopt_weights
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.run import Run
+from mua_decode.runs.variants import Variant, run_variant
 from mua_decode.types import LeakState
 from tests.recordings.sample import SMALL, simulated_small, write_sample
 from tests.runs.authors_layout import AuthorsDecoder, AuthorsInverse, with_statistics
@@ -274,3 +275,12 @@ def test_reproduce_asks_the_adopted_decoder(adopted: Path, tmp_path: Path) -> No
     page = (out / "report.html").read_text()
     assert "Leaks unknown: pooled before they were stored" in page
     assert "free of leaks:" not in page
+
+
+def test_what_is_trained_again_does_not_pass_for_adopted(adopted: Path, tmp_path: Path) -> None:
+    once = ("data.regions=[V4,MT]", "trainer.max_epochs=1", "metric=[mse]", "floor=[]")
+    scored = run_variant(Run.open(adopted), Variant("only", once), tmp_path)
+    assert "weights" not in scored.metrics
+    assert scored.metrics["leaking"] == "unknown"
+    assert "adopted" not in (tmp_path / "only" / "config.yaml").read_text()
+    assert (tmp_path / "only" / "epochs.csv").is_file()
