@@ -127,15 +127,22 @@ def find_candidates(
     draw
         ``"site"``: each site draws its own trial (as published; destroys noise correlations).
         ``"session"``: the sites of a session share one trial, so only trials in which all of
-        them were recorded can be drawn.
+        them were recorded can be drawn. ``"recorded"``: nothing is drawn, every trial of the one
+        session is taken once (:func:`recorded_as_they_are`).
     """
-    if draw not in ("site", "session"):
-        raise InputError(f"pseudo-trial draw '{draw}' is unknown; use site or session")
+    if draw not in ("site", "session", "recorded"):
+        raise InputError(f"pseudo-trial draw '{draw}' is unknown; use site or session, or recorded")
+    sessions = set(pool.sites.session.tolist())
+    if draw == "recorded" and len(sessions) > 1:
+        raise InputError(
+            f"pseudo.draw=recorded takes the trials of one session, the population has sites of "
+            f"{len(sessions)}; use pseudo.draw=session, or choose one with data.sessions"
+        )
     usable = np.zeros_like(pool.observed)
     for session, rows in trials.items():
         columns = np.flatnonzero(pool.sites.session == session)
         block = pool.observed[np.ix_(rows, columns)]
-        usable[np.ix_(rows, columns)] = block.all(axis=1)[:, None] if draw == "session" else block
+        usable[np.ix_(rows, columns)] = block if draw == "site" else block.all(axis=1)[:, None]
     n_sites = len(pool.sites)
     number = np.zeros((n_sites, n_conditions), np.int64)
     row, site = np.nonzero(usable)
@@ -179,3 +186,12 @@ def draw_pseudo_trials(
     pick = np.minimum((u * number).astype(np.int64), number - 1)
     source = candidates.trial[np.arange(n_sites), condition[:, None], pick]
     return PseudoTrials(pool, condition, source, video)
+
+
+def recorded_as_they_are(pool: TrialPool, candidates: Candidates) -> PseudoTrials:
+    """Take every trial of the one session of a pool once, in order; its videos are yet to come."""
+    first = candidates.trial[0]
+    known = np.arange(first.shape[1]) < candidates.number[0][:, None]
+    row = np.sort(first[known])
+    source = np.repeat(row[:, None], len(pool.sites), axis=1)
+    return PseudoTrials(pool, pool.condition[row, 0], source, np.zeros(len(row), np.int64))

@@ -17,6 +17,7 @@ from mua_decode.reproduce.step import print_plan
 from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.plan import plain, read_plan
 from mua_decode.runs.run import Run
+from mua_decode.runs.take_over import decoder_config
 
 # Options of the reproduction itself; the rest is the config of the runs it trains.
 _OWN = (*ReproducePlan.__dataclass_fields__, "out")
@@ -56,4 +57,4 @@ def _base(cfg: DictConfig, folder: RunFolder) -> Run:
     """The run that the protocols vary, as ``mua-decode train`` would have it."""
     kept = OmegaConf.create({k: v for k, v in cfg.items() if k not in _OWN})
     kept.run_dir, kept.ckpt_path, kept.logger = None, None, kept.get("logger")
-    return Run(folder, kept)
+    return Run(folder, decoder_config(kept, cfg.decoder, command="reproduce"))

@@ -48,6 +48,9 @@ class ReproducePlan:
         ``published``, ``rigorous`` or ``both``.
     steps
         ``all``, one step, or a list of them.
+    decoder
+        Folder of a run to ask instead of training a main decoder; then every protocol has its
+        data, split included.
     side_by_side
         Both protocols at once on a CPU.
     protocols
@@ -68,6 +71,7 @@ class ReproducePlan:
 
     protocol: str
     steps: str | tuple[str, ...]
+    decoder: str | None
     side_by_side: bool
     protocols: Mapping[str, ProtocolPlan]
     isolate_metrics: tuple[str, ...]
@@ -84,7 +88,7 @@ class ReproducePlan:
         Raises InputError if there is no such protocol.
         """
         if self.protocol == "both":
-            return list(PROTOCOLS)
+            return list(PROTOCOLS) if self.decoder is None else list(PROTOCOLS[:1])
         if self.protocol not in PROTOCOLS:
             known = ["both", *PROTOCOLS]
             raise InputError(

@@ -29,8 +29,10 @@ from mua_decode.files import write_text
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Step, StepNotApplicableError
 from mua_decode.runs.config import compose
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.plan import read_plan
 from mua_decode.runs.run import Run
+from mua_decode.runs.take_over import take_over
 from mua_decode.runs.train import Training
 from mua_decode.runs.variants import Variant, run_variant
 from mua_decode.types import InputError
@@ -112,7 +114,11 @@ def _step(
 
 
 def _decoder(protocol: Protocol, folder: Path) -> None:
-    run = run_variant(protocol.source, Variant("run"), folder, training=Training()).run
+    given = protocol.plan.decoder
+    if given is None:
+        run = run_variant(protocol.source, Variant("run"), folder, training=Training()).run
+    else:
+        run = take_over(protocol.source, RunFolder.existing(given), folder / "run")
     size = protocol.size.trials_per_condition
     reconstruct(run, folder, trials_per_condition=size, metrics=run.metrics)
 

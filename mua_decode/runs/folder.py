@@ -65,6 +65,11 @@ class RunFolder:
         return self.path / "recording.json"
 
     @property
+    def weights(self) -> Path:
+        """Where adopted weights came from, ``weights.json``; runs trained here have none."""
+        return self.path / "weights.json"
+
+    @property
     def trained(self) -> bool:
         """Whether weights were ever kept here."""
         return any(self.checkpoints.glob("*.ckpt"))

@@ -26,8 +26,10 @@ from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import console
 from mua_decode.runs.stored import without_command_line
-from mua_decode.types import PARTS, InputError, Recording, nearest_name
+from mua_decode.types import PARTS, InputError, LeakState, Recording, nearest_name
 
+# Option of a run whose weights were not trained here: the checksum of the file they came from.
+ADOPTED = "adopted"
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
 
 
@@ -170,14 +172,15 @@ class Run:
         return int(self.cfg.seed)
 
     @property
-    def leaking(self) -> bool:
-        """Whether pseudo-trials are pooled before the split, as published."""
-        return bool(self.cfg.data.split.unit == "pseudo_trial")
+    def leaks(self) -> LeakState:
+        """Whether recorded data of the test part can reach training."""
+        return LeakState.of(str(self.cfg.data.split.unit), stored=self.recording.stored)
 
     @property
-    def leaking_mark(self) -> str:
-        """What a title says of a split that leaks; nothing else."""
-        return ", LEAKING" if self.leaking else ""
+    def origin(self) -> dict[str, str]:
+        """What its numbers say of weights that were not trained here; nothing of others."""
+        sha256 = self.cfg.get(ADOPTED)
+        return {} if sha256 is None else {"weights": f"adopted weights, SHA-256 {sha256}"}
 
     @property
     def scored_part(self) -> str:
@@ -217,9 +220,12 @@ class Run:
         """
         overrides = list(overrides)
         same = _leave_training(overrides)
+        cfg = changed_config(self.cfg, overrides)
+        if not same:
+            cfg.pop(ADOPTED, None)
         return Run(
             self.folder,
-            changed_config(self.cfg, overrides),
+            cfg,
             recording=self.recording,
             data=self.__dict__.get("data") if same else None,
             checkpoint=self.checkpoint if same else None,
@@ -227,10 +233,13 @@ class Run:
         )
 
     def at(self, folder: RunFolder, *, checkpoint: Path | None = None) -> Run:
-        """The same run in another folder, with weights or without."""
+        """The same run in another folder, with weights or without (then it is to be trained)."""
+        cfg = self.cfg.copy()
+        if checkpoint is None:
+            cfg.pop(ADOPTED, None)
         return Run(
             folder,
-            self.cfg.copy(),
+            cfg,
             recording=self.recording,
             data=self.__dict__.get("data"),
             checkpoint=checkpoint,

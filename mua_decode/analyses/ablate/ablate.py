@@ -67,7 +67,7 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     once = [s for s in scored if s.ring == 0]
     subsets = [s for s in once if s.mask.family == "subset"]
     shapley = shapley_table(subsets, metrics=metrics, guess=guess, seed=plan.seed)
-    split = f"{plan.part} (leaking)" if data.leaking else plan.part
+    split = data.leaks.label(plan.part)
     tables = {
         "losses": losses,
         "means": means,
@@ -77,7 +77,7 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     }
     return Findings(
         results=mask_results(once, split=split, **of_names),
-        metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaking},
+        metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
         screen=[

@@ -40,20 +40,34 @@ def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
     ``run`` is the encoding itself, on recording and data of the run it belongs to. ``InputError``
     if an option of the network is wrong, or there is no test trial.
     """
-    data, folder = run.data, run.folder
-    if not len(data.dataset("test")):
-        raise InputError("data.split: test is empty; nothing could be scored")
+    data = run.data
+    _scored_part(data)
     line = f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s; {data.audit.line}"
     console.print(line, highlight=False, soft_wrap=True)
     fit(run, prepare(run, EncodeVideo, training.resume), training)
+    return score_trained(run, plan)
+
+
+def _scored_part(data: DecodingData) -> None:
+    if not len(data.dataset("test")):
+        raise InputError("data.split: test is empty; nothing could be scored")
+
+
+def score_trained(run: Run, plan: EncodePlan) -> Findings:
+    """Score an encoding model that has its weights on the test part.
+
+    ``InputError`` if there is no test trial.
+    """
+    data, folder = run.data, run.folder
+    _scored_part(data)
     network, device = run.network, run.device
     batches = track(data.batches("test"), "predicting the test trials", n_batches(data, "test"))
     with working("scoring beside floors, ceilings and chance"):
         scores = score_encoding(
             lambda video: network(video.to(device)), data, batches, plan=plan, seed=run.seed
         )
-    metrics = _about(data, plan, seed=run.seed) | _flat(scores.table)
-    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
+    metrics = _about(run, plan) | _flat(scores.table)
+    stamp = data.leaks.stamp
     title = f"Activity predicted from the video, test part{stamp}"
     drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
     if folder.log.is_file():
@@ -65,18 +79,20 @@ def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
         tests=scores.tests,
         tables={"sites": scores.sites},
         figures=drawn,
-        screen=[_printed(metrics), *bands],
+        screen=[_printed(metrics), *run.origin.values(), *bands],
     )
 
 
-def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]:
+def _about(run: Run, plan: EncodePlan) -> dict[str, Any]:
     """What the scores are of; ``bands/BAND`` says whether a band could be measured."""
+    data = run.data
     bin_s, window_s = data.pool.bin_s, data.pool.window_s
     about: dict[str, Any] = {
-        "leaking": data.leaking,
+        "leaking": data.leaks.flag,
         "audit": data.audit.line,
-        "seed": seed,
+        "seed": run.seed,
         "version": __version__,
+        **run.origin,
         "n_sites": data.n_sites,
         "n_conditions": len(data.conditions("test")),
         "test/n_pseudo_trials": len(data.dataset("test")),
@@ -84,6 +100,8 @@ def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]
         "bin_s": bin_s,
         "window_s": window_s,
     }
+    if (activation := getattr(run.network, "video_activation", None)) is not None:
+        about["video_activation"] = activation
     for band in plan.bands:
         refusal = band.refusal(bin_s=bin_s, n_bins=data.n_bins)
         note = window_note(band, window_s=window_s)

@@ -141,7 +141,7 @@ def _predictions(
 def _recorded(data: DecodingData) -> Averages:
     conditions, sites = data.conditions(PART), data.pool.sites
     return Averages(
-        split=f"{PART} (leaking)" if data.leaking else PART,
+        split=data.leaks.label(PART),
         values=condition_means(recorded_trials(data, PART), **_sizes(data))[0][conditions],
         conditions=[data.stimuli.names[k] for k in conditions],
         groups=condition_groups(data)[conditions],

@@ -16,9 +16,14 @@ from mua_decode.analyses.isolate.plan import IsolatePlan
 from mua_decode.data.independence import condition_groups
 from mua_decode.runs.run import Run
 from mua_decode.scoring.condition_tables import condition_tables, permutation_tests
-from mua_decode.types import HypothesisTable, ResultTable
+from mua_decode.types import HypothesisTable, LeakState, ResultTable
 
-_LEAKING = "recorded trials feed both training and test, so that noise may pass"
+_LEAKS = {
+    LeakState.FREE: "",
+    LeakState.LEAKING: "recorded trials feed both training and test, so that noise may pass",
+    LeakState.UNKNOWN: "recorded trials may feed both training and test (pooled before they were "
+    "stored), so that noise may pass",
+}
 _LINKED = "conditions share recorded trials, so that p is too small"
 
 
@@ -65,7 +70,7 @@ def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTes
         )
         groups = condition_groups(data)
         linked = len(np.unique(groups)) < len(groups)
-        notes = [_LINKED if linked else "", _LEAKING if data.leaking else ""]
+        notes = [_LINKED if linked else "", _LEAKS[data.leaks]]
         tests.append(
             permutation_tests(
                 found,

@@ -137,7 +137,7 @@ def session_vectors(
 
 
 def _part(data: DecodingData, part: str) -> str:
-    return f"{part} (leaking)" if data.leaking else part
+    return data.leaks.label(part)
 
 
 def _encoded(activity: np.ndarray, encode: Encode | None) -> np.ndarray:

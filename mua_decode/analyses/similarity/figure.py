@@ -9,13 +9,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mua_decode.figures import panels
-from mua_decode.types import InputError, ResultTable, region_of
+from mua_decode.types import InputError, LeakState, ResultTable, region_of
 
 _METRICS = {
     "within_condition_correlation": ("one condition, train", panels.BLUE, "o"),
     "train_test_correlation": ("one condition, train and test", panels.VERMILION, "D"),
     "between_condition_correlation": ("two conditions, train", panels.SKY, "o"),
     "train_test_between_correlation": ("two conditions, train and test", panels.ORANGE, "D"),
+}
+_LEAKS = {
+    LeakState.FREE: "",
+    LeakState.LEAKING: " (pooled before the split: leaking)",
+    LeakState.UNKNOWN: " (pooled before they were stored: leaks unknown)",
 }
 _TRIALS = {"recorded_trial": "recorded trials", "pseudo_trial": "pseudo-trials"}
 
@@ -47,9 +52,8 @@ def similarity(table: ResultTable, *, title: str = "") -> Figure:
     names = ["all regions" if m == "none" else region_of(m) for m in masks]
     panels.names_down(axes[0], names)
     panels.legend_below(figure, _legend(rows), 2)
-    leaks = rows["split"].astype(str).str.contains("leaking").any()
-    leaking = " (pooled before the split: leaking)" if leaks else ""
-    panels.heading(figure, (title + leaking).strip())
+    state = LeakState.of_label(" ".join(rows["split"].astype(str).unique()))
+    panels.heading(figure, (title + _LEAKS[state]).strip())
     return figure
 
 

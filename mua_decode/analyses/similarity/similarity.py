@@ -153,7 +153,6 @@ def _correlations(a: SessionTrials, b: SessionTrials) -> np.ndarray:
 def _rows(
     data: DecodingData, trial: str, mask: str, same: np.ndarray, cross: np.ndarray
 ) -> Iterator[dict[str, object]]:
-    leak = " (leaking)" if data.leaking else ""
     # How often one pair is counted in its condition's number, and in the sum of all numbers:
     # trials of one part meet twice, and a pair of two conditions is in the numbers of both.
     for metric, split, tally, once, over in (
@@ -169,7 +168,7 @@ def _rows(
             if tally is same:
                 total, number = total / 2, number / 2
         base = {
-            "run": "data", "split": split + leak, "trial": trial, "mask": mask,
+            "run": "data", "split": data.leaks.label(split), "trial": trial, "mask": mask,
             "segment": "all", "metric": metric, "unit": "1",
         }  # fmt: skip
         mean, n = _ratio(total.sum(), number.sum()), round(number.sum() / over)
