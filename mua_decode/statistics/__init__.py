@@ -17,11 +17,13 @@ from mua_decode.statistics.circular import folded_error, paired_circular, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
 from mua_decode.statistics.permutation import PermutationNull, permutation_null, rank_p
+from mua_decode.statistics.units import Units, unit_interval, unit_t
 
 __all__ = [
     "CORRECTIONS",
     "Interval",
     "PermutationNull",
+    "Units",
     "adjust",
     "cluster_bootstrap",
     "correct",
@@ -36,6 +38,8 @@ __all__ = [
     "rank_p",
     "row_means",
     "share",
+    "unit_interval",
+    "unit_t",
     "unpaired_t",
     "v_test",
 ]
