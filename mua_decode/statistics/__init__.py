@@ -17,7 +17,7 @@ from mua_decode.statistics.circular import folded_error, paired_circular, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
 from mua_decode.statistics.permutation import PermutationNull, permutation_null, rank_p
-from mua_decode.statistics.units import Units, unit_interval, unit_t
+from mua_decode.statistics.units import Units, interval_columns, unit_interval, unit_t
 
 __all__ = [
     "CORRECTIONS",
@@ -30,6 +30,7 @@ __all__ = [
     "crossed_bootstrap",
     "folded_error",
     "gaussian_input_null",
+    "interval_columns",
     "label_permutation",
     "median_interval",
     "paired_circular",

@@ -63,10 +63,19 @@ class Units:
         """Levels of every value as one text, those of crossed factors joined."""
         return [_CROSSED.join(row) for row in self.levels]
 
+    @property
+    def shared(self) -> bool:
+        """Whether values share units, so that they are fewer than the values."""
+        return any(len(np.unique(column)) < len(column) for column in self.levels.T)
+
     def count(self, values: np.ndarray) -> int:
         """Levels that have a value, of the factor with the fewest: what limits a conclusion."""
         known = self.levels[~np.isnan(np.asarray(values, float))]
         return min((len(np.unique(column)) for column in known.T), default=0) if len(known) else 0
+
+    def where(self, chosen: np.ndarray) -> Units:
+        """Units of some of the values, by mask or index."""
+        return Units(self.name, self.levels[chosen])
 
     def means(self, values: np.ndarray) -> list[np.ndarray]:
         """Mean of the values (M,) of every level, one array per factor; NaN is left out."""
@@ -110,8 +119,8 @@ def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator)
     if units.levels.shape[1] == 1 and units.count(values) >= FEW:
         return cluster_bootstrap(values, units.levels[:, 0], n=2000, rng=rng)
     found = _mean(values, units)
-    low, high = stats.t.interval(0.95, found.df, found.mean, found.error)
-    return Interval(found.mean, float(low), float(high))
+    reach = found.error * stats.t.ppf(0.975, found.df)
+    return Interval(found.mean, float(found.mean - reach), float(found.mean + reach))
 
 
 def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> HypothesisTable:
@@ -149,9 +158,10 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
         row |= {"statistic": 0.0, "p": 1.0} if found.mean == 0 else {}
         return HypothesisTable.of_test(row, [*notes, "the means of all units are the same"])
     t = found.mean / found.error
-    low, high = stats.t.interval(0.95, found.df, found.mean, found.error)
+    reach = found.error * stats.t.ppf(0.975, found.df)
     row |= {"statistic": t, "p": float(2 * stats.t.sf(abs(t), found.df))}
-    return HypothesisTable.of_test(row | {"low": float(low), "high": float(high)}, notes)
+    row |= {"low": float(found.mean - reach), "high": float(found.mean + reach)}
+    return HypothesisTable.of_test(row, notes)
 
 
 def _mean(values: np.ndarray, units: Units) -> _Mean:
@@ -187,3 +197,27 @@ def _residual(values: np.ndarray, units: Units) -> tuple[float, float]:
         return 0.0, 1.0
     left = values[known] - design @ fitted
     return float((left**2).sum() / df / known.sum()), float(df)
+
+
+def interval_columns(
+    values: np.ndarray, units: Units, *, rng: np.random.Generator, what: str = "conditions"
+) -> dict[str, object]:
+    """Both intervals of a mean as columns of a table, each saying what it speaks for.
+
+    Returns
+    -------
+    dict
+        ``low`` and ``high`` with every value a unit of its own, which speaks for ``interval_of``
+        alone ("these 64 conditions"), n (values that are defined); ``units_low`` and
+        ``units_high`` of :func:`unit_interval`, for other ``units``, and ``n_units``.
+    """
+    values = np.asarray(values, float)
+    n = int((~np.isnan(values)).sum())
+    each = Units.each(len(values), what)
+    these = unit_interval(values, each, rng=rng)
+    others = unit_interval(values, units, rng=rng) if units.shared else these
+    return {
+        "low": these.low, "high": these.high, "n": n, "interval_of": f"these {n} {what}",
+        "units": units.name, "n_units": units.count(values),
+        "units_low": others.low, "units_high": others.high,
+    }  # fmt: skip
