@@ -12,7 +12,12 @@ from mua_decode.statistics.bootstrap import (
     median_interval,
     share,
 )
-from mua_decode.statistics.chance import gaussian_input_null, label_permutation, row_means
+from mua_decode.statistics.chance import (
+    gaussian_input_null,
+    label_permutation,
+    noise_comparison,
+    row_means,
+)
 from mua_decode.statistics.circular import folded_error, paired_circular, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
@@ -33,6 +38,7 @@ __all__ = [
     "interval_columns",
     "label_permutation",
     "median_interval",
+    "noise_comparison",
     "paired_circular",
     "paired_t",
     "permutation_null",

@@ -139,7 +139,12 @@ def sd_of(values: np.ndarray) -> float:
 
 
 def units_in(rows: pd.DataFrame) -> Units:
-    """What is independent among rows of one metric: their columns ``units`` and ``level``."""
+    """What is independent among rows of one metric: their columns ``units`` and ``level``.
+
+    Each row, where an earlier version wrote neither.
+    """
+    if "units" not in rows:
+        return Units.each(len(rows))
     return Units.of_columns(str(rows["units"].iloc[0]), rows["level"])
 
 
