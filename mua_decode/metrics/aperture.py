@@ -50,7 +50,9 @@ def quartile_points(height: int, width: int, *, radius: float | None) -> Tensor:
     leaves the frame.
     """
     if radius is None:
-        rows, columns = (torch.tensor([math.floor(q * s) for q in _QUARTILES]) for s in (height, width))
+        rows, columns = (
+            torch.tensor([math.floor(q * s) for q in _QUARTILES]) for s in (height, width)
+        )
         return torch.cartesian_prod(rows, columns)
     reach = radius * width
     if not 0 < reach <= min(height, width) / 2:

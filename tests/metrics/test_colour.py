@@ -136,7 +136,10 @@ def test_videos_without_colour(video: Tensor) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"points": "corners"}, "quartiles, frame, aperture"), ({"aperture_radius": 0.6}, "found 0.6")],
+    [
+        ({"points": "corners"}, "quartiles, frame, aperture"),
+        ({"aperture_radius": 0.6}, "found 0.6"),
+    ],
 )
 def test_options_out_of_range(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):

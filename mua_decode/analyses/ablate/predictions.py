@@ -16,6 +16,7 @@ from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.metrics import Colour, CueDifference, CuePixels, Motion, VideoMetric
 from mua_decode.metrics.aperture import to_grey
 from mua_decode.scoring.evaluate import segment_frames
+from mua_decode.scoring.guesses import guessed_turns
 from mua_decode.statistics import correct, unpaired_t
 from mua_decode.types import HypothesisTable, StimulusSet
 
@@ -58,7 +59,7 @@ def prediction_table(
                 start, stop = segment_frames(metric, stimuli)
                 pair = (reference[:, :, start:stop], videos[:, :, start:stop])
                 for quantity, unit, before, after in _quantities(metric, *pair):
-                    lost = np.isnan(after) & ~np.isnan(before)
+                    lost = np.isnan(after) & ~np.isnan(before) & isinstance(metric, Motion)
                     row = {
                         "fill": fill,
                         "removed": scores.mask.label,
@@ -66,7 +67,7 @@ def prediction_table(
                         "unit": unit,
                         "condition": list(names),
                         "without": before,
-                        "masked": np.where(lost, _turned(before), after),
+                        "masked": np.where(lost, before + guessed_turns(lost), after),
                         "undefined": lost,
                     }
                     rows.append(pd.DataFrame(row))
@@ -81,9 +82,7 @@ def _quantities(
     with torch.inference_mode():
         if isinstance(metric, CuePixels):
             cut = metric.threshold(before)
-            bright = [
-                (to_grey(v).mean(1).flatten(1) > cut[:, None]).sum(1).float() for v in pair
-            ]
+            bright = [(to_grey(v).mean(1).flatten(1) > cut[:, None]).sum(1).float() for v in pair]
             found = [v.masked_fill(cut.isnan(), float("nan")) for v in bright]
             yield "predicted_cue_pixels", "pixels", *_arrays(found)
         elif isinstance(metric, CueDifference):
@@ -100,13 +99,8 @@ def _quantities(
 
 def _arrays(found: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
     before, after = (v.double().numpy() for v in found)
-    # nothing is seen in one condition that is not there in the other's reference
+    # what the reference does not define is left out, for all masks alike
     return before, np.where(np.isnan(before), np.nan, after)
-
-
-def _turned(angle: np.ndarray) -> np.ndarray:
-    """90 degrees off, to either side in turn, so that the mean stays where it is."""
-    return angle + np.where(np.arange(len(angle)) % 2 == 0, 90.0, -90.0)
 
 
 def prediction_tests(predictions: pd.DataFrame, *, correction: str = "holm") -> HypothesisTable:

@@ -13,7 +13,7 @@ from torch import Tensor
 from mua_decode.analyses.isolate.noise_inputs import PUBLISHED
 from mua_decode.metrics import VideoMetric, circular_difference_deg, circular_sd_deg
 from mua_decode.scoring.averages import Averages, as_bytes, known_mean
-from mua_decode.scoring.guesses import GUESSES
+from mua_decode.scoring.guesses import guessed_turns
 from mua_decode.scoring.measures import measure_videos
 from mua_decode.statistics import Units, interval_columns, noise_comparison
 from mua_decode.types import HypothesisTable, StimulusSet, Stream
@@ -125,7 +125,9 @@ def summarise(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     for mask, part in measures.groupby("mask", sort=False):
         kinds = {k: v.reset_index(drop=True) for k, v in part.groupby("videos")}
         own = kinds[DECODED]
-        noise = {name: value for name, _, value, _ in _values(kinds[NOISE])} if NOISE in kinds else {}
+        noise = (
+            {name: value for name, _, value, _ in _values(kinds[NOISE])} if NOISE in kinds else {}
+        )
         for name, unit, value, each in _values(own):
             row = {"mask": mask, "measure": name, "unit": unit, "value": value}
             if each is not None:
@@ -147,9 +149,7 @@ def _values(part: pd.DataFrame) -> Iterator[tuple[str, str, float, np.ndarray | 
     if {"angle_deg", "direction_deg"} <= set(part):
         rendered = part["direction_deg"].to_numpy(float)
         off = circular_difference_deg(part["angle_deg"].to_numpy(float), rendered)
-        guess = GUESSES["direction_error"]
-        turned = np.where(np.arange(len(off)) % 2 == 0, guess, -guess)
-        off = np.where(np.isnan(off), turned, off)
+        off = np.where(np.isnan(off), guessed_turns(np.isnan(off)), off)
         yield "angle_error", "degrees", float(np.abs(off).mean()), np.abs(off)
         yield "angle_sd", "degrees", circular_sd_deg(off), None
         within = [circular_sd_deg(off[rendered == d]) for d in np.unique(rendered)]

@@ -61,7 +61,9 @@ def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTes
     noise = candidates[:0]
     if plan.noise_inputs:
         trials = ShownTrials.of(data, part)
-        noise = noise_videos(run.decode, trials.input_shape, number=plan.noise_inputs, seed=run.seed)
+        noise = noise_videos(
+            run.decode, trials.input_shape, number=plan.noise_inputs, seed=run.seed
+        )
         scores = score_noise_inputs(
             run.decode, trials, metrics=metrics, number=plan.noise_inputs, seed=run.seed
         )

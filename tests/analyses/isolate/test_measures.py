@@ -48,7 +48,9 @@ K = len(TRUE)
 def averaged(videos: torch.Tensor) -> Averages:
     """Averages of a decoder that shows these videos."""
     averages = Averages(TRUE)
-    batch = Batch(spikes=torch.zeros(K, 1, 1), video=TRUE, condition=torch.arange(K), row=torch.arange(K))
+    batch = Batch(
+        spikes=torch.zeros(K, 1, 1), video=TRUE, condition=torch.arange(K), row=torch.arange(K)
+    )
     for _ in averages.over(lambda _: videos, [batch]):
         pass
     return averages
@@ -116,7 +118,10 @@ def test_colour_is_tested_against_noise_inputs_as_published() -> None:
 def test_the_picture_has_a_row_for_what_was_shown_for_each_region_and_its_noise(
     tmp_path: Path,
 ) -> None:
-    frames = {"MT": Frames.of(averaged(TRUE), NOISE_VIDEOS), "PFC": Frames.of(averaged(TRUE), NOISE_VIDEOS[:0])}
+    frames = {
+        "MT": Frames.of(averaged(TRUE), NOISE_VIDEOS),
+        "PFC": Frames.of(averaged(TRUE), NOISE_VIDEOS[:0]),
+    }
     rows = frame_rows(frames)
     assert list(rows) == ["true, average", "MT", "PFC", "MT, noise input"]
     assert rows["MT"].shape == (4, 4, *TRUE.shape[1:2], *TRUE.shape[3:])
