@@ -33,7 +33,8 @@ def region_contrasts(
     the contrast is tested over their means too.
     """
     tables: list[HypothesisTable] = []
-    for (fill, trial, metric), rows in values.groupby(["fill", "trial", "metric"], sort=False):
+    for key, rows in values.groupby(["fill", "trial", "metric"], sort=False):
+        fill, trial, metric = map(str, key)
         by_region = dict(list(rows.groupby("removed", sort=False)))
         for a, b in itertools.combinations(by_region, 2):
             left, right = by_region[a][measure].to_numpy(), by_region[b][measure].to_numpy()

@@ -48,10 +48,8 @@ def loss_table(
     ----------
     scored
         By fill, unmasked first, on the same trials. Subsets are left out.
-    metrics
-        To be listed; positive losses are worse whichever way the metric points.
-    names
-        Names of the K conditions.
+    metrics, names
+        To be listed, and of the K conditions; positive losses are worse for every metric.
     guess
         Value of a metric where it is undefined; see ``with_guesses``. Leaving undefined
         trials out would make a mask that destroys all motion look harmless.

@@ -118,7 +118,7 @@ def prediction_tests(predictions: pd.DataFrame, *, correction: str = "holm") -> 
         ["fill", "quantity", "removed"], sort=False
     ):
         asked: Any = {
-            "question": f"published test, quantity our reading: is it another with {removed} masked?",
+            "question": f"published test, quantity our reading: is it another without {removed}?",
             "group": str(removed),
             "metric": f"{quantity}, trial_average, {fill}",
         }

@@ -129,7 +129,12 @@ def summarise(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
             {name: value for name, _, value, _ in _values(kinds[NOISE])} if NOISE in kinds else {}
         )
         for name, unit, value, each in _values(own):
-            row = {"mask": mask, "measure": name, "unit": unit, "value": value}
+            row: dict[str, object] = {
+                "mask": mask,
+                "measure": name,
+                "unit": unit,
+                "value": value,
+            }
             if each is not None:
                 row["sd"] = float(np.nanstd(each, ddof=1)) if len(each) > 1 else np.nan
                 row |= interval_columns(each, _units(own, name), rng=rng)

@@ -153,9 +153,8 @@ def compare_with_noise(
     Returns
     -------
     One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of
-    the mean over single trials among the scores of the noise: our test of the question that the
-    published one (:func:`published_comparison`) asks, whether the input is used at all. Activity
-    that only says when the trial began passes both.
+    the mean over single trials among the scores of the noise: our test of what the published one
+    (:func:`published_comparison`) asks. Activity that only says when the trial began passes both.
     """
     own = table.frame[(table.frame["run"] == "decoder") & (table.frame["condition"] == "all")]
     own = own[own["trial"] == "single_trial"]
@@ -215,7 +214,8 @@ def published_comparison(
     own = table.frame[(table.frame["run"] == "decoder") & (table.frame["condition"] != "all")]
     own = own[own["trial"] == "trial_average"]
     tests: list[HypothesisTable] = []
-    for (metric, segment), rows in own.groupby(["metric", "segment"], sort=False):
+    for key, rows in own.groupby(["metric", "segment"], sort=False):
+        metric, segment = map(str, key)
         if (metric, segment) not in scores:
             continue
         tests.append(
@@ -233,7 +233,7 @@ def published_comparison(
 
 
 def in_turn(scores: np.ndarray) -> np.ndarray:
-    """One value of every noise input (number, Q): in condition 0, 1, ..., of those that have any."""
+    """One value of every noise input (number, Q): in the first condition with any, the next, ..."""
     scores = scores[:, ~np.isnan(scores).all(axis=0)]
     number, n_conditions = scores.shape
     if not n_conditions:
