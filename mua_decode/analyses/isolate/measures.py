@@ -11,9 +11,9 @@ import pandas as pd
 from torch import Tensor
 
 from mua_decode.analyses.isolate.noise_inputs import PUBLISHED
-from mua_decode.metrics import VideoMetric, circular_difference_deg, circular_sd_deg
+from mua_decode.metrics import VideoMetric, circular_difference_deg, circular_mean_deg
 from mua_decode.scoring.averages import Averages, as_bytes, known_mean
-from mua_decode.scoring.guesses import guessed_turns
+from mua_decode.scoring.guesses import GUESSES, with_guesses
 from mua_decode.scoring.measures import measure_videos
 from mua_decode.statistics import Units, interval_columns, noise_comparison
 from mua_decode.types import HypothesisTable, StimulusSet, Stream
@@ -114,11 +114,12 @@ def summarise(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
     - ``colour_correlation``, ``colour_cosine``;
     - ``angle_error``: mean distance of the measured from the rendered direction, degrees;
-    - ``angle_sd``: circular s.d. of measured minus rendered direction over all conditions;
-    - ``angle_sd_within``: circular s.d. of the measured direction within a rendered one, averaged
-      over those. A decoder that always says the same has none, right or wrong.
+    - ``angle_sd``: s.d. of measured minus rendered direction over all conditions, round their
+      circular mean;
+    - ``angle_sd_within``: s.d. of the measured direction within a rendered one, averaged over
+      those. A decoder that always says the same has none, right or wrong.
 
-    A direction that is undefined counts as 90 degrees off, to either side in turn.
+    A direction that is undefined counts as 90 degrees off, from the mean as from the rendered one.
     """
     rng = Stream.SEED_INTERVALS.rng(seed)
     rows: list[dict[str, object]] = []
@@ -154,11 +155,21 @@ def _values(part: pd.DataFrame) -> Iterator[tuple[str, str, float, np.ndarray | 
     if {"angle_deg", "direction_deg"} <= set(part):
         rendered = part["direction_deg"].to_numpy(float)
         off = circular_difference_deg(part["angle_deg"].to_numpy(float), rendered)
-        off = np.where(np.isnan(off), guessed_turns(np.isnan(off)), off)
-        yield "angle_error", "degrees", float(np.abs(off).mean()), np.abs(off)
-        yield "angle_sd", "degrees", circular_sd_deg(off), None
-        within = [circular_sd_deg(off[rendered == d]) for d in np.unique(rendered)]
+        each = with_guesses(np.abs(off), guess=GUESSES["direction_error"])
+        yield "angle_error", "degrees", float(each.mean()), each
+        yield "angle_sd", "degrees", _spread(off), None
+        within = [_spread(off[rendered == d]) for d in np.unique(rendered)]
         yield "angle_sd_within", "degrees", float(np.mean(within)), None
+
+
+def _spread(angle: np.ndarray) -> float:
+    """S.d. of angles in degrees round their circular mean, undefined ones 90 degrees off it.
+
+    The circular s.d. has no bound: of angles that cancel it is several turns.
+    """
+    from_mean = np.abs(circular_difference_deg(angle, circular_mean_deg(angle)))
+    each = with_guesses(from_mean, guess=GUESSES["direction_error"])
+    return float(np.sqrt((each**2).mean()))
 
 
 def _units(part: pd.DataFrame, name: str) -> Units:

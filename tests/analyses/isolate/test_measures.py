@@ -88,7 +88,7 @@ def test_an_undefined_direction_counts_as_90_degrees_off_for_every_region() -> N
     table = summarise(blank).set_index("measure")
     assert table["value"]["angle_error"] == 90
     assert table["n_undefined"]["angle_error"] == table["n"]["angle_error"] == K
-    assert table["value"]["angle_sd"] > 90
+    assert table["value"]["angle_sd"] == table["value"]["angle_sd_within"] == 90
     one = RIGHT.copy()
     one.loc[one.index[own][0], "angle_deg"] = np.nan
     some = summarise(one).set_index("measure")
