@@ -25,7 +25,8 @@ def gaussian_input_null(
 ) -> HypothesisTable:
     """Compare a score with those of reconstructions of Gaussian noise inputs, one-sided.
 
-    The published chance (100 reconstructions; doi 10.1038/s42003-025-09486-7). It asks whether the
+    The inputs are the published ones (100; doi 10.1038/s42003-025-09486-7), the test is ours: the
+    published one is :func:`noise_comparison`. It asks whether the
     decoder uses its input at all; a decoder that only classifies passes too. Raises InputError if
     ``better`` is neither, or the scores are no vector.
 
