@@ -35,7 +35,7 @@ def region_contrasts(
     tables: list[HypothesisTable] = []
     for key, rows in values.groupby(["fill", "trial", "metric"], sort=False):
         fill, trial, metric = map(str, key)
-        by_region = dict(list(rows.groupby("removed", sort=False)))
+        by_region = {str(name): part for name, part in rows.groupby("removed", sort=False)}
         for a, b in itertools.combinations(by_region, 2):
             left, right = by_region[a][measure].to_numpy(), by_region[b][measure].to_numpy()
             asked = {
