@@ -324,7 +324,7 @@ def test_an_untrained_network_on_untuned_sites_does_not_pass_the_published_null(
         torch.manual_seed(seed)
         network = InvertedVideoUNet(
             untuned.n_sites, untuned.n_bins, untuned.frame_shape,
-            width=2, kernel_sizes=[3, 3, 3, 3], spike_hidden=8,
+            width=4, kernel_sizes=[3, 3, 3, 3], spike_hidden=64,
         ).eval()  # fmt: skip
         found = score(untuned, lambda video, network=network: network(video)).tests.frame
         p += found.loc[found["n_unit"] == "conditions and Gaussian videos", "p"].tolist()
