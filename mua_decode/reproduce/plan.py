@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mua_decode.analyses.generalise.plan import CurvePlan, HeldOutPlan
+from mua_decode.analyses.similarity.plan import SimilarityPlan
 from mua_decode.types import InputError, nearest_name
 
 PROTOCOLS = ("published", "rigorous")
@@ -32,7 +33,7 @@ class SizePlan:
     held_out: HeldOutPlan
     curves: CurvePlan
     noise_inputs: int
-    similarity_pairs: int
+    similarity: SimilarityPlan
     points: int
     canary_conditions: int
     canary: tuple[str, ...]

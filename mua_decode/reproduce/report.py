@@ -63,8 +63,9 @@ def _similarity(results: Results, tables: Tables) -> Section:
     pictures: list[Picture] = []
     for protocol in results.protocols:
         table = results.read(protocol, "similarity/results.csv")
-        if table is not None:
-            pictures.append(drawn_similarity(table, protocol))
+        pairs = results.read(protocol, "similarity/distributions.csv")
+        if table is not None and pairs is not None:
+            pictures.append(drawn_similarity(table, pairs, protocol))
     mapped = [p for p in results.protocols if results.read(p, "latents/results.csv") is not None]
     for name in ("sites", "population", "bottleneck", "session") if mapped else ():
         pictures += embeddings(results, mapped[-1], name)
@@ -72,7 +73,7 @@ def _similarity(results: Results, tables: Tables) -> Section:
         "Correlations between trials, and maps of sites, trials and the bottleneck. Maps are drawn "
         "for one protocol, tables are for both."
     ]
-    shown = [tables["S12"], tables["S19"]]
+    shown = [tables["S12"], tables["S34"], tables["S19"]]
     return paper_section("Figure 6. Similarity and latents", text, shown, pictures)
 
 

@@ -24,7 +24,7 @@ from mua_decode.analyses.noise.noise import find_in_noise
 from mua_decode.analyses.reconstruct.reconstruct import reconstruct
 from mua_decode.analyses.repeat.plan import RepeatPlan
 from mua_decode.analyses.repeat.repeat import repeat
-from mua_decode.analyses.similarity.similarity import similarity
+from mua_decode.analyses.similarity.similarity import enough_pseudo_trials, similarity
 from mua_decode.files import write_text
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Step, StepNotApplicableError
@@ -50,7 +50,7 @@ def steps_of(protocol: Protocol) -> list[Step]:
         step("decoder", 310, _decoder, main, ("trials_per_condition",), needs=()),
         step("ablation", 430, _ablation, main, ("trials_per_condition", "equal_repeats"), fill),
         step("encoding", 80, _encoding, main, ("encoding",)),
-        step("similarity", 1, _similarity, main, ("similarity_pairs",)),
+        step("similarity", 15, _similarity, main, ("similarity",)),
         step("latents", 13, _latents, main, ("points",)),
     ]
     if plan.retrained:
@@ -164,9 +164,12 @@ def _encoding(protocol: Protocol, folder: Path) -> None:
 
 
 def _similarity(protocol: Protocol, folder: Path) -> None:
-    run = protocol.source
-    table = similarity(run.data, max_pairs=protocol.size.similarity_pairs, seed=run.seed)
-    write_text(folder / "results.csv", table.frame.to_csv(index=False, float_format="%.6g"))
+    plan = protocol.size.similarity
+    run = enough_pseudo_trials(protocol.source, plan.trials)
+    found = similarity(run.data, plan, seed=run.seed)
+    tables = {"distributions": found.distributions, "trials": found.trials}
+    for name, frame in (tables | {"results": found.table.frame}).items():
+        write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
 
 
 def _latents(protocol: Protocol, folder: Path) -> None:
