@@ -42,6 +42,7 @@ def paper_tables(results: Results) -> list[PaperTable]:
         noise.noise(results),
         reconstruct.motion_tests(results),
         repeat.seeds(results),
+        compare.channels(results),
         similarity.trials(results),
     ]
 
