@@ -16,6 +16,7 @@ from mua_decode.analyses.isolate import paper as isolate
 from mua_decode.analyses.latents.paper import embeddings
 from mua_decode.analyses.noise import paper as noise
 from mua_decode.analyses.reconstruct import paper as reconstruct
+from mua_decode.analyses.sampling import paper as sampling
 from mua_decode.analyses.similarity.paper import drawn_similarity
 from mua_decode.report import Picture, Section, write_page
 from mua_decode.report.paper import PaperTable, Results, Tables, paper_section
@@ -43,6 +44,7 @@ def write_report(
         encode.section(results, numbered),
         _similarity(results, numbered),
         _baselines(results, numbered),
+        sampling.section(results, numbered),
         generalise.section(results, numbered),
         noise.section(numbered),
         _methods(protocols, outcome),
