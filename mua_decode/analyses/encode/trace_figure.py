@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -9,7 +11,7 @@ from mua_decode.analyses.encode.bands import Band
 from mua_decode.figures import panels
 from mua_decode.types import InputError
 
-_STYLES = {
+_STYLES: dict[str, dict[str, Any]] = {
     "recorded": {"color": "0.25", "linewidth": 1.4},
     "predicted": {"color": panels.VERMILION, "linewidth": 1.4},
 }

@@ -17,8 +17,9 @@ def section(results: Results, tables: Tables) -> Section:
     pictures: list[Picture] = []
     for protocol in results.protocols:
         table = results.read(protocol, "sampling/rates.csv")
-        known = [] if table is None else table.loc[table["run"].notna(), "step_ms"].unique()
-        for step in known:
+        if table is None:
+            continue
+        for step in table.loc[table["run"].notna(), "step_ms"].unique():
             path = results.out / protocol / "sampling" / "figures" / f"film_{step:g}ms.gif"
             caption = (
                 f"A frame every {step:g} ms: true (left) and decoded (right), averages over test "

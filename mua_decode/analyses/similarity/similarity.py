@@ -93,7 +93,7 @@ def similarity(data: DecodingData, plan: SimilarityPlan, *, seed: int) -> Simila
                 _compare(tally, train, test, columns)
             for part, subsets in (("train", train), ("test", test)):
                 if subsets:
-                    counted.append({"trial": trial, "part": part} | _count(subsets))
+                    counted.append({"trial": trial, "part": part, **_count(subsets)})
         for mask in ["none", *map(only, data.pool.sites.regions)]:
             if mask in tallies:
                 rows += _rows(data, trial, mask, *tallies[mask].sums)
