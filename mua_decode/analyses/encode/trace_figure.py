@@ -6,11 +6,13 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from mua_decode.analyses.encode.bands import Band
 from mua_decode.figures import panels
 from mua_decode.types import InputError
 
+_TICKS_HZ = (0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _STYLES: dict[str, dict[str, Any]] = {
     "recorded": {"color": "0.25", "linewidth": 1.4},
     "predicted": {"color": panels.VERMILION, "linewidth": 1.4},
@@ -58,7 +60,7 @@ def spectra(table: pd.DataFrame, *, bands: tuple[Band, ...] = (), title: str = "
     figure, axes = panels.grid(
         len(regions), (3.1, 2.3), around=(0.3, 0.7), sharex=True, sharey=True
     )
-    top = float(table["frequency_hz"].max())
+    lowest, top = float(table["frequency_hz"].min()), float(table["frequency_hz"].max())
     ends = {e for b in bands for e in (b.low_hz, b.high_hz) if e is not None and e < top}
     for ax, region in zip(axes, regions, strict=True):
         part = table[table["region"] == region]
@@ -67,8 +69,12 @@ def spectra(table: pd.DataFrame, *, bands: tuple[Band, ...] = (), title: str = "
         for end in sorted(ends):
             ax.axvline(end, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
         ax.set(xscale="log", yscale="log")
+        ax.set_xticks([t for t in _TICKS_HZ if lowest <= t <= top])
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_title(region, fontsize=10)
-        ax.set_xlabel("frequency (Hz)")
+        if ax.get_subplotspec().is_last_row():
+            ax.set_xlabel("frequency (Hz)")
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("power (s.d.² / Hz)")
     panels.legend_below(figure, axes[0].get_lines()[:2], 2)
