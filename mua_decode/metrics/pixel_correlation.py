@@ -50,15 +50,18 @@ class PixelCorrelation:
         ``red_correlation`` and so on; undefined for grey videos. ``None``: all channels.
     """
 
+    name = "pixel_correlation"
     unit = "1"
     higher_is_better = True
     segment: str | None = None
+    _channel: int | None = None
 
     def __init__(self, channel: str | None = None) -> None:
         if channel is not None and channel not in CHANNELS:
             raise ValueError(f"channel: expected one of {', '.join(CHANNELS)}, found {channel}")
-        self.name = "pixel_correlation" if channel is None else f"{channel}_correlation"
-        self._channel = None if channel is None else CHANNELS.index(channel)
+        if channel is not None:
+            self.name = f"{channel}_correlation"
+            self._channel = CHANNELS.index(channel)
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Return the correlation of every trial, (B,); NaN if either video is constant."""

@@ -73,7 +73,8 @@ def spectra(table: pd.DataFrame, *, bands: tuple[Band, ...] = (), title: str = "
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_title(region, fontsize=10)
-        if ax.get_subplotspec().is_last_row():
+        place = ax.get_subplotspec()
+        if place is None or place.is_last_row():
             ax.set_xlabel("frequency (Hz)")
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("power (s.d.² / Hz)")
