@@ -134,7 +134,7 @@ def _pictures(
         frame_rows(frames),
         names=[stimuli.names[k] for k in first.conditions],
         times_s=[float(t * stimuli.frame_s) for t in first.times],
-        title=f"{title}: averages over test trials{source.leaking_mark}",
+        title=f"{title}: averages over test trials{source.leaks.mark}",
     )
 
 
