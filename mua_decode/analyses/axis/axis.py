@@ -11,6 +11,7 @@ import pandas as pd
 
 from mua_decode.analyses.axis.category import Categories, categories_of, compare_categories
 from mua_decode.analyses.axis.comparison import compare_spaces
+from mua_decode.analyses.axis.components import choose_components
 from mua_decode.analyses.axis.effective import Effective, measure_effective
 from mua_decode.analyses.axis.imagery import States, measure_states
 from mua_decode.analyses.axis.pixels import BuildDecoder, Pixels, read_back_images
@@ -19,7 +20,7 @@ from mua_decode.analyses.axis.reconstruction import Reconstruction, reconstruct
 from mua_decode.analyses.axis.responses import Responses, collect_responses, shown_frames
 from mua_decode.analyses.axis.ridge import Blocks, make_blocks
 from mua_decode.analyses.axis.tuning import AxisModel, fit_axes, summarise
-from mua_decode.features import Components, FeatureSpace, fit_components
+from mua_decode.features import Components, FeatureSpace
 from mua_decode.runs.progress import console, working
 from mua_decode.types import HypothesisTable, InputError, Recording
 
@@ -112,7 +113,9 @@ def axis(
             features = features.mean(axis=1, keepdims=True)
         rows = features.reshape(-1, features.shape[-1])
         first_rows = first_rows if models else rows
-        components[name] = fit_components(rows[blocks.train], plan.n_components)
+        components[name] = choose_components(
+            rows, responses.rows, blocks, numbers=plan.n_components
+        )
         x = components[name](rows)
         with working(f"axes in {name}, {plan.test.n_permutations} permutations"):
             models[name] = fit_axes(name, x, responses, blocks, plan=plan.test, rng=test_rng)

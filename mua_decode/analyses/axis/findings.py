@@ -69,7 +69,7 @@ def _flat(results: AxisResults) -> dict[str, Any]:
         "seed": plan.seed,
         "recording": results.recording.name,
         "axis/feature_space": results.first.name,
-        "axis/n_components": plan.n_components,
+        "axis/n_components": results.first.x.shape[1],
         "axis/n_train_images": len(results.blocks.train) // per,
         "axis/n_test_images": len(results.blocks.test) // per,
         "axis/alpha": plan.test.alpha,

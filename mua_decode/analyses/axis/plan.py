@@ -99,7 +99,9 @@ class AxisPlan:
     """Everything a run is asked."""
 
     seed: int  # of split, permutations and the video decoder
-    n_components: int  # principal components of the features, fitted on the training images
+    # Principal components of the features, fitted on the training images; of several numbers one
+    # is chosen on their inner folds.
+    n_components: int | tuple[int, ...]
     test_fraction: float  # images held out
     inner_folds: int  # of the training images, to choose the penalty
     category: str | None  # column of the stimuli's conditions that names an image's category
@@ -111,6 +113,9 @@ class AxisPlan:
     reality: RealityPlan
 
     def __post_init__(self) -> None:
+        numbers = self.n_components
+        if not isinstance(numbers, int) and min(numbers, default=0) < 1:
+            raise InputError(f"n_components must be at least 1, found {list(numbers)}")
         if isinstance(self.reality.regions, str) and self.reality.regions not in ("auto", "all"):
             raise InputError(
                 "reality.regions must be auto, all or a list such as [IT], found "
