@@ -35,9 +35,7 @@ class Components:
         return (features - mean) @ axes
 
 
-def fit_components(
-    features: np.ndarray, n_components: int, *, at_most: bool = False
-) -> Components:
+def fit_components(features: np.ndarray, n_components: int, *, at_most: bool = False) -> Components:
     """Fit ``n_components`` principal components to the rows of ``features`` (M, D).
 
     The small side of the problem is decomposed: (M, M) or (D, D). Raises InputError if there are
