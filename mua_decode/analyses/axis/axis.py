@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.axis.answers import who_answers
 from mua_decode.analyses.axis.category import Categories, categories_of, compare_categories
 from mua_decode.analyses.axis.comparison import compare_spaces
 from mua_decode.analyses.axis.components import choose_components
-from mua_decode.analyses.axis.effective import Effective, measure_effective
+from mua_decode.analyses.axis.effective import Effective, Library, measure_effective
 from mua_decode.analyses.axis.imagery import States, measure_states
 from mua_decode.analyses.axis.pixels import BuildDecoder, Pixels, read_back_images
 from mua_decode.analyses.axis.plan import AxisPlan
@@ -178,8 +179,21 @@ def _read_back(
             responses.rows, model.x, blocks, n_permutations=plan.test.n_permutations, rng=rng
         )
         pixels = read_back_images(recording, responses, blocks, frames, plan=plan, build=build)
+    library = Library(
+        images=pixels.full,
+        names=np.array(recording.stimuli.names)[responses.condition],
+        recorded=responses.rows,
+        blocks=blocks,
+    )
     effective = measure_effective(
-        first.space, first.components, model, pixels.full, blocks, plan=plan.effective, rng=rng
+        first.space,
+        first.components,
+        model,
+        library,
+        plan=plan.effective,
+        test=plan.test,
+        answer=who_answers(recording, plan.effective, seed=plan.seed),
+        rng=rng,
     )
     if imagery:
         with working("imagery"):

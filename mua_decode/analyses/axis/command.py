@@ -43,6 +43,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     results = axis(recording, plan, spaces, build=video_decoder)
     folder.save_config(cfg)
+    if results.read is not None and results.read.effective is not None:
+        results.read.effective.write(folder.path / "effective")
     found = findings(results, folder.path)
     write_report(folder, results, found.metrics)
     return found.publish(folder.path)

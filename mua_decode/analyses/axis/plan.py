@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +84,22 @@ class EffectivePlan:
     sites: int  # the most reliably tuned ones; 0: none
     steps: int  # of gradient ascent
     smoothness: float  # weight of roughness relative to the library's
+    # Who answers the images: auto: the simulated sites of a simulated recording, else nobody;
+    # simulation: required; none; or the folder ``effective`` of an earlier run with answers.csv.
+    answers: str
+    presentations: int  # of every image to simulated sites
+
+    def __post_init__(self) -> None:
+        if self.presentations < 1:
+            raise InputError(
+                f"effective.presentations must be at least 1, found {self.presentations}"
+            )
+
+    @property
+    def folder(self) -> Path | None:
+        """Where shown images and their answers lie, if a user gives them."""
+        asked = self.answers in ("auto", "simulation", "none")
+        return None if asked else Path(self.answers).expanduser()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +130,7 @@ class AxisPlan:
     reconstruction: ReconstructionPlan
     effective: EffectivePlan
     reality: RealityPlan
+    published: Mapping[str, Any] | None = None  # values printed in the paper, shown beside ours
 
     def __post_init__(self) -> None:
         numbers = self.n_components
