@@ -67,6 +67,8 @@ class AxisResults:
         tables = [self.first.tests, self.compared]
         tables += [self.categories.tests] if self.categories else []
         tables += [self.read.reconstruction.test] if self.read else []
+        answers = self.read.effective.answers if self.read and self.read.effective else None
+        tables += [answers.tests] if answers else []
         tables += [self.states.tests] if self.states else []
         return HypothesisTable.concat(tables)
 

@@ -11,6 +11,7 @@ from scipy import stats
 from mua_decode.analyses.axis.plan import SignificancePlan
 from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.tuning import AxisModel
+from mua_decode.analyses.axis.units import Units, unit_interval
 from mua_decode.statistics import adjust
 from mua_decode.types import HypothesisTable
 
@@ -23,11 +24,14 @@ def compare_spaces(
     Per site, squared errors of the two predictions of the same held-out images are compared
     (Wilcoxon signed-rank, corrected over sites and pairs); over sites, the held-out correlations.
     One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
-    ``p_corrected``, ``better`` (name or ``"neither"``), and ``p_over_sites`` of the pair.
+    ``p_corrected``, ``better`` (name or ``"neither"``), and of the pair ``p_over_sites`` and the
+    median difference with its interval over sessions or subjects (``median_difference``, ``low``,
+    ``high``).
     """
     rows = []
     (_, first), *others = models.items()
     error = np.square(y_test - first.predicted)
+    units = Units.of_sites(first.site_table)
     for name, other in others:
         excess = np.square(y_test - other.predicted) - error
         difference = first.fit.correlation - other.fit.correlation
@@ -36,8 +40,12 @@ def compare_spaces(
             p = np.asarray(stats.wilcoxon(excess, axis=0).pvalue)
         finite = difference[np.isfinite(difference)]
         over_sites = stats.wilcoxon(finite).pvalue if finite.any() else 1.0
+        middle = unit_interval(difference, units.label, of="median")
         rows.append(
             frame.assign(
+                median_difference=middle.estimate,
+                low=middle.low,
+                high=middle.high,
                 difference=difference,
                 p=p,
                 median_excess=np.median(excess, axis=0),
@@ -49,6 +57,7 @@ def compare_spaces(
     table = pd.concat(rows, ignore_index=True)
     table["p_corrected"] = adjust(table["p"].to_numpy(), plan.correction)
     over = table.groupby("other", sort=False)["p_over_sites"].first()
+    medians = table.groupby("other")[["median_difference", "low", "high"]].first()
     corrected = dict(zip(over.index, adjust(over.to_numpy(), "holm"), strict=True))
     table["p_over_sites_corrected"] = table["other"].map(corrected)
     sure = (table["p_corrected"] <= plan.alpha) & (table["median_excess"] != 0)
@@ -64,7 +73,14 @@ def compare_spaces(
         note="column p of comparison.csv",
     )
     over_sites = [
-        _over_sites((first.name, str(name)), over[name], corrected[name], len(over), len(y_test[0]))
+        {
+            **_over_sites(
+                (first.name, str(name)), over[name], corrected[name], len(over), len(y_test[0])
+            ),
+            **dict(zip(("effect", "low", "high"), medians.loc[name], strict=True)),
+            "effect_name": "median difference",
+            "note": f"sites of one session are not independent; interval: {units.said}",
+        }
         for name in over.index
     ]
     return table, HypothesisTable.concat([pairs, HypothesisTable.from_rows(over_sites)])

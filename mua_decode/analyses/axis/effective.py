@@ -20,9 +20,8 @@ from mua_decode.analyses.axis.tuning import AxisModel
 from mua_decode.features import Components, FeatureSpace, ImageFeatures
 from mua_decode.files import write_text
 from mua_decode.runs.progress import working
-from mua_decode.types import InputError, SiteTable
+from mua_decode.types import InputError
 
-_SITE = ("site_id", "region", "session", "subject")
 _BEST, _WORST = 4, 2  # images of the library shown per site
 _HELD = 2.0  # weight of the squared preferred projection while the orthogonal one is raised
 _START = 0.05  # of natural contrast, in the images that a climb starts from
@@ -230,13 +229,7 @@ def measure_effective(
     answers, table = None, shown.by_site()
     if answer is not None:
         with working("showing the images"):
-            table_of_sites = SiteTable(
-                **{
-                    c: model.sites[c].to_numpy()
-                    for c in ("site_id", "region", "session", "subject")
-                }
-            )
-            answers = Answers.of(shown, answer, table_of_sites, test)
+            answers = Answers.of(shown, answer, model.site_table, test)
         table = table.merge(answers.sites, on="site_id", validate="1:1")
     curves = _curves(model, library, sites)
     return Effective(shown=shown, table=table, curves=curves, answers=answers)

@@ -118,6 +118,8 @@ def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
         name = f"axis/compare/{first}_with_{other}/"
         flat |= {
             f"{name}median_correlation_difference": group["difference"].median(),
+            f"{name}median_correlation_difference_low": group["low"].iloc[0],
+            f"{name}median_correlation_difference_high": group["high"].iloc[0],
             f"{name}share_{first}_better": (group["better"] == first).mean(),
             f"{name}share_{other}_better": (group["better"] == other).mean(),
             f"{name}p_over_sites_corrected": group["p_over_sites_corrected"].iloc[0],

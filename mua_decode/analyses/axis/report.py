@@ -74,6 +74,9 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
     tables = {"By feature space and region, 95 % intervals": results.regions}
     if len(results.comparison):
         counts = results.comparison.groupby(["first", "other", "better"]).size()
+        pairs = results.comparison.groupby(["first", "other"], sort=False)
+        columns = ["median_difference", "low", "high", "p_over_sites_corrected"]
+        tables["Held-out correlation, first less other"] = pairs[columns].first().reset_index()
         tables["Sites better explained by"] = counts.rename("sites").reset_index()
     if results.categories is not None:
         pattern = results.categories.sites["pattern"].value_counts().rename("sites")

@@ -15,7 +15,7 @@ from mua_decode.types import InputError, SiteTable
 PLAN = SignificancePlan(n_permutations=99, alpha=0.05, correction="fdr_bh", flat_fraction=0.5)
 RUN = [
     "axis",
-    "recording.imagery.regions.VTC=30",
+    "recording.imagery.regions.VTC=24",
     "~recording.imagery.regions.MTL",
     "recording.imagery.images=200",
     "recording.imagery.sessions=3",
@@ -36,7 +36,7 @@ def answered(tmp_path_factory):
 def test_made_images_drive_tuned_sites_beyond_the_best_of_the_library(answered):
     metrics = json.loads((answered / "metrics.json").read_text())
     sites = pd.read_csv(answered / "effective.csv")
-    assert metrics["effective/n_sites"] == len(sites) >= 20
+    assert metrics["effective/n_sites"] == len(sites) >= 18
     assert metrics["effective/share_synthesised_beyond"] >= 0.9
     assert metrics["effective/share_orthogonal_beyond"] == 0
     assert metrics["effective/median_predicted_answered_correlation"] > 0.9
