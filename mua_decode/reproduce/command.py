@@ -29,10 +29,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     Prints a plan, then does it step by step: decoder, ablation, encoding, similarity, latents,
     one region alone, baselines, cross-validation, generalisation, and the same on pure noise. The
     folder holds tables/ (one CSV per table, the published value beside ours), results.csv,
-    report.html (one file that opens without a network) and one folder per protocol and step.
-    After Ctrl-C the same command with the same out= goes on where it stopped; a step that fails
-    is named at the end without losing the others. ``published=wadia2026`` asks those of axes and
-    imagery instead, with the recording and the seed given.
+    report.html and one folder per protocol and step. After Ctrl-C the same command with the same
+    out= goes on; a failed step is named. ``published=wadia2026``: axes and imagery instead.
     """
     folder = RunFolder.create(cfg.out, "reproduce")
     if is_of_images(cfg):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from mua_decode.analyses.axis.command import run as run_axis
 from mua_decode.runs.config import compose
 
 
-def is_of_images(cfg: DictConfig) -> bool:
+def is_of_images(cfg: Any) -> bool:
     """Whether the published values are those of axes."""
     return "axis" in (cfg.published or {})
 
 
-def reproduce_images(cfg: DictConfig, out: Path) -> dict[str, Any]:
+def reproduce_images(cfg: Any, out: Path) -> dict[str, Any]:
     """Ask every question of axes and imagery of the recording, the published values beside ours.
 
     Options are those of ``mua-decode axis``; recording and seed are those given here.

@@ -57,7 +57,6 @@ def compare_spaces(
     table = pd.concat(rows, ignore_index=True)
     table["p_corrected"] = adjust(table["p"].to_numpy(), plan.correction)
     over = table.groupby("other", sort=False)["p_over_sites"].first()
-    medians = table.groupby("other")[["median_difference", "low", "high"]].first()
     corrected = dict(zip(over.index, adjust(over.to_numpy(), "holm"), strict=True))
     table["p_over_sites_corrected"] = table["other"].map(corrected)
     sure = (table["p_corrected"] <= plan.alpha) & (table["median_excess"] != 0)
@@ -73,31 +72,28 @@ def compare_spaces(
         note="column p of comparison.csv",
     )
     over_sites = [
-        {
-            **_over_sites(
-                (first.name, str(name)), over[name], corrected[name], len(over), len(y_test[0])
-            ),
-            **dict(zip(("effect", "low", "high"), medians.loc[name], strict=True)),
-            "effect_name": "median difference",
-            "note": f"sites of one session are not independent; interval: {units.said}",
-        }
-        for name in over.index
+        _over_sites(part, (len(over), len(y_test[0])), units.said)
+        for _, part in table.groupby("other", sort=False)
     ]
     return table, HypothesisTable.concat([pairs, HypothesisTable.from_rows(over_sites)])
 
 
-def _over_sites(
-    pair: tuple[str, str], p: float, p_corrected: float, n_tests: int, n_sites: int
-) -> dict[str, object]:
-    """The row of one pair of spaces, compared over sites."""
+def _over_sites(part: pd.DataFrame, counts: tuple[int, int], said: str) -> dict[str, object]:
+    """The row of one pair of spaces, compared over sites; ``counts`` are pairs and sites."""
+    pair = part.iloc[0]
     return {
         "question": "does one feature space explain the sites better?",
-        "group": " and ".join(pair),
+        "group": f"{pair['first']} and {pair['other']}",
         "metric": "held-out correlation",
         "test": "Wilcoxon signed-rank test of held-out correlations, two-sided",
-        "p": p,
-        "p_corrected": p_corrected,
-        "correction": f"Holm over {n_tests}",
-        "n": n_sites,
+        "p": pair["p_over_sites"],
+        "p_corrected": pair["p_over_sites_corrected"],
+        "correction": f"Holm over {counts[0]}",
+        "n": counts[1],
         "n_unit": "sites",
+        "effect_name": "median difference",
+        "effect": pair["median_difference"],
+        "low": pair["low"],
+        "high": pair["high"],
+        "note": f"sites of one session are not independent; interval: {said}",
     }
