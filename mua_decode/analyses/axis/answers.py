@@ -124,7 +124,7 @@ def _verdicts(
     rows = []
     for site, group in images.groupby("site_id", sort=False):
         library = group[group["kind"].str.startswith("library")]
-        best = library.loc[library["answered_hz"].idxmax()]
+        best = library.iloc[int(library["answered_hz"].to_numpy(float).argmax())]
         row: dict[str, object] = {
             "site_id": site,
             "answered_library_best": best["answered_hz"],
