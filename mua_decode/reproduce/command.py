@@ -28,9 +28,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     Prints a plan, then does it step by step: decoder, ablation, encoding, similarity, latents,
     one region alone, baselines, cross-validation, generalisation, and the same on pure noise. The
-    folder holds tables/, results.csv, report.html and one folder per protocol and step. After
-    Ctrl-C the same command with the same out= goes on; a step that fails is named at the end.
-    ``published=wadia2026``: axes and imagery instead.
+    folder holds tables/, results.csv, report.html and a folder per step; the same command with the
+    same out= goes on where it stopped. ``published=wadia2026``: axes and imagery instead.
     """
     folder = RunFolder.create(cfg.out, "reproduce")
     if is_of_images(cfg):
