@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mua_decode.analyses.generalise.plan import CurvePlan, HeldOutPlan
+from mua_decode.analyses.sampling.plan import SamplingPlan
+from mua_decode.analyses.similarity.plan import SimilarityPlan
 from mua_decode.types import InputError, nearest_name
 
 PROTOCOLS = ("published", "rigorous")
@@ -21,18 +23,28 @@ class ProtocolPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinerPlan:
+    """An encoding at a finer step: what changes in its data, and in its training."""
+
+    data: tuple[str, ...]
+    encoding: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SizePlan:
     """Size of every step; see conf/size."""
 
     n_folds: int
     n_seeds: int
     encoding: tuple[str, ...]
+    encoding_bands: FinerPlan
+    sampling: SamplingPlan
     trials_per_condition: int | None
     equal_repeats: int
     held_out: HeldOutPlan
     curves: CurvePlan
     noise_inputs: int
-    similarity_pairs: int
+    similarity: SimilarityPlan
     points: int
     canary_conditions: int
     canary: tuple[str, ...]

@@ -4,6 +4,7 @@ Every class of parameters refuses what it cannot use with an InputError that nam
 of range, an unknown or repeated name, a list that is empty or of the wrong length.
 """
 
+from mua_decode.simulation.answers import answer_images, can_answer
 from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters
 from mua_decode.simulation.experiment import simulate
@@ -37,6 +38,8 @@ __all__ = [
     "StimulusParameters",
     "TrialTiming",
     "TuningParameters",
+    "answer_images",
+    "can_answer",
     "noise_surrogate",
     "render_stimuli",
     "simulate",

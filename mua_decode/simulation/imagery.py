@@ -15,7 +15,8 @@ from mua_decode.simulation.checks import require_range, require_whole
 from mua_decode.simulation.imagery_sites import Responses, SiteKinds, plant, responses
 from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
 
-_FLOOR_HZ = 0.5
+FLOOR_HZ = 0.5
+IMAGERY_READER = "mua_decode.simulation.simulate_imagery"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +75,26 @@ class ImageryParameters:
         require_range(where, given, "bin_s", low=0, above=True)
 
 
-def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:
-    """Run the experiment: images are perceived, some of them are then imagined.
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """All that one seed plants, before a spike is drawn."""
 
-    Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
-    trial is one bin of baseline and one of response, spike counts are Poisson. ``truth["sites"]``
-    has ``tuned``, ``reactivates``, the controls and the axis of every site, ``truth["images"]`` the
-    position of every image. Images in categories have a column ``category`` of their conditions.
-    """
-    require_whole("imagery", {"seed": seed}, low=0)
-    p = imagery
+    stimuli: StimulusSet
+    latent: np.ndarray  # (K, L): position of every image
+    patterns: np.ndarray  # (H * W * 3, L): what a unit of each latent adds to an image in [0, 1]
+    objects: np.ndarray  # int (O,): conditions that are imagined
+    sites: pd.DataFrame
+    responses: Responses
+    spikes: np.random.Generator
+
+
+def plant_experiment(p: ImageryParameters, seed: int) -> Planted:
+    """Draw images and sites; the same again for the same parameters and seed."""
     image_rng, site_rng, spike_rng, control_rng = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
     )
     category = np.arange(p.images) % p.categories if p.categories else None
-    stimuli, latent = _render(p, image_rng, category)
+    stimuli, latent, patterns = _render(p, image_rng, category)
     objects = np.sort(image_rng.choice(p.images, p.objects, replace=False))
     truth = plant(
         p.regions,
@@ -108,17 +114,34 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
         imagined=(level, p.imagery_scale * p.modulation_hz),
         rng=(site_rng, control_rng),
     )
+    return Planted(stimuli, latent, patterns, objects, truth, planted, spike_rng)
+
+
+def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:
+    """Run the experiment: images are perceived, some of them are then imagined.
+
+    Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
+    trial is one bin of baseline and one of response, spike counts are Poisson. ``truth["sites"]``
+    has ``tuned``, ``reactivates``, the controls and the axis of every site, ``truth["images"]`` the
+    position of every image. Images in categories have a column ``category`` of their conditions.
+    """
+    require_whole("imagery", {"seed": seed}, low=0)
+    p = imagery
+    made = plant_experiment(p, seed)
+    truth, stimuli, planted = made.sites, made.stimuli, made.responses
     sessions = []
     for s in range(p.sessions):
         here = np.flatnonzero(truth["session"].to_numpy() == f"s{s}")
         part = Responses(planted.perceived[:, here], planted.imagined[:, here])
-        sessions.append(_session(p, truth.iloc[here], part, objects, spike_rng, stimuli.names))
+        sessions.append(
+            _session(p, truth.iloc[here], part, made.objects, made.spikes, stimuli.names)
+        )
     return Recording(
         name=name,
         sessions=tuple(sessions),
         stimuli=stimuli,
         provenance={
-            "reader": "mua_decode.simulation.simulate_imagery",
+            "reader": IMAGERY_READER,
             "package_version": __version__,
             "seed": int(seed),
             "imagery": dataclasses.asdict(p),
@@ -126,17 +149,17 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
         },
         truth={
             "sites": truth,
-            "images": pd.DataFrame(latent)
+            "images": pd.DataFrame(made.latent)
             .add_prefix("latent_")
-            .assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
+            .assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), made.objects)),
         },
     )
 
 
 def _render(
     p: ImageryParameters, rng: np.random.Generator, category: np.ndarray | None
-) -> tuple[StimulusSet, np.ndarray]:
-    """Images as sums of smooth random patterns, and their latents (K, L)."""
+) -> tuple[StimulusSet, np.ndarray, np.ndarray]:
+    """Images as sums of smooth random patterns, their latents (K, L), and the patterns."""
     latent = rng.standard_normal((p.images, p.latents))
     if category is not None:
         centre = rng.standard_normal((p.categories, p.latents))[category]
@@ -151,7 +174,8 @@ def _render(
         for _ in range(p.latents)
     ]
     basis = np.linalg.qr(np.stack(patterns, axis=1))[0] * np.sqrt(np.prod(shape))
-    pixels = 0.5 + 0.14 / np.sqrt(p.latents) * latent @ basis.T
+    patterns = 0.14 / np.sqrt(p.latents) * basis
+    pixels = 0.5 + latent @ patterns.T
     images = np.round(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(-1, *shape)
     videos = np.full((p.images, 2, 3, p.image_size, p.image_size), 128, np.uint8)
     videos[:, 1] = images.transpose(0, 3, 1, 2)
@@ -165,7 +189,7 @@ def _render(
         segments=(Segment("baseline", 0, 1), Segment("image", 1, 2)),
         frame_s=p.bin_s,
     )
-    return stimuli, latent
+    return stimuli, latent, patterns
 
 
 def _session(
@@ -184,7 +208,7 @@ def _session(
     above = np.concatenate([responses.perceived[shown], responses.imagined[thought]])
     order = rng.permutation(len(condition))
     rate = np.stack([np.full_like(above, p.baseline_hz), p.baseline_hz + above], axis=1)[order]
-    counts = rng.poisson(np.maximum(rate, _FLOOR_HZ) * p.bin_s).astype(np.uint16)
+    counts = rng.poisson(np.maximum(rate, FLOOR_HZ) * p.bin_s).astype(np.uint16)
     trials = pd.DataFrame({"condition": condition, "state": state}).iloc[order]
     trials = trials.reset_index(drop=True)
     trials["object"] = [names[c] for c in trials["condition"]]

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.axis.answers import who_answers
 from mua_decode.analyses.axis.category import Categories, categories_of, compare_categories
 from mua_decode.analyses.axis.comparison import compare_spaces
-from mua_decode.analyses.axis.effective import Effective, measure_effective
+from mua_decode.analyses.axis.components import choose_components
+from mua_decode.analyses.axis.effective import Effective, Library, measure_effective
 from mua_decode.analyses.axis.imagery import States, measure_states
 from mua_decode.analyses.axis.pixels import BuildDecoder, Pixels, read_back_images
 from mua_decode.analyses.axis.plan import AxisPlan
@@ -19,7 +21,7 @@ from mua_decode.analyses.axis.reconstruction import Reconstruction, reconstruct
 from mua_decode.analyses.axis.responses import Responses, collect_responses, shown_frames
 from mua_decode.analyses.axis.ridge import Blocks, make_blocks
 from mua_decode.analyses.axis.tuning import AxisModel, fit_axes, summarise
-from mua_decode.features import Components, FeatureSpace, fit_components
+from mua_decode.features import Components, FeatureSpace
 from mua_decode.runs.progress import console, working
 from mua_decode.types import HypothesisTable, InputError, Recording
 
@@ -65,6 +67,8 @@ class AxisResults:
         tables = [self.first.tests, self.compared]
         tables += [self.categories.tests] if self.categories else []
         tables += [self.read.reconstruction.test] if self.read else []
+        answers = self.read.effective.answers if self.read and self.read.effective else None
+        tables += [answers.tests] if answers else []
         tables += [self.states.tests] if self.states else []
         return HypothesisTable.concat(tables)
 
@@ -112,7 +116,9 @@ def axis(
             features = features.mean(axis=1, keepdims=True)
         rows = features.reshape(-1, features.shape[-1])
         first_rows = first_rows if models else rows
-        components[name] = fit_components(rows[blocks.train], plan.n_components)
+        components[name] = choose_components(
+            rows, responses.rows, blocks, numbers=plan.n_components
+        )
         x = components[name](rows)
         with working(f"axes in {name}, {plan.test.n_permutations} permutations"):
             models[name] = fit_axes(name, x, responses, blocks, plan=plan.test, rng=test_rng)
@@ -175,8 +181,21 @@ def _read_back(
             responses.rows, model.x, blocks, n_permutations=plan.test.n_permutations, rng=rng
         )
         pixels = read_back_images(recording, responses, blocks, frames, plan=plan, build=build)
+    library = Library(
+        images=pixels.full,
+        names=np.array(recording.stimuli.names)[responses.condition],
+        recorded=responses.rows,
+        blocks=blocks,
+    )
     effective = measure_effective(
-        first.space, first.components, model, pixels.full, blocks, plan=plan.effective, rng=rng
+        first.space,
+        first.components,
+        model,
+        library,
+        plan=plan.effective,
+        test=plan.test,
+        answer=who_answers(recording, plan.effective, seed=plan.seed),
+        rng=rng,
     )
     if imagery:
         with working("imagery"):

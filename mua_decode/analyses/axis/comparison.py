@@ -11,6 +11,7 @@ from scipy import stats
 from mua_decode.analyses.axis.plan import SignificancePlan
 from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.tuning import AxisModel
+from mua_decode.analyses.axis.units import Units, unit_interval
 from mua_decode.statistics import adjust
 from mua_decode.types import HypothesisTable
 
@@ -23,11 +24,14 @@ def compare_spaces(
     Per site, squared errors of the two predictions of the same held-out images are compared
     (Wilcoxon signed-rank, corrected over sites and pairs); over sites, the held-out correlations.
     One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
-    ``p_corrected``, ``better`` (name or ``"neither"``), and ``p_over_sites`` of the pair.
+    ``p_corrected``, ``better`` (name or ``"neither"``), and of the pair ``p_over_sites`` and the
+    median difference with its interval over sessions or subjects (``median_difference``, ``low``,
+    ``high``).
     """
     rows = []
     (_, first), *others = models.items()
     error = np.square(y_test - first.predicted)
+    units = Units.of_sites(first.site_table)
     for name, other in others:
         excess = np.square(y_test - other.predicted) - error
         difference = first.fit.correlation - other.fit.correlation
@@ -36,8 +40,12 @@ def compare_spaces(
             p = np.asarray(stats.wilcoxon(excess, axis=0).pvalue)
         finite = difference[np.isfinite(difference)]
         over_sites = stats.wilcoxon(finite).pvalue if finite.any() else 1.0
+        middle = unit_interval(difference, units.label, of="median")
         rows.append(
             frame.assign(
+                median_difference=middle.estimate,
+                low=middle.low,
+                high=middle.high,
                 difference=difference,
                 p=p,
                 median_excess=np.median(excess, axis=0),
@@ -64,24 +72,28 @@ def compare_spaces(
         note="column p of comparison.csv",
     )
     over_sites = [
-        _over_sites((first.name, str(name)), over[name], corrected[name], len(over), len(y_test[0]))
-        for name in over.index
+        _over_sites(part, (len(over), len(y_test[0])), units.said)
+        for _, part in table.groupby("other", sort=False)
     ]
     return table, HypothesisTable.concat([pairs, HypothesisTable.from_rows(over_sites)])
 
 
-def _over_sites(
-    pair: tuple[str, str], p: float, p_corrected: float, n_tests: int, n_sites: int
-) -> dict[str, object]:
-    """The row of one pair of spaces, compared over sites."""
+def _over_sites(part: pd.DataFrame, counts: tuple[int, int], said: str) -> dict[str, object]:
+    """The row of one pair of spaces, compared over sites; ``counts`` are pairs and sites."""
+    pair = part.iloc[0]
     return {
         "question": "does one feature space explain the sites better?",
-        "group": " and ".join(pair),
+        "group": f"{pair['first']} and {pair['other']}",
         "metric": "held-out correlation",
         "test": "Wilcoxon signed-rank test of held-out correlations, two-sided",
-        "p": p,
-        "p_corrected": p_corrected,
-        "correction": f"Holm over {n_tests}",
-        "n": n_sites,
+        "p": pair["p_over_sites"],
+        "p_corrected": pair["p_over_sites_corrected"],
+        "correction": f"Holm over {counts[0]}",
+        "n": counts[1],
         "n_unit": "sites",
+        "effect_name": "median difference",
+        "effect": pair["median_difference"],
+        "low": pair["low"],
+        "high": pair["high"],
+        "note": f"sites of one session are not independent; interval: {said}",
     }

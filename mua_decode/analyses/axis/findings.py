@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__
 from mua_decode.analyses.axis.axis import AxisResults
+from mua_decode.analyses.axis.effective import Effective
 from mua_decode.analyses.axis.imagery import Imagery
+from mua_decode.analyses.axis.paper import beside_published
 from mua_decode.analyses.axis.pixels import pixel_correlation
 from mua_decode.analyses.axis.responses import region_masks
 from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
@@ -30,26 +33,31 @@ _PRINTED = {
     "  to": "axis/share_high",
     "median R² of explainable": "axis/median_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
+    "share of sites driven beyond the library": "effective/share_synthesised_beyond",
+    "  by the orthogonal image": "effective/share_orthogonal_beyond",
     "share of tuned sites reactivated": "imagery/share_reactivated",
     "  estimated, significant or not": "imagery/share_reactivated_estimated",
     "median r of imagery with the axis": "imagery/median_axis_correlation",
 }
 
 
+_SINGLE = ("reconstruction/", "effective/", "imagery/")
 _CROSS = ("accuracy", "chance", "p", "p_corrected")
 
 
 def findings(results: AxisResults, folder: Path) -> Findings:
     """Gather what goes into the files of ``folder`` but figures and report."""
     flat = _flat(results)
+    published = beside_published(results, flat, results.plan.published)
     tables = {"sites": results.sites, "comparison": results.comparison}
     if results.categories is not None:
         tables["categories"] = results.categories.sites
     if results.read is not None:
         tables["identification"] = results.read.reconstruction.table
         if results.read.effective is not None:
-            tables["effective"] = results.read.effective.table
-            tables["predicted_curves"] = results.read.effective.curves
+            tables |= _effective_tables(results.read.effective)
+    if len(published):
+        tables["published"] = published
     if results.states is not None:
         tables["cross_decoding"], tables["reality"] = results.states.cross, results.states.reality
     return Findings(
@@ -69,7 +77,7 @@ def _flat(results: AxisResults) -> dict[str, Any]:
         "seed": plan.seed,
         "recording": results.recording.name,
         "axis/feature_space": results.first.name,
-        "axis/n_components": plan.n_components,
+        "axis/n_components": results.first.x.shape[1],
         "axis/n_train_images": len(results.blocks.train) // per,
         "axis/n_test_images": len(results.blocks.test) // per,
         "axis/alpha": plan.test.alpha,
@@ -82,6 +90,7 @@ def _flat(results: AxisResults) -> dict[str, Any]:
         **_tuning_metrics(results),
         **_category_metrics(results),
         **_reading_metrics(results),
+        **_effective_metrics(results),
         **_imagery_metrics(results),
     }
     return {k: _plain(v) for k, v in flat.items()}
@@ -109,6 +118,8 @@ def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
         name = f"axis/compare/{first}_with_{other}/"
         flat |= {
             f"{name}median_correlation_difference": group["difference"].median(),
+            f"{name}median_correlation_difference_low": group["low"].iloc[0],
+            f"{name}median_correlation_difference_high": group["high"].iloc[0],
             f"{name}share_{first}_better": (group["better"] == first).mean(),
             f"{name}share_{other}_better": (group["better"] == other).mean(),
             f"{name}p_over_sites_corrected": group["p_over_sites_corrected"].iloc[0],
@@ -151,6 +162,21 @@ def _reading_metrics(results: AxisResults) -> dict[str, Any]:
         key = f"reconstruction/pixel_correlation/{name.replace(' ', '_')}"
         flat[key] = np.nanmean(pixel_correlation(images, true))
     return flat
+
+
+def _effective_tables(effective: Effective) -> dict[str, pd.DataFrame]:
+    tables = {"effective": effective.table, "predicted_curves": effective.curves}
+    return tables | (
+        {"effective_answers": effective.answers.images} if effective.answers is not None else {}
+    )
+
+
+def _effective_metrics(results: AxisResults) -> dict[str, Any]:
+    """Whether images made for sites drove them beyond the library; empty without answers."""
+    effective = results.read.effective if results.read is not None else None
+    if effective is None or effective.answers is None:
+        return {}
+    return {f"effective/{k}": v for k, v in effective.answers.numbers.items()}
 
 
 def _imagery_metrics(results: AxisResults) -> dict[str, Any]:
@@ -234,7 +260,8 @@ def _result_table(flat: Mapping[str, Any], results: AxisResults) -> ResultTable:
     rows += [
         {**about, "metric": key, "value": value, "unit": "see tests.csv"}
         for key, value in flat.items()
-        if key.startswith(("reconstruction/", "imagery/")) and isinstance(value, float)
+        if key.startswith(("reconstruction/", "effective/", "imagery/"))
+        and isinstance(value, float)
     ]
     return ResultTable.from_rows(rows)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mua_decode.analyses.axis.components import choose_components
 from mua_decode.analyses.axis.plan import AxisPlan
 from mua_decode.analyses.axis.responses import Responses
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign, make_blocks
 from mua_decode.analyses.axis.tuning import fit_axes
-from mua_decode.features import fit_components
 from mua_decode.types import InputError
 
 
@@ -71,8 +71,9 @@ def hold_out(
         )
     folds = np.array_split(rng.permutation(others), plan.inner_folds)
     blocks = Blocks(inner=tuple(np.sort(f) for f in folds), test=rows)
-    n_components = min(plan.n_components, len(others) - 1)
-    x = fit_components(features[others], n_components)(features)
+    asked = plan.n_components
+    numbers = (asked,) if isinstance(asked, int) else asked
+    x = choose_components(features, responses.rows, blocks, numbers=numbers)(features)
     fit = RidgeDesign(x, blocks).fit(responses.rows, blocks)
     split = make_blocks(
         len(others), test_fraction=plan.test_fraction, inner_folds=plan.inner_folds, rng=rng

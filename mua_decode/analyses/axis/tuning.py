@@ -34,6 +34,12 @@ class AxisModel:
     tests: HypothesisTable
 
     @property
+    def site_table(self) -> SiteTable:
+        """Who the sites are."""
+        identity = ("site_id", "region", "session", "subject")
+        return SiteTable(*(self.sites[c].to_numpy() for c in identity))
+
+    @property
     def tuned(self) -> np.ndarray:
         """bool (N,): responsive and axis-tuned after correction."""
         return self.sites["tuned"].to_numpy(bool)

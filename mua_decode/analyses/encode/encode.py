@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -11,7 +12,8 @@ from mua_decode import __version__, figures
 from mua_decode.analyses.encode.bands import window_note
 from mua_decode.analyses.encode.figure import encoding
 from mua_decode.analyses.encode.plan import EncodePlan
-from mua_decode.analyses.encode.score import ENCODER, score_encoding
+from mua_decode.analyses.encode.score import ENCODER, EncodingScores, score_encoding
+from mua_decode.analyses.encode.trace_figure import spectra, traces
 from mua_decode.data import DecodingData
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console, track, working
@@ -67,9 +69,7 @@ def score_trained(run: Run, plan: EncodePlan) -> Findings:
             lambda video: network(video.to(device)), data, batches, plan=plan, seed=run.seed
         )
     metrics = _about(run, plan) | _flat(scores.table)
-    stamp = data.leaks.stamp
-    title = f"Activity predicted from the video, test part{stamp}"
-    drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
+    drawn = _drawn(scores, plan, stamp=data.leaks.stamp)
     if folder.log.is_file():
         drawn["loss"] = figures.loss_curves(folder.log)
     bands = [f"{k.replace('bands/', 'band ')}: {v}" for k, v in metrics.items() if "bands/" in k]
@@ -77,10 +77,21 @@ def score_trained(run: Run, plan: EncodePlan) -> Findings:
         results=scores.table,
         metrics=metrics,
         tests=scores.tests,
-        tables={"sites": scores.sites},
+        tables={"sites": scores.sites, "traces": scores.traces, "spectra": scores.spectra},
         figures=drawn,
         screen=[_printed(metrics), *run.origin.values(), *bands],
     )
+
+
+def _drawn(scores: EncodingScores, plan: EncodePlan, *, stamp: str) -> dict[str, Figure]:
+    title = f"Activity predicted from the video, test part{stamp}"
+    drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
+    if len(scores.traces):
+        what = f"Averages over trials and sites of a region, test part{stamp}"
+        drawn["traces"] = traces(scores.traces, title=what)
+    what = f"Power of averages over trials and sites, mean over conditions{stamp}"
+    drawn["spectra"] = spectra(scores.spectra, bands=plan.bands, title=what)
+    return drawn
 
 
 def _about(run: Run, plan: EncodePlan) -> dict[str, Any]:

@@ -37,6 +37,15 @@ def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
     assert metrics["imagery/share_reactivated_low"] <= 0.4
     assert metrics["imagery/share_reactivated_high"] >= 0.4
     assert metrics["axis/noise_ceiling"] == "from single trials"
+    assert metrics["axis/n_components"] == 15
+    published = pd.read_csv(tmp_path / "published.csv").set_index(["quantity", "region"])
+    tuned = published.loc[("axis-tuned, of visually responsive", "all")]
+    again = published.loc[("reactivated, of axis-tuned", "all")]
+    assert (tuned["published"], again["published"]) == (0.8, 0.4)
+    assert tuned["ours"] == pytest.approx(metrics["axis/share_tuned"])
+    assert again["ours"] == pytest.approx(metrics["imagery/share_reactivated"])
+    assert (tuned["n_sites"], tuned["n_sessions"]) == (metrics["axis/n_sites"], 2)
+    assert "Beside the published values" in (tmp_path / "report.html").read_text()
     assert "axis/compare/pixels_with_gabor_energy/share_pixels_better" in metrics
     tests = pd.read_csv(tmp_path / "tests.csv")
     assert tests[["test", "n", "n_unit", "correction"]].notna().all().all()
@@ -56,10 +65,11 @@ def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
         "tuning_shares",
         "reconstruction",
         "effective",
+        "effective_answers",
         "imagery_scatter",
         "reality",
     }
-    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,") == 6
+    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,") == 7
     assert {"run", "metric", "value"} <= set(pd.read_csv(tmp_path / "results.csv").columns)
 
 
