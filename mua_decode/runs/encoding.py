@@ -27,7 +27,7 @@ def encoding_run(
     holds another encoding, or one that is not to be gone on with.
     """
     cfg = encoding_config(cfg, source)
-    place = RunFolder.create(str(folder), "encoding")
+    place = RunFolder.create(str(folder), "encoding", option="out_dir")
     if go_on and place.config.is_file():
         ours = Fingerprint.of(cfg, source.recording.checksum, but=("out_dir",))
         difference = ours.difference(place.fingerprint(but=("out_dir",)))
