@@ -33,10 +33,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     same out= goes on where it stopped. ``published=wadia2026``: axes and imagery instead.
     """
     if is_of_images(cfg):
-        folder = RunFolder.create(cfg.out, "reproduce", option="out")
-        return reproduce_images(cfg, folder.path)
-    plan = read_plan(ReproducePlan, cfg)
-    _ = plan.names
+        return reproduce_images(cfg, RunFolder.create(cfg.out, "reproduce", option="out").path)
+    _ = (plan := read_plan(ReproducePlan, cfg)).names
     folder = RunFolder.create(cfg.out, "reproduce", option="out")
     keep_split(cfg, folder.config)
     paper = Reproduction(plan, _base(cfg, folder))
