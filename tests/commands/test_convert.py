@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,3 +163,29 @@ def test_simulate_keeps_what_is_there_and_looks_before_it_works(
         assert message in said
         assert "reading the recording" not in said
     assert (tmp_path / "a.h5").stat().st_size == 0
+
+
+def test_sessions_take_their_names_together(tmp_path: Path) -> None:
+    out = tmp_path / "nwb"
+    command = [sys.executable, "-m", "mua_decode", "convert", *SMALL, "format=nwb", f"out={out}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        # The first session is whole, the second is not.
+        while len(list(tmp_path.glob(".nwb.*.partial/*.nwb"))) < 1:
+            assert process.poll() is None, "finished before it could be killed"
+            time.sleep(0.002)
+        process.kill()
+    assert not any(out.iterdir())
+    assert len(list(tmp_path.iterdir())) == 2  # what the dead left, until the next write
+    main(["convert", *SMALL, "format=nwb", f"out={out}"])
+    assert [p.name for p in tmp_path.iterdir()] == ["nwb"]
+    assert sorted(p.name for p in out.iterdir()) == ["session01.nwb", "session02.nwb"]
+
+
+def test_a_folder_of_half_files_is_no_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".session01.0123abcd-1.partial.nwb").write_bytes(b"half")
+    with pytest.raises(SystemExit) as stop:
+        main(["inspect", "recording=nwb", f"recording.path={tmp_path}"])
+    assert stop.value.code == 2
+    assert str(tmp_path) in capsys.readouterr().err.replace("\n", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,23 @@ def write_nwb(
     spikes = [as_spike_times(s) for s in recording.sessions]
     files = nwb_files(recording, folder)
     sums = [digest(v) for v in recording.stimuli.videos]
-    written, animal = [], {"species": species, "age": age or "P0D/"}
-    for path, session, times in zip(files, recording.sessions, spikes, strict=True):
-        with whole(path) as partial:
-            with named(f"{path}: cannot be written", ValueError):
-                _write(recording, session, times, sums, animal, partial)
-            _read_back(partial, path, session, times, recording.stimuli)
-        written.append(path)
-    return written
+    animal = {"species": species, "age": age or "P0D/"}
+
+    def write(place: Path, path: Path, session: Session, times: SpikeTimes) -> None:
+        with named(f"{path}: cannot be written", ValueError):
+            _write(recording, session, times, sums, animal, place)
+        _read_back(place, path, session, times, recording.stimuli)
+
+    # All sessions take their names together: some of them would look like a whole recording.
+    with ExitStack() as stack:
+        fresh = not folder.exists() or not any(folder.iterdir())
+        place = stack.enter_context(whole(folder)) if fresh else folder
+        if fresh:
+            place.mkdir()
+        for path, session, times in zip(files, recording.sessions, spikes, strict=True):
+            target = place / path.name
+            write(target if fresh else stack.enter_context(whole(target)), path, session, times)
+    return files
 
 
 def nwb_files(recording: Recording, folder: Path) -> list[Path]:
