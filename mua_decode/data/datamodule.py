@@ -15,13 +15,17 @@ from torch.utils.data import DataLoader
 
 from mua_decode.data.audit import audit_leakage
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
+from mua_decode.data.places import RANDOM_SITES, mean_by_place, place_table
 from mua_decode.data.pooling import (
+    AtMost,
     Candidates,
     build_pool,
     choose_sites,
     draw_pseudo_trials,
     find_candidates,
     select_sites,
+    sites_wanted,
+    some_sites,
 )
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
@@ -40,7 +44,9 @@ class PseudoTrialPlan:
     per_condition
         Pseudo-trials per condition over train, val and test together; each part gets its share.
     draw
-        ``site`` (as published) or ``session`` (keeps the noise correlations within a session).
+        ``site`` (fixed sites, each a trial of its own), ``session`` (keeps the noise
+        correlations within a session), or ``random_sites``: every pseudo-trial draws its sites
+        anew within each region, without replacement.
     fresh
         Draw the training pseudo-trials afresh in every epoch. With the published order they are
         drawn once, before the split, whatever this says.
@@ -84,6 +90,8 @@ class DecodingData(pl.LightningDataModule):
     ----------
     pool, split, standardise, stimuli, audit
         What was built; ``stimuli`` has one frame per bin.
+    sites
+        Table of the site axis: the pool's, or of places with a region alone (``random_sites``).
     notes
         What was left out, in numbers, one line each.
     """
@@ -116,14 +124,30 @@ class DecodingData(pl.LightningDataModule):
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
         self.stimuli = one_frame_per_bin(recording.stimuli, self.pool)
-        keep = choose_sites(
-            self.pool.sites,
-            regions=regions,
-            sites_per_region=sites_per_region,
-            seed=seed if sites_seed is None else sites_seed,
-        )
+        wanted = sites_wanted(self.pool.sites, regions=regions, sites_per_region=sites_per_region)
+        if isinstance(sites_per_region, AtMost):
+            short = sites_per_region.note(self.pool.sites)
+            self.notes += [short] if short and regions is None else []
+        if pseudo.draw == RANDOM_SITES:
+            keep = some_sites(
+                np.flatnonzero(self.pool.sites.in_regions([r for r in wanted if wanted[r]]))
+            )
+        else:
+            keep = choose_sites(
+                self.pool.sites,
+                regions=regions,
+                sites_per_region=sites_per_region,
+                seed=seed if sites_seed is None else sites_seed,
+            )
         self.pool = select_sites(self.pool, keep)
         self._candidates = self._find_candidates()
+        self.sites = self.pool.sites
+        if pseudo.draw == RANDOM_SITES:
+            self.sites = place_table(self.pool.sites, wanted)
+            self.notes.append(
+                f"{len(self.sites)} of {len(keep)} sites are drawn anew in every pseudo-trial: a "
+                "place on the site axis has a region, but is no site"
+            )
         self.standardise = Standardiser.fit(self.pool, self.split.trials["train"], root=root)
         if self.standardise.n_silent:
             self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
@@ -139,9 +163,21 @@ class DecodingData(pl.LightningDataModule):
         return self.split.leaking
 
     @property
+    def random_sites(self) -> bool:
+        """Whether every pseudo-trial draws its own sites."""
+        return self.pseudo_plan.draw == RANDOM_SITES
+
+    @property
     def n_sites(self) -> int:
-        """Sites in the population, N."""
-        return len(self.pool.sites)
+        """Sites, or places for them, along the site axis, N."""
+        return len(self.sites)
+
+    def by_place(self, values: np.ndarray) -> np.ndarray:
+        """Values of the pool's sites (..., M) along the site axis (..., N).
+
+        They are the same sites, or places that show the mean of their region.
+        """
+        return mean_by_place(values, self.pool.sites, self.sites) if self.random_sites else values
 
     @property
     def n_bins(self) -> int:
@@ -247,7 +283,7 @@ class DecodingData(pl.LightningDataModule):
             }
 
         found = find()
-        complete = np.ones(self.n_sites, bool)
+        complete = np.ones(len(self.pool.sites), bool)
         for part in PARTS:
             complete &= (found[part].number[:, found[part].conditions] > 0).all(axis=1)
         if not complete.any():
@@ -258,7 +294,7 @@ class DecodingData(pl.LightningDataModule):
         if not complete.all():
             lost = self.pool.sites.select(~complete)
             self.notes.append(
-                f"{len(lost)} of {self.n_sites} sites left out: no recorded trial of some "
+                f"{len(lost)} of {len(complete)} sites left out: no recorded trial of some "
                 f"condition in train, val or test ({', '.join(lost.site_id[:5])}"
                 f"{' ...' if len(lost) > 5 else ''})"
             )
@@ -296,6 +332,7 @@ class DecodingData(pl.LightningDataModule):
             video=draw_variants(self.stimuli, self._videos[part], condition, rng),
             draw=self.pseudo_plan.draw,
             rng=rng,
+            places=self.sites if self.random_sites else None,
         )
 
 

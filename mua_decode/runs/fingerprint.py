@@ -14,6 +14,8 @@ from mua_decode.runs.plan import plain
 _PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger")
 # Where data lie and which kernel computes: the same mathematics.
 _HOW = ("data.resident", "model.kernels")
+# What runs that lack an option were: to say so is no difference.
+_UNSAID = {"weights": "best"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +41,7 @@ class Fingerprint:
         flat = {
             k: v
             for k, v in flat_config(cfg).items()
-            if k.split(".")[0] not in out and k not in _HOW
+            if k.split(".")[0] not in out and k not in _HOW and _UNSAID.get(k, ...) != v
         }
         return cls(flat, recording)
 

@@ -26,6 +26,8 @@ from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import PARTS, InputError, Recording, nearest_name
 
+SCORED = "scored"
+WEIGHTS = ("best", "last")
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
 
 
@@ -70,7 +72,7 @@ class Run:
         cls,
         run_dir: str | Path | None,
         *,
-        checkpoint: str | None = "best",
+        checkpoint: str | None = SCORED,
         device: str = "auto",
         overrides: Iterable[str] = (),
         trusted: Sequence[str] = (),
@@ -81,7 +83,8 @@ class Run:
         Parameters
         ----------
         checkpoint
-            ``best`` or ``last``; ``None``: its network is not asked for.
+            ``best``, ``last``, or ``scored``: what the run says (``weights``). ``None``: its
+            network is not asked for.
         overrides
             Changes of the run's own config, such as ``recording.root=/new/place``.
         trusted
@@ -94,7 +97,9 @@ class Run:
         folder = RunFolder.existing(str(run_dir) if run_dir else None)
         cfg = changed_config(folder.load_config(), [str(o) for o in overrides])
         cfg.trusted = list(trusted)
-        path = folder.checkpoint(checkpoint) if checkpoint else None
+        path = None
+        if checkpoint:
+            path = folder.checkpoint(weights_of(cfg) if checkpoint == SCORED else checkpoint)
         choose_device(device)
         run = cls(folder, cfg, recording=recording, checkpoint=path, device=device)
         if recording is not None:
@@ -229,6 +234,13 @@ class Run:
             device=self._device,
         )
 
+    def trained_in(self, folder: RunFolder) -> Run:
+        """The run as it was trained in a folder, with the weights it is scored with.
+
+        Raises InputError if the folder lacks them.
+        """
+        return self.at(folder, checkpoint=folder.checkpoint(weights_of(self.cfg)))
+
     def out(self, out_dir: str | None, name: str) -> Path:
         """Folder for the results of a question: as asked for, or NAME in the run's folder."""
         return RunFolder.create(str(out_dir or self.folder.path / name), name).path
@@ -239,6 +251,17 @@ def open_run(cfg: DictConfig, **options: Any) -> Run:
     given = {k: str(cfg[k]) for k in ("checkpoint", "device") if k in cfg} | options
     overrides, trusted = cfg.overrides or (), list(cfg.trusted or ())
     return Run.open(cfg.run_dir, overrides=overrides, trusted=trusted, **given)
+
+
+def weights_of(cfg: DictConfig) -> str:
+    """``best`` or ``last``: the epoch a run is scored with; ``best`` where its config says nothing.
+
+    Raises InputError if it is neither.
+    """
+    found = cfg.get("weights") or WEIGHTS[0]
+    if found not in WEIGHTS:
+        raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
+    return str(found)
 
 
 def check_part(part: str) -> str:

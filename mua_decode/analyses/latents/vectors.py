@@ -97,7 +97,7 @@ def population_vectors(
     pseudo = data.pseudo_trials(part)
     rng = Stream.LATENT_POPULATION.rng(seed)
     rows = _balanced(pseudo.condition, max_points, rng)
-    activity = data.standardise(pseudo.counts(rows))
+    activity = data.standardise.trials(pseudo, rows)
     condition = pseudo.condition[rows]
     labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
     units = dict.fromkeys(map(str, labels.columns), Units("conditions", condition))

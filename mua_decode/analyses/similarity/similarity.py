@@ -59,12 +59,13 @@ def similarity(data: DecodingData, *, max_pairs: int, seed: int) -> ResultTable:
         ("pseudo_trial", _pseudo(data, max_pairs, seed)),
     ):
         tallies: dict[str, np.ndarray] = {}
+        sites = data.sites if trial == "pseudo_trial" else data.pool.sites
         for train, test in groups:
-            for mask, columns in _masks(data.pool.sites.region[train.columns]):
+            for mask, columns in _masks(sites.region[train.columns]):
                 a, b = train.sites(columns), test.sites(columns)
                 both = np.stack([_compare(a, a, n_conditions), _compare(a, b, n_conditions)])
                 tallies[mask] = tallies[mask] + both if mask in tallies else both
-        for mask in ["none", *map(only, data.pool.sites.regions)]:
+        for mask in ["none", *map(only, sites.regions)]:
             if mask in tallies:
                 rows += _rows(data, trial, mask, *tallies[mask])
     return ResultTable.from_rows(rows)
@@ -87,7 +88,7 @@ def _pseudo(data: DecodingData, max_pairs: int, seed: int) -> Iterator[_Pair]:
         pseudo = data.pseudo_trials(part)
         index = _draw(pseudo.condition, max_pairs, rng)
         trials = SessionTrials(
-            values=data.standardise(pseudo.counts(index)),
+            values=data.standardise.trials(pseudo, index),
             observed=np.ones((len(index), data.n_sites), bool),
             condition=pseudo.condition[index],
             presentation=first + np.arange(len(index)),
