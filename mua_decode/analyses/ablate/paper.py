@@ -64,7 +64,11 @@ def masking(results: Results, metric: str) -> PaperTable:
     reason = results.reason("ablation", f"{metric} cannot be measured in it")
     frame = pd.concat(parts, ignore_index=True) if any(map(len, parts)) else None
     return PaperTable(
-        f"{MASKED[metric]}_masking_{metric}", title, frame, "" if frame is not None else reason
+        f"{MASKED[metric]}_masking_{metric}",
+        title,
+        frame,
+        "" if frame is not None else reason,
+        "ablation",
     )
 
 
