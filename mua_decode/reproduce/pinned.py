@@ -100,7 +100,7 @@ def pinned(protocol: str) -> Mapping[str, Any]:
     return kept | {_SIZE + k: v for k, v in asdict(plan.reproduce).items()}
 
 
-def deviation(options: Mapping[str, Any], protocol: str) -> Deviation:
+def deviation(options: Mapping[str, Any], protocol: str, *, network: bool = True) -> Deviation:
     """Compare a step with its protocol at the published size.
 
     Parameters
@@ -108,10 +108,14 @@ def deviation(options: Mapping[str, Any], protocol: str) -> Deviation:
     options
         Of the run it works on, by dotted name, and the sizes it depends on (``step.X``): those of
         its fingerprint.
+    network
+        Whether a network comes into it; else only its data and its sizes are compared.
     """
-    theirs = pinned(protocol)
-    ours = {"weights": "best"} | dict(options)
+    theirs, ours = pinned(protocol), {"weights": "best"} | dict(options)
+    if ours.get("model.skip_connections") is False:  # another word for it
+        ours["model.skip_connections"] = "none"
     names = [n for n in dict.fromkeys([*theirs, *ours]) if _compared(n, ours, theirs)]
+    names = [n for n in names if network or n.split(".")[0] in ("data", "step")]
     differing = {n for n in names if ours.get(n) != theirs.get(n)}
     found: dict[str, tuple[str, str]] = {}
     for name in sorted(differing, key=_rank):
@@ -154,6 +158,7 @@ def _said(topic: str, options: Mapping[str, Any]) -> str:
         value = " ".join([*words, *([f"({', '.join(rest)})"] if rest else [])]) or "none"
     else:
         value = _value(options.get(topic, "not set"))
+        value = "all" if topic == "step.trials_per_condition" and value == "none" else value
     return _WORDS.get(topic, f"{topic}={{}}").format(value)
 
 

@@ -53,7 +53,7 @@ def write_report(
     return write_page(
         out / "report.html",
         [s for s in sections if s is not None],
-        title=f"Video decoded from multi-unit activity: {recording.name}{_short(results)}",
+        title=f"Video decoded from multi-unit activity: {recording.name}{_short(deviations)}",
         headlines=headlines(results, protocols),
         footer=(
             f"mua_decode {__version__}, seed {protocols[0].source.seed}; every number: results.csv "
@@ -62,9 +62,9 @@ def write_report(
     )
 
 
-def _short(results: Results) -> str:
-    """The word that stands in the title of a report that is not of the published size."""
-    note = results.note("decoder")
+def _short(deviations: Mapping[str, Deviation]) -> str:
+    """What the title of a report says that is not of the published size."""
+    note = next((d.short for d in deviations.values() if d.short), "")
     return f" ({note})" if note else ""
 
 
@@ -73,8 +73,9 @@ def _marked(results: Results, step: str, section: Section | None) -> Section | N
     note = results.note(step)
     if section is None or not note:
         return section
-    pictures = [replace(p, caption=f"{p.caption} [{note}]") for p in section.pictures]
-    title = f"{section.title} ({note.partition(':')[0].rpartition(' ')[2]})"
+    word = note.partition(":")[0].rpartition(" ")[2]
+    pictures = [replace(p, caption=f"{p.caption} [{word}]") for p in section.pictures]
+    title = f"{section.title} ({word})"
     return replace(section, title=title, pictures=pictures)
 
 

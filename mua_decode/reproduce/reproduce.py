@@ -60,7 +60,10 @@ class Reproduction:
     @cached_property
     def deviations(self) -> dict[str, Deviation]:
         """What every step differs in from its protocol at the published size, by its key."""
-        return {s.key: deviation(s.fingerprint.options, s.protocol) for s in self.steps}
+        return {
+            s.key: deviation(s.fingerprint.options, s.protocol, network=s.name != "similarity")
+            for s in self.steps
+        }
 
     @property
     def note(self) -> str:
