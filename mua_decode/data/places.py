@@ -30,7 +30,9 @@ def place_table(sites: SiteTable, number: Mapping[str, int]) -> SiteTable:
     ]
     ids = [f"place {n} ({r})" for n, r in enumerate(region)]
     any_one = np.full(len(region), _ANY)
-    return SiteTable(site_id=np.array(ids), region=region, session=any_one, subject=any_one)
+    return SiteTable(
+        site_id=np.array(ids), region=np.array(region), session=any_one, subject=any_one
+    )
 
 
 def draw_places(

@@ -15,7 +15,7 @@ _PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger")
 # Where data lie and which kernel computes: the same mathematics.
 _HOW = ("data.resident", "model.kernels")
 # What runs that lack an option were: to say so is no difference.
-_UNSAID = {"weights": "best"}
+_UNSAID = {"weights": "best", "recording.stimulus.dots.speed_spread": 0.0}
 
 
 @dataclass(frozen=True, eq=False)

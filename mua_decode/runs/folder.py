@@ -153,6 +153,8 @@ class RunFolder:
         if not isinstance(cfg.get("seed"), int):
             raise InputError(f"{self.config}: seed must be a whole number")
         keep_split(cfg, self.config)
+        if "weights" not in cfg:  # earlier versions scored the best epoch alone
+            cfg.weights = "best"
         return cfg
 
     def checkpoint(self, name: str) -> Path:

@@ -15,6 +15,7 @@ OPTIONS = [
     "data.pseudo.draw=random_sites",
     "data.sites_per_region=2",
     "data.pseudo.per_condition=8",
+    "model.output_skip=true",  # so that weights nobody trained show their input
 ]
 
 
