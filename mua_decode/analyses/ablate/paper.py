@@ -61,15 +61,9 @@ def masking(results: Results, metric: str) -> PaperTable:
         f"{what}. Loss: error against the truth added by masking. Change: distance from the "
         "unmasked reconstruction, as published, never below zero even where nothing is lost"
     )
-    reason = results.reason("ablation", f"{metric} cannot be measured in it")
     frame = pd.concat(parts, ignore_index=True) if any(map(len, parts)) else None
-    return PaperTable(
-        f"{MASKED[metric]}_masking_{metric}",
-        title,
-        frame,
-        "" if frame is not None else reason,
-        "ablation",
-    )
+    why = results.reason("ablation", f"{metric} cannot be measured in it") if frame is None else ""
+    return PaperTable(f"{MASKED[metric]}_masking_{metric}", title, frame, why, "ablation")
 
 
 def tests(results: Results) -> PaperTable:
