@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,20 @@ def test_every_command_is_in_the_reference() -> None:
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
     listed = {name.strip("`"): what for name, what in (r for r in rows if len(r) == 2)}
     assert {name: listed.get(name) for name in COMMANDS} == COMMANDS
+
+
+def test_every_claim_of_security_names_a_test_there_is() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)?(?:::(\w+))?`", text)
+    found, file = 0, ""
+    for path, test in named:
+        file = path or file
+        if not file or not (path or test):
+            continue
+        source = (ROOT / file).read_text()
+        assert f"def {test}(" in source if test else "def test_" in source, f"{file}::{test}"
+        found += 1
+    assert found > 25
 
 
 def test_every_page_is_in_the_menu_and_every_entry_is_a_page() -> None:

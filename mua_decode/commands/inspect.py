@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from mua_decode.recordings.inspect import (
     origin,
@@ -13,12 +12,13 @@ from mua_decode.recordings.inspect import (
     stimuli_lines,
 )
 from mua_decode.runs.build import build_recording
+from mua_decode.runs.progress import Screen
 
 
 def run(cfg: DictConfig) -> None:
     """List sessions, sites per region, trials per condition, missing data and problems."""
     recording = build_recording(cfg)
-    out = Console(markup=False)
+    out = Screen()
     out.print(recording.name, style="bold", highlight=False)
     for line in stimuli_lines(recording.stimuli):
         out.print(line, highlight=False)

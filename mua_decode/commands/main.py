@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Sequence
 
 from mua_decode import __version__
-from mua_decode.types import InputError, nearest_name
+from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
 # every other in mua_decode/analyses/NAME.
-_HERE = ("simulate", "convert", "inspect", "train", "evaluate", "decode", "export")
+_HERE = ("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export")
 _OWN_ROOM = ("reproduce", "sweep", "benchmark")
 
 COMMANDS = {
@@ -23,6 +23,7 @@ COMMANDS = {
     "convert": "read a recording of any kind and write it as one HDF5 file, or as NWB",
     "inspect": "show sessions, sites, trials, missing data and problems of a recording",
     "train": "train a decoder, then score it beside its floors on the test trials",
+    "adopt": "make a run of the authors' own weights, on the sample they were trained on",
     "evaluate": "score a trained run again, or on another part of the split",
     "decode": "decode the trials of a new recording with a trained run",
     "export": "write the network of a run as ONNX or as an exported PyTorch program",
@@ -129,7 +130,7 @@ def _fail(error: Exception, debug: bool, code: int) -> None:
     if debug:
         traceback.print_exc()
     else:
-        line = " ".join(str(error).split())[:600] or type(error).__name__
+        line = printable(masked(" ".join(str(error).split()))[:600]) or type(error).__name__
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         hint = "" if code == 2 else " (run again with --debug for the traceback)"
         print(f"mua-decode: {kind}{line}{hint}", file=sys.stderr)

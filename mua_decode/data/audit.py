@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mua_decode.types import PseudoTrials
+from mua_decode.types import LeakState, PseudoTrials
 
 
 class LeakError(RuntimeError):
@@ -17,33 +17,43 @@ class LeakError(RuntimeError):
 class LeakAudit:
     """Result of :func:`audit_leakage`.
 
-    ``shared`` counts the (site, presentation) pairs that feed both parts, ``test`` those that
-    feed the test part, and ``leaking`` is what the split says of itself.
+    ``shared`` counts the (site, presentation) pairs that feed both parts, ``None`` where they
+    cannot be counted; ``test`` those that feed the test part, and ``state`` is what the split says
+    of itself.
     """
 
-    shared: int
+    shared: int | None
     test: int
-    leaking: bool
+    state: LeakState
 
     @property
     def line(self) -> str:
         """One sentence for tables and logs."""
-        kind = "LEAKING (pooled before the split)" if self.leaking else "free of leaks"
+        if self.shared is None:
+            return (
+                f"{self.state.value}; which recorded trials feed both training and the "
+                f"{self.test} site-trials of the test part cannot be counted"
+            )
         share = self.shared / self.test if self.test else 0.0
         return (
-            f"{kind}: {self.shared} of {self.test} recorded site-trials of the test part "
-            f"({share:.1%}) also feed training"
+            f"{self.state.value}: {self.shared} of {self.test} recorded site-trials of the test "
+            f"part ({share:.1%}) also feed training"
         )
 
 
-def audit_leakage(train: PseudoTrials, test: PseudoTrials, *, leaking: bool) -> LeakAudit:
+def audit_leakage(train: PseudoTrials, test: PseudoTrials, *, state: LeakState) -> LeakAudit:
     """Compare the provenance of two sets of pseudo-trials.
 
-    Raises LeakError if ``leaking`` is False and any recorded site-trial feeds both.
+    What was pooled before it was stored hides what it was made of: nothing is counted then.
+
+    Raises LeakError if ``state`` is "free of leaks" and any recorded site-trial feeds both.
     """
     used_test = _used(test)
-    audit = LeakAudit(int((_used(train) & used_test).sum()), int(used_test.sum()), leaking)
-    if audit.shared and not leaking:
+    n_test = int(used_test.sum())
+    if state is LeakState.UNKNOWN:
+        return LeakAudit(None, n_test, state)
+    audit = LeakAudit(int((_used(train) & used_test).sum()), n_test, state)
+    if audit.shared and state is LeakState.FREE:
         raise LeakError(
             f"the split claims to be free of leaks, but {audit.shared} of {audit.test} recorded "
             "site-trials feed both train and test"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,53 +15,30 @@ from torch.utils.data import DataLoader
 
 from mua_decode.data.audit import audit_leakage
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
-from mua_decode.data.places import RANDOM_SITES, mean_by_place, place_table
+from mua_decode.data.places import RANDOM_SITES, mean_by_place
 from mua_decode.data.pooling import (
-    AtMost,
     Candidates,
+    PseudoTrialPlan,
     build_pool,
-    choose_sites,
+    check_draw,
+    choose_population,
     draw_pseudo_trials,
     find_candidates,
+    recorded_as_they_are,
     select_sites,
-    sites_wanted,
-    some_sites,
 )
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
 from mua_decode.data.standardise import Standardiser
-from mua_decode.data.videos import draw_variants, one_frame_per_bin, share_variants
+from mua_decode.data.videos import (
+    draw_variants,
+    one_frame_per_bin,
+    share_variants,
+    videos_of_parts,
+    videos_shown,
+)
 from mua_decode.data.windows import Window, window_session
-from mua_decode.types import PARTS, InputError, PseudoTrials, Recording, Stream
-
-
-@dataclass(frozen=True, kw_only=True)
-class PseudoTrialPlan:
-    """How pseudo-trials are assembled.
-
-    Parameters
-    ----------
-    per_condition
-        Pseudo-trials per condition over train, val and test together; each part gets its share.
-    draw
-        ``site`` (fixed sites, each a trial of its own), ``session`` (keeps the noise
-        correlations within a session), or ``random_sites``: every pseudo-trial draws its sites
-        anew within each region, without replacement.
-    fresh
-        Draw the training pseudo-trials afresh in every epoch. With the published order they are
-        drawn once, before the split, whatever this says.
-    """
-
-    per_condition: int = 512
-    draw: str = "site"
-    fresh: bool = True
-
-    def __post_init__(self) -> None:
-        if self.per_condition < 3:
-            raise InputError(
-                f"pseudo.per_condition must be at least 3 (one for each of train, val and test), "
-                f"found {self.per_condition}"
-            )
+from mua_decode.types import PARTS, InputError, LeakState, PseudoTrials, Recording, Stream
 
 
 class DecodingData(pl.LightningDataModule):
@@ -78,6 +55,9 @@ class DecodingData(pl.LightningDataModule):
     sessions
         Sessions whose sites form the population; ``None`` takes all. The trials of each are split
         as they are with all sessions.
+    standardisation
+        ``train``: mean and standard deviation of the training trials. ``none``: activity that was
+        standardised before it was stored is used as it is.
     root
         Standardise the square roots of the counts; see :class:`Standardiser`.
     seed
@@ -107,60 +87,59 @@ class DecodingData(pl.LightningDataModule):
         sites_per_region: int | Mapping[str, int] | None = None,
         sites_seed: int | None = None,
         sessions: Sequence[str] | None = None,
+        standardisation: str = "train",
         root: bool = False,
         batch_size: int = 64,
         seed: int = 0,
         resident: bool | None = None,
     ) -> None:
         super().__init__()
+        check_draw(pseudo, split.unit)
         if batch_size < 2:
             raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
         self.split = split_recording(recording, split, seed=seed)
+        if split.unit == "published" and not self.n_recorded_trials("val"):
+            self.notes.append("no trial was stored for validation: training is not watched by any")
         if sessions is not None:
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
         self.stimuli = one_frame_per_bin(recording.stimuli, self.pool)
-        wanted = sites_wanted(self.pool.sites, regions=regions, sites_per_region=sites_per_region)
-        if isinstance(sites_per_region, AtMost):
-            short = sites_per_region.note(self.pool.sites)
-            self.notes += [short] if short and regions is None else []
-        if pseudo.draw == RANDOM_SITES:
-            keep = some_sites(
-                np.flatnonzero(self.pool.sites.in_regions([r for r in wanted if wanted[r]]))
-            )
-        else:
-            keep = choose_sites(
-                self.pool.sites,
-                regions=regions,
-                sites_per_region=sites_per_region,
-                seed=seed if sites_seed is None else sites_seed,
-            )
-        self.pool = select_sites(self.pool, keep)
+        population = choose_population(
+            self.pool.sites,
+            draw=pseudo.draw,
+            regions=regions,
+            sites_per_region=sites_per_region,
+            seed=seed if sites_seed is None else sites_seed,
+        )
+        self.notes += population.notes
+        self.pool = select_sites(self.pool, population.index)
         self._candidates = self._find_candidates()
-        self.sites = self.pool.sites
-        if pseudo.draw == RANDOM_SITES:
-            self.sites = place_table(self.pool.sites, wanted)
-            self.notes.append(
-                f"{len(self.sites)} of {len(keep)} sites are drawn anew in every pseudo-trial: a "
-                "place on the site axis has a region, but is no site"
-            )
-        self.standardise = Standardiser.fit(self.pool, self.split.trials["train"], root=root)
+        self.sites, notes = population.axis(self.pool.sites)
+        self.notes += notes
+        self.standardise = Standardiser.of(
+            standardisation, self.pool, recording, self.split.trials["train"], root=root
+        )
         if self.standardise.n_silent:
             self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
-        shares = None if self.leaking else split.shares
-        self._videos = share_variants(self.stimuli, shares, seed=seed)
+        own = self._as_recorded or self.split.unit == "published"
+        self._shown = videos_shown(recording) if own else None
+        if own and self._shown is not None:
+            self._videos = videos_of_parts(self.stimuli, self._shown, self.split)
+        else:
+            shares = None if own or self.split.pooled_first else split.shares
+            self._videos = share_variants(self.stimuli, shares, seed=seed)
         self._datasets = self._build_datasets()
         train, test = (self._datasets[part].pseudo for part in ("train", "test"))
-        self.audit = audit_leakage(train, test, leaking=self.leaking)
+        self.audit = audit_leakage(train, test, state=self.leaks)
 
     @property
-    def leaking(self) -> bool:
-        """Whether the split is the published, leaking one."""
-        return self.split.leaking
+    def leaks(self) -> LeakState:
+        """Whether recorded data of the test part can reach training."""
+        return self.split.leaks
 
     @property
     def random_sites(self) -> bool:
@@ -303,9 +282,9 @@ class DecodingData(pl.LightningDataModule):
         return found
 
     def _build_datasets(self) -> dict[str, PseudoTrialDataset]:
-        shares = self.plan.shares
+        shares = self._shares
         sources: dict[str, PseudoTrials | Callable[[int], PseudoTrials]] = {}
-        if self.leaking:
+        if self.split.pooled_first:
             pooled = self._draw_part("train", self.pseudo_plan.per_condition, 0)
             shuffled = Stream.POOLED_SPLIT.rng(self.seed).permutation(len(pooled))
             for part, chosen in deal_pooled(shuffled, self.plan).items():
@@ -314,7 +293,7 @@ class DecodingData(pl.LightningDataModule):
             for part in PARTS:
                 share = 1.0 if self.plan.unit == "condition" and part == "test" else shares[part]
                 number = max(1, round(share * self.pseudo_plan.per_condition)) if share else 0
-                if part == "train" and self.pseudo_plan.fresh:
+                if part == "train" and self.pseudo_plan.fresh and not self._as_recorded:
                     sources[part] = partial(self._draw_part, "train", number)
                 else:
                     sources[part] = self._draw_part(part, number, 0)
@@ -324,6 +303,13 @@ class DecodingData(pl.LightningDataModule):
 
     def _draw_part(self, part: str, per_condition: int, epoch: int) -> PseudoTrials:
         rng = Stream.PSEUDO_TRIALS.rng(self.seed, PARTS.index(part), epoch)
+        if self._as_recorded:
+            trials = recorded_as_they_are(self.pool, self._candidates[part])
+            if self._shown is None:
+                video = draw_variants(self.stimuli, self._videos[part], trials.condition, rng)
+            else:
+                video = self._shown[str(self.pool.sites.session[0])][trials.source_trial[:, 0]]
+            return replace(trials, video=video)
         condition = np.repeat(self.conditions(part), per_condition)
         return draw_pseudo_trials(
             self.pool,
@@ -334,6 +320,18 @@ class DecodingData(pl.LightningDataModule):
             rng=rng,
             places=self.sites if self.random_sites else None,
         )
+
+    @property
+    def _as_recorded(self) -> bool:
+        return self.pseudo_plan.draw == "recorded"
+
+    @property
+    def _shares(self) -> dict[str, float]:
+        """Share of each part: as planned, or of the stored parts as they are."""
+        if self.split.unit != "published":
+            return self.plan.shares
+        number = {p: self.n_recorded_trials(p) for p in PARTS}
+        return {p: n / sum(number.values()) for p, n in number.items()}
 
 
 def _already_a_batch(batch: Any) -> Any:

@@ -7,11 +7,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mua_decode.data.places import RANDOM_SITES, draw_places
+from mua_decode.data.places import RANDOM_SITES, draw_places, place_table
 from mua_decode.data.windows import WindowedSession
 from mua_decode.types import InputError, PseudoTrials, SiteTable, Stream, TrialPool
 
-DRAWS = ("site", "session", RANDOM_SITES)
+DRAWS = ("site", "session", RANDOM_SITES, "recorded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PseudoTrialPlan:
+    """How pseudo-trials are assembled.
+
+    Parameters
+    ----------
+    per_condition
+        Pseudo-trials per condition over train, val and test together; each part gets its share.
+    draw
+        ``site`` (fixed sites, each a trial of its own), ``session`` (keeps the noise
+        correlations within a session), ``random_sites`` (every pseudo-trial draws its sites anew
+        within each region, without replacement) or ``recorded`` (every recorded trial of the one
+        session once, whatever ``per_condition``).
+    fresh
+        Draw the training pseudo-trials afresh in every epoch. With the published order they are
+        drawn once, before the split, whatever this says.
+    """
+
+    per_condition: int = 512
+    draw: str = "site"
+    fresh: bool = True
+
+    def __post_init__(self) -> None:
+        if self.per_condition < 3:
+            raise InputError(
+                f"pseudo.per_condition must be at least 3 (one for each of train, val and test), "
+                f"found {self.per_condition}"
+            )
+
+
+def check_draw(pseudo: PseudoTrialPlan, unit: str) -> None:
+    """Raise InputError where the unit of the split gives the draw no meaning."""
+    if pseudo.draw == "recorded" and unit == "pseudo_trial":
+        raise InputError(
+            "pseudo.draw=recorded pools nothing, so that data.split.unit=pseudo_trial (pooled "
+            "before the split) has no meaning; set data.split.unit=recorded_trial or published"
+        )
 
 
 def build_pool(sessions: Sequence[WindowedSession]) -> TrialPool:
@@ -138,6 +177,61 @@ def some_sites(sites: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
+class ChosenSites:
+    """Sites that form a population, or that its pseudo-trials draw from.
+
+    Parameters
+    ----------
+    index
+        int (M,): which of the recording's sites, in table order.
+    number
+        How many of each region stand along the site axis.
+    notes
+        What is to be said of them, one line each.
+    drawn
+        Whether every pseudo-trial draws its own of them.
+    """
+
+    index: np.ndarray
+    number: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    drawn: bool = False
+
+    def axis(self, sites: SiteTable) -> tuple[SiteTable, list[str]]:
+        """Table of the site axis and what is to be said of it, for those left of the sites."""
+        if not self.drawn:
+            return sites, []
+        places = place_table(sites, self.number)
+        note = (
+            f"{len(places)} of {len(sites)} sites are drawn anew in every pseudo-trial: a place on "
+            "the site axis has a region, but is no site"
+        )
+        return places, [note]
+
+
+def choose_population(
+    sites: SiteTable,
+    *,
+    draw: str,
+    regions: Sequence[str] | None,
+    sites_per_region: int | Mapping[str, int] | None,
+    seed: int,
+) -> ChosenSites:
+    """Choose the sites of a population; all of a region where every pseudo-trial draws its own.
+
+    See :func:`choose_sites` for the rest. Raises InputError as it does.
+    """
+    number = sites_wanted(sites, regions=regions, sites_per_region=sites_per_region)
+    short = sites_per_region.note(sites) if isinstance(sites_per_region, AtMost) else None
+    notes = (short,) if short and regions is None else ()
+    if draw == RANDOM_SITES:
+        some = sites.in_regions([region for region, n in number.items() if n])
+        return ChosenSites(some_sites(np.flatnonzero(some)), number, notes, drawn=True)
+    index = choose_sites(sites, regions=regions, sites_per_region=sites_per_region, seed=seed)
+    return ChosenSites(index, number, notes)
+
+
+@dataclass(frozen=True, eq=False)
 class Candidates:
     """The recorded trials each site may contribute to each condition, in one part of a split.
 
@@ -165,19 +259,26 @@ def find_candidates(
     draw
         ``"site"``: each site draws its own trial (destroys noise correlations).
         ``"session"``: the sites of a session share one trial, so only trials in which all of
-        them were recorded can be drawn. ``"random_sites"``: as ``"site"``.
+        them were recorded can be drawn. ``"random_sites"``: as ``"site"``. ``"recorded"``: nothing
+        is drawn, every trial of the one session is taken once (:func:`recorded_as_they_are`).
 
-    Raises InputError if there is no such draw.
+    Raises InputError if there is no such draw, or ``"recorded"`` has several sessions.
     """
     if draw not in DRAWS:
         raise InputError(
             f"pseudo-trial draw '{draw}' is unknown; use {', '.join(DRAWS[:-1])} or {DRAWS[-1]}"
         )
+    sessions = set(pool.sites.session.tolist())
+    if draw == "recorded" and len(sessions) > 1:
+        raise InputError(
+            f"pseudo.draw=recorded takes the trials of one session, the population has sites of "
+            f"{len(sessions)}; use pseudo.draw=session, or choose one with data.sessions"
+        )
     usable = np.zeros_like(pool.observed)
     for session, rows in trials.items():
         columns = np.flatnonzero(pool.sites.session == session)
         block = pool.observed[np.ix_(rows, columns)]
-        usable[np.ix_(rows, columns)] = block.all(axis=1)[:, None] if draw == "session" else block
+        usable[np.ix_(rows, columns)] = block if draw == "site" else block.all(axis=1)[:, None]
     n_sites = len(pool.sites)
     number = np.zeros((n_sites, n_conditions), np.int64)
     row, site = np.nonzero(usable)
@@ -231,3 +332,12 @@ def draw_pseudo_trials(
     pick = np.minimum((u * number).astype(np.int64), number - 1)
     source = candidates.trial[np.arange(n_sites), condition[:, None], pick]
     return PseudoTrials(pool, condition, source, video)
+
+
+def recorded_as_they_are(pool: TrialPool, candidates: Candidates) -> PseudoTrials:
+    """Take every trial of the one session of a pool once, in order; its videos are yet to come."""
+    first = candidates.trial[0]
+    known = np.arange(first.shape[1]) < candidates.number[0][:, None]
+    row = np.sort(first[known])
+    source = np.repeat(row[:, None], len(pool.sites), axis=1)
+    return PseudoTrials(pool, pool.condition[row, 0], source, np.zeros(len(row), np.int64))

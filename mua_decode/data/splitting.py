@@ -10,7 +10,16 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from mua_decode.types import PARTS, InputError, Recording, Session, Split, Stream, nearest_name
+from mua_decode.types import (
+    PARTS,
+    STORED_PART,
+    InputError,
+    Recording,
+    Session,
+    Split,
+    Stream,
+    nearest_name,
+)
 
 STREAMS = ("own", "shared")
 
@@ -22,10 +31,10 @@ class SplitPlan:
     Parameters
     ----------
     unit
-        ``recorded_trial`` (sound), ``condition`` (hold out whole conditions) or ``pseudo_trial``
-        (the published order; leaks).
+        ``recorded_trial`` (sound), ``condition`` (hold out whole conditions), ``pseudo_trial``
+        (the published order; leaks) or ``published`` (the parts in which trials were stored).
     train, val, test
-        Shares of the trials; they sum to 1.
+        Shares of the trials; they sum to 1. Stored parts have shares of their own.
     n_folds, fold
         With ``n_folds``, the test part is fold number ``fold`` (0-based) of ``n_folds`` and
         ``val`` is the share of the remaining trials.
@@ -70,8 +79,13 @@ class SplitPlan:
             )
         if self.train_trials is not None and self.train_trials < 1:
             raise InputError(f"split: train_trials must be at least 1, found {self.train_trials}")
-        if self.train_trials is not None and self.unit == "pseudo_trial":
+        if self.train_trials is not None and self.unit in ("pseudo_trial", "published"):
             raise InputError("split: train_trials needs a split of recorded trials or conditions")
+        if self.n_folds is not None and self.unit == "published":
+            raise InputError(
+                "split: unit=published has the parts that were stored and no folds; for folds "
+                "set data.split.unit=recorded_trial"
+            )
         if self.stream not in STREAMS:
             raise InputError(f"split: stream must be own or shared, found {self.stream}")
 
@@ -123,11 +137,33 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
         rng = plan.rng(seed, number)
         if plan.unit == "pseudo_trial":
             parts = {part: np.arange(session.n_trials) for part in PARTS}
+        elif plan.unit == "published":
+            parts = _stored_parts(session)
         else:
             parts = _split_session(session, plan, held_out, rng)
         for part in PARTS:
             trials[part][session.name] = parts[part]
-    return Split(trials=trials, unit=plan.unit, seed=seed, held_out=held_out)
+    return Split(
+        trials=trials, unit=plan.unit, seed=seed, held_out=held_out, stored=recording.stored
+    )
+
+
+def _stored_parts(session: Session) -> dict[str, np.ndarray]:
+    """Rows of the trials that were stored in each part; val and test may have none."""
+    if STORED_PART not in session.trials.columns:
+        raise InputError(
+            f"split: unit=published needs trials that were stored in parts (trials column "
+            f"{STORED_PART}, as recording=tensors has it), session '{session.name}' has none"
+        )
+    stored = session.trials[STORED_PART].astype(str).to_numpy()
+    unknown = sorted(set(stored) - set(PARTS))
+    if unknown or "train" not in stored:
+        found = ", ".join(sorted(set(stored)))
+        raise InputError(
+            f"session '{session.name}': {STORED_PART} must hold train and may hold val and test, "
+            f"found {found}"
+        )
+    return {part: np.flatnonzero(stored == part) for part in PARTS}
 
 
 def match_conditions(patterns: Sequence[str], names: list[str]) -> tuple[int, ...]:

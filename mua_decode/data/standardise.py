@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mua_decode.types import InputError, PseudoTrials, TrialPool
+from mua_decode.types import InputError, PseudoTrials, Recording, TrialPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,40 @@ class Standardiser:
             self.mean[site][..., None, :], self.std[site][..., None, :], root=self.root
         )
         return own(pseudo.counts(rows))
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        pool: TrialPool,
+        recording: Recording,
+        trials: Mapping[str, np.ndarray],
+        *,
+        root: bool,
+    ) -> Standardiser:
+        """Make the one that ``kind`` names.
+
+        Raises InputError if there is no such kind, or it does not suit the activity.
+
+        Parameters
+        ----------
+        kind
+            ``train``: see :meth:`fit`. ``none``: activity of a recording that was standardised
+            before it was stored stays as it is; a masked site then shows 0.
+        trials
+            Rows of every session's training part.
+        """
+        if kind == "train":
+            return cls.fit(pool, trials, root=root)
+        if kind != "none":
+            raise InputError(f"data.standardisation={kind}: choose from train, none")
+        if root or any(s.measure != "standardised" for s in recording.sessions):
+            raise InputError(
+                "data.standardisation=none is for activity that was standardised before it was "
+                "stored; counts and their roots need data.standardisation=train"
+            )
+        n_sites = len(pool.sites)
+        return cls(np.zeros(n_sites, np.float32), np.ones(n_sites, np.float32))
 
     @classmethod
     def fit(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mua_decode.data.windows import frame_of_bin
-from mua_decode.types import PARTS, Segment, StimulusSet, Stream, TrialPool
+from mua_decode.types import PARTS, Recording, Segment, Split, StimulusSet, Stream, TrialPool
 
 
 def one_frame_per_bin(stimuli: StimulusSet, pool: TrialPool) -> StimulusSet:
@@ -62,3 +62,36 @@ def draw_variants(
     first = np.cumsum(sizes) - sizes
     by_condition = videos[np.argsort(of, kind="stable")]
     return np.asarray(by_condition[first[condition] + rng.integers(0, sizes[condition])])
+
+
+def videos_shown(recording: Recording) -> dict[str, np.ndarray] | None:
+    """Number of the video of every trial, int (trials,) by session; ``None`` where not recorded.
+
+    Trials have it in their column ``video``: an index into the videos of the stimulus set, which
+    has to be one of the trial's own condition.
+    """
+    found: dict[str, np.ndarray] = {}
+    of = recording.stimuli.condition
+    for session in recording.sessions:
+        if "video" not in session.trials.columns:
+            return None
+        video = session.trials["video"].to_numpy()
+        known = video.dtype.kind in "iu" and video.min() >= 0 and video.max() < len(of)
+        if not known or (of[video] != session.condition).any():
+            return None
+        found[session.name] = video.astype(np.int64)
+    return found
+
+
+def videos_of_parts(
+    stimuli: StimulusSet, shown: Mapping[str, np.ndarray], split: Split
+) -> dict[str, np.ndarray]:
+    """Videos that the trials of each part were shown; all of a condition without a trial there."""
+    parts: dict[str, np.ndarray] = {}
+    for part in PARTS:
+        seen = np.zeros(len(stimuli.videos), bool)
+        for session, rows in split.trials[part].items():
+            seen[shown[session][rows]] = True
+        absent = np.setdiff1d(np.arange(stimuli.n_conditions), stimuli.condition[seen])
+        parts[part] = np.flatnonzero(seen | np.isin(stimuli.condition, absent))
+    return parts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 
@@ -9,9 +11,17 @@ class AlexNet(nn.Module):
     """AlexNet of Krizhevsky 2014, "One weird trick", arXiv 1404.5997.
 
     61,100,840 parameters with 1000 classes. Input (B, 3, 224, 224) normalised by the mean and
-    standard deviation of ImageNet. ``classifier.1`` and ``classifier.4`` are fc6 and fc7 before
-    their ReLU.
+    standard deviation of ImageNet. ``layer_names`` has the layers' usual names: ``fc6`` is what the
+    layer puts out, ``relu6`` the same after its rectification.
     """
+
+    layer_names: ClassVar[dict[str, str]] = {
+        **{f"conv{i + 1}": f"features.{at}" for i, at in enumerate((0, 3, 6, 8, 10))},
+        **{f"relu{i + 1}": f"features.{at}" for i, at in enumerate((1, 4, 7, 9, 11))},
+        **{f"pool{i}": f"features.{at}" for i, at in ((1, 2), (2, 5), (5, 12))},
+        **{"fc6": "classifier.1", "relu6": "classifier.2", "fc7": "classifier.4"},
+        **{"relu7": "classifier.5", "fc8": "classifier.6"},
+    }
 
     def __init__(self, *, n_classes: int = 1000) -> None:
         super().__init__()

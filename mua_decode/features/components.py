@@ -24,21 +24,29 @@ class Components:
         """Project (..., D) features, float64 (..., P)."""
         return (features - self.mean) @ self.axes
 
+    def first(self, n: int) -> Components:
+        """Keep the first ``n``."""
+        kept = self.variance[:n].sum() / self.variance.sum()
+        return Components(self.mean, self.axes[:, :n], self.variance[:n], self.explained * kept)
+
     def tensor(self, features: Tensor) -> Tensor:
         """Project a tensor (..., D), keeping its gradient."""
         mean, axes = (torch.from_numpy(a).to(features) for a in (self.mean, self.axes))
         return (features - mean) @ axes
 
 
-def fit_components(features: np.ndarray, n_components: int) -> Components:
+def fit_components(features: np.ndarray, n_components: int, *, at_most: bool = False) -> Components:
     """Fit ``n_components`` principal components to the rows of ``features`` (M, D).
 
     The small side of the problem is decomposed: (M, M) or (D, D). Raises InputError if there are
-    fewer rows, or fewer independent features, than components.
+    fewer rows, or fewer independent features, than components; with ``at_most`` only if there are
+    none.
     """
     m, d = features.shape
     if n_components < 1:
         raise InputError(f"n_components must be at least 1, found {n_components}")
+    if at_most:
+        n_components = max(1, min(n_components, m - 1, d))
     if m - 1 < n_components:
         raise InputError(
             f"n_components={n_components}: {m} training images give at most {max(0, m - 1)} "
@@ -53,6 +61,7 @@ def fit_components(features: np.ndarray, n_components: int) -> Components:
     value, vector = np.linalg.eigh(x @ x.T if wide else x.T @ x)
     value, vector = value[::-1], vector[:, ::-1]
     kept = int((value > value[0] * max(m, d) * np.finfo(np.float64).eps).sum()) if value[0] else 0
+    n_components = max(1, min(n_components, kept)) if at_most else n_components
     if kept < n_components:
         raise InputError(
             f"n_components={n_components}: the training images differ along {kept} directions of "

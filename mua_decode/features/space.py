@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,6 +25,10 @@ class FeatureSpace(ABC):
 
         float32 (K, F, D); raises InputError if the space cannot describe these stimuli.
         """
+
+    def spaces(self) -> Sequence[FeatureSpace]:
+        """Every space this one stands for: itself, or one per layer of a network."""
+        return (self,)
 
 
 class ImageFeatures(FeatureSpace, nn.Module):

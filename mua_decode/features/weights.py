@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from mua_decode.files import sha256 as checksum
+from mua_decode.limits import check_saved
 from mua_decode.types import InputError
+
+_LONGEST_HEADER = 100_000_000  # bytes, as the format has it
+_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16}
+_DTYPES |= {"BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8}
 
 
 def load_weight_file(
     network: nn.Module, path: str | Path | None, *, sha256: str | Sequence[str] | None
 ) -> None:
-    """Load a file of ``torch.save(state_dict)`` into ``network``; nothing in it can run code.
+    """Load a state dict into ``network``; nothing in the file can run code.
 
+    The file is one of ``torch.save(state_dict)``, or safetensors (``.safetensors``).
     ``sha256`` is the expected checksum, or its first digits, or several of which one must fit;
     ``None`` accepts any file that fits the network. Raises InputError if the file is missing,
     damaged, of another network, or has another checksum.
@@ -26,8 +35,14 @@ def load_weight_file(
     file = Path(path).expanduser()
     if not file.is_file():
         raise InputError(f"features: no such weight file: {file}")
+    check_saved(file)
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        safe = file.suffix == ".safetensors"
+        state = (
+            read_safetensors(file)
+            if safe
+            else torch.load(file, map_location="cpu", weights_only=True)
+        )
     except Exception as error:
         raise InputError(f"{file}: refused, it is damaged or holds more than tensors") from error
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
@@ -43,6 +58,35 @@ def load_weight_file(
             "give features.NAME.sha256 the checksum of your file if you mean it"
         )
     network.load_state_dict(state)
+
+
+def read_safetensors(file: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a safetensors file by name; memory is that of the tensors.
+
+    Eight bytes of length, a JSON header of dtypes, shapes and offsets, then the numbers, little
+    endian (github.com/huggingface/safetensors, format). Raises ValueError if it is damaged.
+    """
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        size = file.stat().st_size - 8 - length
+        if not 0 < length <= _LONGEST_HEADER or size < 0:
+            raise ValueError("no header")
+        header: dict[str, dict[str, Any]] = json.loads(stream.read(length))
+        found = {}
+        for name, about in header.items():
+            if name == "__metadata__":
+                continue
+            start, stop = about["data_offsets"]
+            dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
+            if not 0 <= start <= stop <= size:
+                raise ValueError(f"{name} lies outside the file")
+            stream.seek(8 + length + start)
+            values = bytearray(stream.read(stop - start))
+            if len(values) != math.prod(shape) * dtype.itemsize:
+                raise ValueError(f"{name} is not of its shape")
+            flat = torch.frombuffer(values, dtype=dtype) if values else torch.empty(0, dtype=dtype)
+            found[name] = flat.view(shape)
+    return found
 
 
 def _check_fit(network: nn.Module, state: dict[str, torch.Tensor], file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from mua_decode.metrics.attribute_identification import AttributeIdentification
 from mua_decode.metrics.colour import Colour, colour_correlation, colour_cosine
+from mua_decode.metrics.cue_difference import CueDifference
 from mua_decode.metrics.cue_shape import CuePixels, CueShape
 from mua_decode.metrics.identification import Identification
 from mua_decode.metrics.motion import (
@@ -23,6 +24,7 @@ __all__ = [
     "SSIM",
     "AttributeIdentification",
     "Colour",
+    "CueDifference",
     "CuePixels",
     "CueShape",
     "FarnebackParameters",

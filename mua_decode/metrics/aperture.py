@@ -42,12 +42,18 @@ def disc(height: int, width: int, *, radius: float) -> Tensor:
     return ring(height, width, inner_px=-1.0, outer_px=radius * width)
 
 
-def quartile_points(height: int, width: int, *, radius: float) -> Tensor:
+def quartile_points(height: int, width: int, *, radius: float | None) -> Tensor:
     """Rows and columns of the four points at 2/4 and 3/4 along the aperture's bounding box.
 
     Long (4, 2) of (row, column), row slowest: the first lies on the fixation point. ``radius`` is
-    a share of the frame's width; raises ValueError if the box leaves the frame.
+    a share of the frame's width, ``None``: along the frame itself. Raises ValueError if the box
+    leaves the frame.
     """
+    if radius is None:
+        rows, columns = (
+            torch.tensor([math.floor(q * s) for q in _QUARTILES]) for s in (height, width)
+        )
+        return torch.cartesian_prod(rows, columns)
     reach = radius * width
     if not 0 < reach <= min(height, width) / 2:
         raise ValueError(

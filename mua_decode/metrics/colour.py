@@ -11,7 +11,7 @@ from mua_decode.metrics.aperture import FIXATION_RADIUS, RADIUS, quartile_points
 from mua_decode.metrics.pixel_correlation import pearson
 from mua_decode.metrics.protocol import Shown, check_pair
 
-POINTS = ("quartiles", "aperture")
+POINTS = ("quartiles", "frame", "aperture")
 
 
 class Colour:
@@ -19,14 +19,17 @@ class Colour:
 
     Colours are read from the frames averaged over the slice given, at the points named; the
     difference is averaged over points and over the three channels. Zhang et al. 2026
-    (doi:10.1038/s42003-025-09486-7) read four points at 2/4 and 3/4 along the two axes. Raises
-    ValueError if ``points`` is unknown or the radius is not in (0, 0.5].
+    (doi:10.1038/s42003-025-09486-7) read four points at 2/4 and 3/4 along the two axes of the
+    aggregated stimulus image, which leaves open whose axes. Raises ValueError if ``points`` is
+    unknown or the radius is not in (0, 0.5].
 
     Parameters
     ----------
     points
-        ``"quartiles"``: the published four, along the bounding box of the aperture; the first
-        lies on the fixation point, which is grey. ``"aperture"``: one colour, the mean over the
+        ``"quartiles"``: four, along the bounding box of the aperture, our reading; the first
+        lies on the fixation point, which is grey. ``"frame"``: four, along the frame, the literal
+        reading; at the published aperture the first lies on the fixation point and the last
+        outside, on the background. ``"aperture"``: one colour, the mean over the
         aperture without the fixation point and without the pixel along its border.
     aperture_radius
         As a share of the frame's width.
@@ -74,8 +77,9 @@ class Colour:
             raise ValueError(f"colour: video must be (B, 3, T, H, W), found {tuple(video.shape)}")
         height, width = video.shape[-2:]
         frame = 255 * video.float().mean(2)
-        if self.points == "quartiles":
-            rows, columns = quartile_points(height, width, radius=self.aperture_radius).unbind(1)
+        if self.points != "aperture":
+            radius = self.aperture_radius if self.points == "quartiles" else None
+            rows, columns = quartile_points(height, width, radius=radius).unbind(1)
             return frame[:, :, rows, columns].transpose(1, 2)
         outer = self.aperture_radius * width - 1
         inside = ring(height, width, inner_px=FIXATION_RADIUS * width, outer_px=outer)

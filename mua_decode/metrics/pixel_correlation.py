@@ -34,19 +34,41 @@ def correlate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(pearson(*flat).numpy().reshape(x.shape[1:]))
 
 
+CHANNELS = ("red", "green", "blue")
+
+
 class PixelCorrelation:
-    """Pearson correlation over all C*T*H*W pixels of the frames given.
+    """Pearson correlation over all C*T*H*W pixels of the frames given, or of one colour of them.
 
     The correlation of a segment is not the mean of its frames' correlations: pixels of all
     frames and channels enter one sum, so a change of brightness in time counts as signal.
+
+    Parameters
+    ----------
+    channel
+        ``red``, ``green`` or ``blue``: over the T*H*W pixels of that channel, under the name
+        ``red_correlation`` and so on; undefined for grey videos. ``None``: all channels.
     """
 
     name = "pixel_correlation"
     unit = "1"
     higher_is_better = True
     segment: str | None = None
+    _channel: int | None = None
+
+    def __init__(self, channel: str | None = None) -> None:
+        if channel is not None and channel not in CHANNELS:
+            raise ValueError(f"channel: expected one of {', '.join(CHANNELS)}, found {channel}")
+        if channel is not None:
+            self.name = f"{channel}_correlation"
+            self._channel = CHANNELS.index(channel)
 
     def __call__(self, predicted: Tensor, shown: Shown) -> Tensor:
         """Return the correlation of every trial, (B,); NaN if either video is constant."""
         check_pair(predicted, shown)
-        return pearson(predicted.float().flatten(1), shown.video.float().flatten(1))
+        pair = (predicted, shown.video)
+        if self._channel is not None:
+            if predicted.shape[1] != len(CHANNELS):
+                return predicted.new_full((len(predicted),), float("nan"), dtype=torch.float32)
+            pair = (predicted[:, self._channel], shown.video[:, self._channel])
+        return pearson(*(v.float().flatten(1) for v in pair))

@@ -7,12 +7,17 @@ from torch import Tensor, nn
 
 from mua_decode.nn import Route, VideoAutoencoder, as_skip, check_input, check_sizes, squash
 
+VIDEO_ACTIVATIONS = ("squash", "none")
+
 
 class InvertedVideoUNet(nn.Module):
     """The video decoder turned round: 3-D encoder and mirror, then one frame at a time to spikes.
 
     Options and errors as in :class:`mua_decode.models.VideoUNet`, but for `spike_hidden`, the
-    hidden units between a frame and the activity. 3,551,983 parameters at 140 sites, 45 bins,
+    hidden units between a frame and the activity, and `video_activation`, what becomes of the
+    mirror's output before it reaches them: "squash" into [0, 1], (tanh(v) + 1) / 2 as in the
+    decoder (our reading of "the choice of activation function remains unchanged"), or "none", as
+    the authors' code has it. 3,551,983 parameters at 140 sites, 45 bins,
     (3, 32, 32) and the default options (doi 10.1038/s42003-025-09486-7).
     """
 
@@ -28,12 +33,17 @@ class InvertedVideoUNet(nn.Module):
         space_pools: tuple[int | tuple[int, int], ...] = (2, 2, 2, 2),
         spike_hidden: int = 512,
         skip_connections: bool | str = False,
+        video_activation: str = "squash",
         kernels: Route = "auto",
     ) -> None:
         super().__init__()
         channels, height, frame_width = check_sizes(n_sites, n_bins, frame_shape)
         self.frame_shape = (channels, height, frame_width)
         self.n_sites, self.n_bins = n_sites, n_bins
+        if video_activation not in VIDEO_ACTIVATIONS:
+            known = " or ".join(VIDEO_ACTIVATIONS)
+            raise ValueError(f"video_activation: expected {known}, found {video_activation!r}")
+        self.video_activation = video_activation
         self.autoencoder = VideoAutoencoder(
             n_bins,
             self.frame_shape,
@@ -61,7 +71,9 @@ class InvertedVideoUNet(nn.Module):
     def forward(self, video: Tensor) -> Tensor:
         """Predict standardised activity (B, T, N) from `video` (B, C, T, H, W) in [0, 1]."""
         self._check(video)
-        inner = squash(self.autoencoder(video))
+        inner = self.autoencoder(video)
+        if self.video_activation == "squash":
+            inner = squash(inner)
         frames = inner.permute(0, 2, 3, 4, 1).flatten(2)
         out: Tensor = self.activity(F.relu(self.norm(self.hidden(frames))))
         return out

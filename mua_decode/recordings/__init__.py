@@ -5,6 +5,7 @@ What cannot be read raises an InputError: the file, what was expected and what w
 
 from mua_decode.recordings.arrays import read_arrays
 from mua_decode.recordings.lab_sessions import LabFields, read_lab_sessions
+from mua_decode.recordings.labels import ConditionOrder
 from mua_decode.recordings.native import read_native, write_recording
 from mua_decode.recordings.nwb import read_nwb, write_nwb
 from mua_decode.recordings.tensors import read_tensors
@@ -13,6 +14,7 @@ from mua_decode.recordings.v4_images import read_v4_images
 from mua_decode.recordings.videos import VideoSource
 
 __all__ = [
+    "ConditionOrder",
     "LabFields",
     "VideoSource",
     "read_arrays",

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from mua_decode.files import sha256
+from mua_decode.limits import check_memory, check_packed, check_yaml
 from mua_decode.recordings.files import load_csv, load_npy, named
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import as_bytes, cut_segments
@@ -56,8 +57,12 @@ def _described(source: Path) -> dict[str, Any]:
     if not source.is_file():
         raise InputError(f"no such file: {source} (arrays need a YAML file that describes them)")
     try:
-        found = yaml.safe_load(source.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        text = source.read_text()
+        check_yaml(text, source)
+        found = yaml.safe_load(text)
+    except InputError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{source}: is not YAML") from error
     described = _keys(found, _TOP_KEYS, str(source))
     for name, kind in (("sessions", list), ("stimuli", dict)):
@@ -104,7 +109,13 @@ class _Arrays:
             raise InputError(f"{where}: expected the name of an array, or a list, found {given}")
         if given in list(self._packed):
             try:
+                about = self._packed.zip.getinfo(self._entry(given))
+                where = f"{self._archive}: {given}"
+                check_memory(about.file_size, where)
+                check_packed(about.file_size, about.compress_size, where)
                 return np.asarray(self._packed[given])
+            except InputError:
+                raise
             except Exception as error:  # zip and NumPy raise many kinds
                 reason = "is damaged"
                 if "allow_pickle" in str(error) or "Object arrays" in str(error):
@@ -114,6 +125,10 @@ class _Arrays:
             return load_npy(self.source.parent / given, lazily=True)
         known = [*self._packed, *(p.name for p in self.source.parent.glob("*.npy"))]
         raise InputError(f"{where}: no array '{given}'{nearest_name(given, known)}")
+
+    def _entry(self, name: str) -> str:
+        """Name of an array's file in the archive."""
+        return name if name in self._packed.zip.namelist() else f"{name}.npy"
 
 
 def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:

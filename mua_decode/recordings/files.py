@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
 
+from mua_decode.limits import check_memory, check_packed
 from mua_decode.types import InputError
-
-_MOST_BYTES = 1 << 38
 
 
 @contextmanager
@@ -63,10 +63,11 @@ def is_matlab_5(path: Path) -> bool:
 
 
 @contextmanager
-def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file (which MATLAB v7.3 files are) for reading.
+def open_hdf5(path: Path, *, soft_links: bool = True) -> Iterator[h5py.File]:
+    """Open an HDF5 file (which MATLAB v7.3 files are) for reading; links inside it may be refused.
 
-    An InputError if it is missing, truncated, or another kind of file.
+    An InputError if it is missing, truncated, another kind of file, or holds a link to another
+    file. (Data that lie in another file are refused by :func:`require_numbers`.)
     """
     if is_matlab_5(path):
         raise InputError(f"{path}: is a MATLAB 5 file, expected v7.3 (save it with '-v7.3')")
@@ -76,11 +77,26 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         reason = "truncated" if "truncated" in str(error) else "damaged or not an HDF5 file"
         raise InputError(f"{path}: cannot be read, it is {reason}") from error
     try:
+        _check_links(file, path, soft=soft_links)
         yield file
     except (OSError, RuntimeError) as error:  # h5py raises these when a block is missing
         raise InputError(f"{path}: cannot be read to the end: {error}") from error
     finally:
         file.close()
+
+
+def _check_links(file: h5py.File, path: Path, *, soft: bool) -> None:
+    """Refuse links to other files, and those inside the file where ``soft`` is not set."""
+    kinds = {h5py.h5l.TYPE_EXTERNAL: "another file"}
+    if not soft:
+        kinds[h5py.h5l.TYPE_SOFT] = "another name"
+
+    def check(name: bytes, link: Any) -> str | None:  # what is returned ends the visit
+        shown = name.decode("utf-8", "replace")
+        return f"{shown} is a link to {kinds[link.type]}" if link.type in kinds else None
+
+    if found := file.id.links.visit(check, info=True):
+        raise InputError(f"{path}: {found}; refused")
 
 
 def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
@@ -91,7 +107,13 @@ def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"no such file: {path}")
     try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r" if lazily else None)
+        # Mapped, so that what it declares must be there before memory is taken for it.
+        found = np.load(path, allow_pickle=False, mmap_mode="r")
+        if not lazily and isinstance(found, np.ndarray):
+            check_memory(found.nbytes, path)
+            found = np.array(found)
+    except InputError:
+        raise
     except (ValueError, OSError, EOFError, SyntaxError) as error:
         if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise InputError(
@@ -113,12 +135,25 @@ def load_csv(path: Path) -> pd.DataFrame:
 def require_numbers(item: object, path: Path) -> h5py.Dataset:
     """Return ``item`` as a dataset of real numbers that fits into memory.
 
-    An InputError if it is a group, text, cells or complex numbers, or declares over 256 GiB.
+    An InputError if it is a group, text, cells or complex numbers, if its numbers lie in another
+    file, or if it declares more than memory holds or data of its size ever do.
     """
     name = str(getattr(item, "name", "")).lstrip("/")
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
         kind = item.dtype if isinstance(item, h5py.Dataset) else "a group"
         raise InputError(f"{path}: {name}: expected an array of numbers, found {kind}")
-    if item.nbytes > _MOST_BYTES:
-        raise InputError(f"{path}: {name} declares {item.shape}, {item.nbytes / 2**30:.0f} GiB")
+    check_dataset(item, path)
     return item
+
+
+def check_dataset(item: h5py.Dataset, path: Path, *, read: bool = True) -> None:
+    """Refuse a dataset that lies in another file or unpacks to more than it can hold.
+
+    ``read`` says whether all of it will be, so that it must fit into memory.
+    """
+    where = f"{path}: {str(item.name).lstrip('/')}"
+    if item.is_virtual or item.external:
+        raise InputError(f"{where}: its values lie in another file; refused")
+    check_packed(item.nbytes, item.id.get_storage_size(), f"{where} {item.shape}")
+    if read:
+        check_memory(item.nbytes, f"{where} {item.shape}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from mua_decode.types import Recording, Session, StimulusSet
@@ -36,7 +35,7 @@ def sessions_table(recording: Recording) -> Table:
             assert s.spike_times is not None
             bins = f"spike times, {s.spike_times.duration_s:g} s"
         share = f"{missing_share(s):.1%}"
-        table.add_row(escape(s.name), str(s.n_trials), f"{per.min()}-{per.max()}", bins, share)
+        table.add_row(s.name, str(s.n_trials), f"{per.min()}-{per.max()}", bins, share)
     return table
 
 
@@ -44,7 +43,7 @@ def sites_table(recording: Recording) -> Table:
     """Sites of every session by region."""
     regions = recording.sites.regions
     table = _table("sites per region", "session", *regions, "all")
-    rows = [(escape(s.name), s.sites) for s in recording.sessions]
+    rows = [(s.name, s.sites) for s in recording.sessions]
     for name, sites in (*rows, ("all", recording.sites)):
         numbers = [int((sites.region == r).sum()) for r in regions]
         last = len(table.rows) == len(rows) - 1
@@ -55,7 +54,7 @@ def sites_table(recording: Recording) -> Table:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
     for number, name in enumerate(columns):
-        table.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
     return table
 
 

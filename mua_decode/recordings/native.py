@@ -1,5 +1,10 @@
 """The project's own file: one HDF5 file per recording.
 
+The first 512 bytes are a line of text with length and SHA-256 of all that follows, checked before
+HDF5 looks at the file. Files written before there was this line carry a checksum of their arrays
+alone (attribute sha256), which is kept for them, and for those who read a new file with an old
+version. Links, and arrays that lie in other files, are refused always.
+
 Layout (version 1)::
 
     /                     attributes format, version, name, notes, provenance (JSON), sha256
@@ -25,7 +30,8 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import whole
-from mua_decode.recordings.files import named, open_hdf5, require_numbers
+from mua_decode.recordings.files import check_dataset, named, open_hdf5, require_numbers
+from mua_decode.recordings.seal import SEAL_BYTES, check_seal, seal
 from mua_decode.recordings.videos import segments_of, segments_table
 from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
 
@@ -37,12 +43,13 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
     """Read a file written by :func:`write_recording`.
 
     A file that is damaged, of another format or a newer version is refused; with ``verify`` also
-    one whose contents do not have the checksum it was stored with.
+    one that does not have the checksum it was stored with.
     """
     if not path:
         raise InputError("recording.path is not set; give the file: recording.path=FILE.h5")
     source = Path(path).expanduser()
-    with open_hdf5(source) as file:
+    sealed = verify and check_seal(source)
+    with open_hdf5(source, soft_links=False) as file:
         if file.attrs.get("format") != _FORMAT:
             raise InputError(f"{source}: is not a recording written by mua-decode")
         _check_contents(file, source)
@@ -51,7 +58,7 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
                 f"{source}: has format version {file.attrs['version']}, this mua-decode reads "
                 f"up to {_VERSION}; update mua-decode"
             )
-        if verify and _digest(file) != file.attrs["sha256"]:
+        if verify and not sealed and _digest(file) != file.attrs["sha256"]:
             raise InputError(f"{source}: contents do not match their checksum; copy it again")
         try:
             with named(source, ValueError, TypeError, AttributeError):
@@ -62,9 +69,11 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
 
 def write_recording(recording: Recording, path: Path) -> None:
     """Write a recording to one HDF5 file, whole or not at all."""
-    with whole(path) as partial, h5py.File(partial, "w") as file:
-        _write(recording, file)
-        file.attrs.update(format=_FORMAT, version=_VERSION, sha256=_digest(file))
+    with whole(path) as partial:
+        with h5py.File(partial, "w", userblock_size=SEAL_BYTES) as file:
+            _write(recording, file)
+            file.attrs.update(format=_FORMAT, version=_VERSION, sha256=_digest(file))
+        seal(partial)
 
 
 def _check_contents(file: h5py.File, source: Path) -> None:
@@ -76,8 +85,9 @@ def _check_contents(file: h5py.File, source: Path) -> None:
         raise InputError(f"{source}: format version must be a whole number")
 
     def check(_: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and h5py.check_string_dtype(item.dtype) is None:
-            require_numbers(item, source)
+        if isinstance(item, h5py.Dataset):
+            text = h5py.check_string_dtype(item.dtype) is not None
+            check_dataset(item, source) if text else require_numbers(item, source)
 
     file.visititems(check)
 
@@ -183,7 +193,7 @@ def _read_table(group: h5py.Group) -> pd.DataFrame:
 
 
 def _digest(file: h5py.File) -> str:
-    """SHA-256 over names, shapes, types and contents of every dataset, in name order."""
+    """SHA-256 over names, shapes and contents of every dataset, in name order."""
     digest = hashlib.sha256()
     names: list[str] = []
     file.visititems(lambda n, o: names.append(n) if isinstance(o, h5py.Dataset) else None)

@@ -17,15 +17,25 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mua_decode.limits import check_memory, check_saved
 from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
-from mua_decode.types import PARTS, InputError, Recording, Session, StimulusSet
+from mua_decode.types import (
+    PARTS,
+    STORED_PART,
+    InputError,
+    Recording,
+    Session,
+    SiteTable,
+    StimulusSet,
+)
 
 _SUFFIXES = (".pt", ".pth", ".npy", "")
 _POOLED = (
     "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
-    "published_part); one recorded trial can lie behind several, so no split of them is known to "
+    f"{STORED_PART}); one recorded trial can lie behind several, so no split of them is known to "
     "be free of leaks"
 )
 
@@ -41,11 +51,13 @@ def read_tensors(
     frame_size: int | None = None,
     segments: Sequence[Sequence[Any]] | None = None,
     subject: str = "pooled",
+    labels: str | None = None,
+    order: ConditionOrder | None = None,
 ) -> Recording:
     """Read the tensors; every distinct video is stored once. Files that could run code are refused.
 
     A distinct video is a condition, unless files ``PART_condition`` with whole numbers (trials,)
-    say which trials belong together; then the videos of a condition are its variants.
+    or ``labels`` say which trials belong together; then the videos of a condition are its variants.
 
     Parameters
     ----------
@@ -61,6 +73,9 @@ def read_tensors(
         Keep the central ``crop`` x ``crop`` pixels, then resample to so many; ``None`` keeps all.
     segments
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
+    labels, order
+        What the conditions are, see :func:`mua_decode.recordings.labels.read_labels`; the videos
+        must not contradict it. ``None``: conditions have no attributes.
     """
     folder = existing_folder(root, "recording.root")
     if not (np.isfinite(bin_s) and bin_s > 0) or video_max not in (1, 255):
@@ -70,23 +85,45 @@ def read_tensors(
     regions = _regions(sites)
     library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
     activity, table = _read_parts(folder, len(regions), library, standardised)
-    stimuli = _stimuli(library.videos, table, bin_s, segments)
-    ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
+    found = _labels_of(table, folder, labels=labels, order=order)
+    stimuli, table = _stimuli(library.videos, found, table, bin_s, segments)
+    if labels is not None:
+        check_labels(found, stimuli, table["video"].to_numpy(), _sizes(table))
     session = Session(
         name="pooled",
-        sites=site_table("pooled", ids, region=regions, subject=subject),
+        sites=_site_table(regions, subject),
         trials=table,
         counts=activity,
         bin_s=float(bin_s),
         measure="standardised" if standardised else "counts",
     )
-    return Recording(
-        name="tensors",
-        sessions=(session,),
-        stimuli=stimuli,
-        provenance={"reader": "tensors", "folder": str(folder.resolve())},
-        notes=(_POOLED,),
-    )
+    origin = {"reader": "tensors", "folder": str(folder.resolve())}
+    return Recording("tensors", (session,), stimuli, provenance=origin, notes=(_POOLED,))
+
+
+def _site_table(regions: list[str], subject: str) -> SiteTable:
+    ids = [f"{i + 1:03d}-{region}" for i, region in enumerate(regions)]
+    return site_table("pooled", ids, region=regions, subject=subject)
+
+
+def _labels_of(
+    table: pd.DataFrame, folder: Path, *, labels: str | None, order: ConditionOrder | None
+) -> Labels:
+    """Conditions of all trials, given their table with the numbers that they were stored with."""
+    if labels is None:
+        numbers, number = np.unique(table["condition"], return_inverse=True)
+        names = [f"video{k:04d}" for k in range(len(numbers))]
+        return Labels(pd.DataFrame({"name": names}), number)
+    if order is None:
+        raise InputError("recording.labels needs recording.order (conf/recording/tensors.yaml)")
+    stored = any(_file(folder, f"{part}_condition") is not None for part in PARTS)
+    given = table["condition"].to_numpy() if stored else None
+    return read_labels(labels, folder, order=order, sizes=_sizes(table), given=given)
+
+
+def _sizes(table: pd.DataFrame) -> dict[str, int]:
+    """Trials of each part."""
+    return {p: int((table[STORED_PART] == p).sum()) for p in PARTS}
 
 
 def _read_parts(
@@ -103,7 +140,7 @@ def _read_parts(
     sizes = {part: len(a) for part, a in zip(parts, activity, strict=True)}
     video = np.concatenate([numbers for _, numbers in read])
     table = pd.DataFrame({"condition": _conditions(folder, sizes, video)})
-    table["published_part"] = np.repeat(parts, list(sizes.values()))
+    table[STORED_PART] = np.repeat(parts, list(sizes.values()))
     return np.concatenate(activity), table.assign(video=video)
 
 
@@ -185,6 +222,7 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{folder}: has no {name} (.pt, .pth or .npy)")
     if path.suffix == ".npy":
         return path, load_npy(path, lazily=True)
+    check_saved(path)
     try:
         # Files older than PyTorch 1.6 are no archives and cannot be mapped.
         mapped = zipfile.is_zipfile(path)
@@ -197,6 +235,9 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{path}: refused, it {reason}; expected a saved tensor") from error
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
+    if found.layout != torch.strided or found.nbytes > found.untyped_storage().nbytes():
+        raise InputError(f"{path}: refused, it declares {tuple(found.shape)} and holds less")
+    check_memory(found.nbytes, path)
     return path, found.detach()
 
 
@@ -231,22 +272,26 @@ def _conditions(folder: Path, sizes: Mapping[str, int], video: np.ndarray) -> np
     labels = [_labels(folder, p, sizes[p]) for p in parts]
     if len(parts) < len(sizes):
         raise InputError(f"{folder}: some parts have a PART_condition and some do not")
-    return np.unique(np.concatenate(labels), return_inverse=True)[1]
+    return np.concatenate(labels).astype(np.int64)
 
 
 def _stimuli(
     videos: list[np.ndarray],
+    labels: Labels,
     trials: pd.DataFrame,
     frame_s: float,
     segments: Sequence[Sequence[Any]] | None,
-) -> StimulusSet:
-    pairs = np.unique(trials[["condition", "video"]].to_numpy(), axis=0)
+) -> tuple[StimulusSet, pd.DataFrame]:
+    """The stimulus set, and the trials table with its conditions and the numbers of its videos."""
+    shown = np.stack([labels.trials, trials["video"].to_numpy()], axis=1)
+    pairs, video = np.unique(shown, axis=0, return_inverse=True)
     if len({v.shape for v in videos}) > 1:
         raise InputError(f"videos differ in shape: {sorted({v.shape for v in videos})[:2]}")
-    return StimulusSet(
+    stimuli = StimulusSet(
         videos=np.stack([videos[n] for n in pairs[:, 1]]),
         condition=pairs[:, 0],
-        conditions=pd.DataFrame({"name": [f"video{k:04d}" for k in range(pairs[:, 0].max() + 1)]}),
+        conditions=labels.conditions,
         segments=cut_segments(segments, len(videos[0]), "recording.segments"),
         frame_s=frame_s,
     )
+    return stimuli, trials.assign(condition=labels.trials, video=video.reshape(-1))

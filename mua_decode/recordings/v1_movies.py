@@ -16,6 +16,7 @@ import pandas as pd
 
 from mua_decode.files import sha256
 from mua_decode.recordings.files import existing_folder, open_hdf5, require_numbers
+from mua_decode.recordings.pictures import check_picture
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import resize
 from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet, nearest_name
@@ -111,6 +112,7 @@ def _read_stimuli(root: Path, size: int) -> tuple[StimulusSet, list[Path]]:
 def _read_frame(path: Path, size: int) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"no such frame: {path}")
+    check_picture(path, path)
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise InputError(f"{path}: is not a readable image")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import sha256
-from mua_decode.recordings.files import existing_folder
+from mua_decode.limits import check_memory
+from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.recordings.pictures import check_picture
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import resize
 from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet, nearest_name
@@ -124,8 +127,12 @@ def _read_images(archive: Path, size: int | None) -> tuple[list[str], np.ndarray
         with zipfile.ZipFile(archive) as file:
             entries = [e for e in file.namelist() if _is_image(e)]
             entries.sort(key=lambda e: _natural(Path(e).name))
-            images = [_decode(file.read(e), f"{archive.name}: {e}", size) for e in entries]
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+            images, n_bytes = [], 0
+            for entry in entries:
+                images.append(_decode(_unpacked(file, entry), f"{archive.name}: {entry}", size))
+                n_bytes += images[-1].nbytes
+                check_memory(2 * n_bytes, f"{archive}: the first {len(images)} images")
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, NotImplementedError) as error:
         raise InputError(f"{archive}: is damaged or not a zip file") from error
     if not images:
         raise InputError(f"{archive}: holds no image")
@@ -133,6 +140,17 @@ def _read_images(archive: Path, size: int | None) -> tuple[list[str], np.ndarray
     if len(shapes) > 1:
         raise InputError(f"{archive}: images differ in size: {shapes[0][1:]} and {shapes[1][1:]}")
     return [Path(e).stem for e in entries], np.stack(images)
+
+
+def _unpacked(file: zipfile.ZipFile, entry: str) -> bytes:
+    about = file.getinfo(entry)
+    # A picture is packed already; what deflate makes of it is as large.
+    if about.file_size > 2 * about.compress_size + (1 << 20):
+        raise InputError(
+            f"{file.filename}: {entry}: declares {about.file_size} bytes in "
+            f"{about.compress_size}; refused, no picture is packed so tightly"
+        )
+    return file.read(entry)
 
 
 def _is_image(entry: str) -> bool:
@@ -147,6 +165,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def _decode(data: bytes, where: str, size: int | None) -> np.ndarray:
+    check_picture(data, where)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError(f"{where}: is not a readable image")
@@ -155,10 +174,7 @@ def _decode(data: bytes, where: str, size: int | None) -> np.ndarray:
 
 def _read_responses(path: Path) -> np.ndarray:
     """Return (N, K) averages or (N, K, R) single trials."""
-    try:
-        responses = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path}: is damaged or not a numeric .npy file") from error
+    responses = load_npy(path)
     if responses.ndim not in (2, 3) or responses.dtype.kind not in "uif" or not responses.size:
         raise InputError(
             f"{path}: must be numbers (sites, images) or (sites, images, repeats), "

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.limits import check_memory
+from mua_decode.recordings.files import existing_folder
+from mua_decode.recordings.pictures import FILMS, PICTURES, read_frames
 from mua_decode.types import InputError, Segment, StimulusSet, nearest_name
 
-_FILMS = (".mp4", ".avi", ".mov", ".mkv", ".gif")
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_VIDEOS = (*_FILMS, ".npy", *_PICTURES)
+_VIDEOS = (*FILMS, ".npy", *PICTURES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,11 @@ class VideoSource:
 
     def shape_video(self, frames: Iterable[np.ndarray], where: str) -> np.ndarray:
         """Return frames as one video, uint8 (T, C, H, W)."""
-        shaped = [self.shape_frame(np.asarray(f), where) for f in frames]
+        shaped, n_bytes = [], 0
+        for frame in frames:
+            shaped.append(self.shape_frame(np.asarray(frame), where))
+            n_bytes += shaped[-1].nbytes
+            check_memory(2 * n_bytes, f"{where}: the first {len(shaped)} frames")
         if not shaped:
             raise InputError(f"{where}: holds no frame")
         if len({f.shape for f in shaped}) > 1:
@@ -204,50 +207,6 @@ def as_bytes(frame: np.ndarray, where: str) -> np.ndarray:
     return np.rint(frame.astype(np.float32) * scale).astype(np.uint8)
 
 
-def read_frames(path: Path) -> Iterator[np.ndarray]:
-    """Yield the frames of a film, array, picture or folder of pictures, (H, W) or (H, W, C) RGB.
-
-    An InputError if it is missing or cannot be read.
-    """
-    if path.is_dir():
-        for picture in sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES):
-            yield from read_frames(picture)
-        return
-    if not path.is_file():
-        raise InputError(f"no such video: {path}")
-    if path.suffix.lower() == ".npy":
-        frames = load_npy(path)
-        if frames.ndim not in (3, 4):
-            raise InputError(f"{path}: must be (T, H, W) or (T, H, W, C), found {frames.shape}")
-        yield from frames
-        return
-    try:
-        if path.suffix.lower() in _PICTURES:
-            yield iio.imread(path)
-        elif path.suffix.lower() == ".gif":
-            yield from _gif_frames(path)
-        else:
-            yield from iio.imiter(path, plugin="FFMPEG")
-    except InputError:
-        raise
-    except Exception as error:  # every codec has its own exceptions
-        raise InputError(f"{path}: is not a readable video or picture") from error
-
-
-def _gif_frames(path: Path) -> Iterator[np.ndarray]:
-    """Frames of a GIF; one shown n times as long as the shortest stands for n equal frames."""
-    frames = list(iio.imiter(path, plugin="pillow", mode="RGB"))
-    every = [iio.immeta(path, plugin="pillow", index=i) for i in range(len(frames))]
-    shown_ms = [float(found.get("duration", 0)) for found in every]
-    shortest = min(shown_ms)
-    for frame, duration in zip(frames, shown_ms, strict=True):
-        times = duration / shortest if shortest > 0 else 1.0
-        if abs(times - round(times)) > 0.1 * times:
-            raise InputError(f"{path}: frames last {duration:g} and {shortest:g} ms, not multiples")
-        for _ in range(round(times)):
-            yield frame
-
-
 def _find(folder: Path, name: str) -> list[Path]:
     """Videos of one condition: one file, one folder of pictures, or a folder of variants."""
     if Path(name).name != name:
@@ -258,10 +217,10 @@ def _find(folder: Path, name: str) -> list[Path]:
             return [folder / file]
     inside = folder / name
     if inside.is_dir():
-        films = [p for p in sorted(inside.iterdir()) if p.suffix.lower() in (*_FILMS, ".npy")]
+        films = [p for p in sorted(inside.iterdir()) if p.suffix.lower() in (*FILMS, ".npy")]
         if films:
             return films
-        if any(p.suffix.lower() in _PICTURES for p in inside.iterdir()):
+        if any(p.suffix.lower() in PICTURES for p in inside.iterdir()):
             return [inside]
     known = sorted(p.stem if p.is_file() else p.name for p in folder.iterdir())
     raise InputError(f"{folder}: no video of condition '{name}'{nearest_name(name, known)}")

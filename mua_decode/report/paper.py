@@ -165,12 +165,12 @@ class Results:
         frame.insert(place, "training", protocol.map(said))
         return replace(table, title=title, frame=frame)
 
-    def canary(self, protocol: str) -> dict[str, float] | None:
+    def canary(self, protocol: str) -> dict[str, Any] | None:
         """What the protocol found in noise."""
         path = self.out / protocol / "noise" / "canary.json"
         if not self.has(protocol, "noise") or not path.is_file():
             return None
-        found: dict[str, float] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(path.read_text())
         return found
 
 

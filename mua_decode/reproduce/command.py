@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.commands.main import quiet
+from mua_decode.reproduce.images import is_of_images, reproduce_images
 from mua_decode.reproduce.plan import ReproducePlan
 from mua_decode.reproduce.reproduce import Reproduction
 from mua_decode.reproduce.side_by_side import run_side_by_side
@@ -17,6 +18,7 @@ from mua_decode.reproduce.step import print_plan
 from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.plan import plain, read_plan
 from mua_decode.runs.run import Run
+from mua_decode.runs.take_over import decoder_config
 
 # Options of the reproduction itself; the rest is the config of the runs it trains.
 _OWN = (*ReproducePlan.__dataclass_fields__, "out")
@@ -27,14 +29,13 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     Prints a plan, then does it step by step: decoder, ablation, encoding, similarity, latents,
     one region alone, baselines, cross-validation, generalisation, and the same on pure noise. The
-    folder holds tables/ (one CSV per table, the published value beside ours), results.csv,
-    report.html (one file that opens without a network) and one folder per protocol and step.
-    After Ctrl-C the same command with the same out= goes on where it stopped; a step that fails
-    is named at the end without losing the others.
+    folder holds tables/, results.csv, report.html and a folder per step; the same command with the
+    same out= goes on where it stopped. ``published=wadia2026``: axes and imagery instead.
     """
-    plan = read_plan(ReproducePlan, cfg)
-    _ = plan.names
     folder = RunFolder.create(cfg.out, "reproduce")
+    if is_of_images(cfg):
+        return reproduce_images(cfg, folder.path)
+    plan = read_plan(ReproducePlan, cfg)
     keep_split(cfg, folder.config)
     paper = Reproduction(plan, _base(cfg, folder))
     folder.save_config(cfg)
@@ -56,4 +57,4 @@ def _base(cfg: DictConfig, folder: RunFolder) -> Run:
     """The run that the protocols vary, as ``mua-decode train`` would have it."""
     kept = OmegaConf.create({k: v for k, v in cfg.items() if k not in _OWN})
     kept.run_dir, kept.ckpt_path, kept.logger = None, None, kept.get("logger")
-    return Run(folder, kept)
+    return Run(folder, decoder_config(kept, cfg.decoder, command="reproduce"))

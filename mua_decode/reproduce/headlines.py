@@ -12,6 +12,7 @@ from mua_decode.report import Headline
 from mua_decode.report.paper import Results
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.statistics import adjust
+from mua_decode.types import LeakState
 
 
 def headlines(results: Results, protocols: Sequence[Protocol]) -> list[Headline]:
@@ -43,6 +44,7 @@ def _noise(results: Results, protocol: str) -> Headline | None:
         for name in names
     ]
     p = adjust(np.array([t.pvalue for t in tested]), "holm")
+    state = LeakState.of_flag(found["leaking"])
     above = [i for i, name in enumerate(names) if p[i] < 0.05 and float(found[name]) > chance]
     scores = "; ".join(
         f"{name} {float(found[name]):.3f} (95 % CI {ci.low:.3f} to {ci.high:.3f}, {_p(p[i])})"
@@ -59,13 +61,20 @@ def _noise(results: Results, protocol: str) -> Headline | None:
         why = (
             "pseudo-trials are pooled before they are split, so that recorded trials feed both "
             "training and test"
-            if found["leaking"]
+            if state is LeakState.LEAKING
             else "find out why before you believe any score"
         )
         return Headline(
             f"Protocol {protocol} INFLATES scores: it finds what is not there; {why}. {what}",
             status="warning",
             value=f"{names[best]}: {float(found[names[best]]):.3f} from noise",
+        )
+    if state is LeakState.UNKNOWN:
+        return Headline(
+            f"Protocol {protocol}: whether scores are inflated cannot be told: trials were pooled "
+            f"before they were stored, and this noise was drawn after that. {what}",
+            status="warning",
+            value="inflation unknown",
         )
     return Headline(
         f"Protocol {protocol}: no inflation found, on one draw of noise. {what}",
@@ -90,8 +99,8 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
         f"{flat['n_conditions']} videos (chance {flat['chance/identification']:.3f}{beside}). "
         f"{flat['audit'].capitalize()}.{_reduced(results, protocol.name, 'decoder')}"
     )
-    leaking = bool(flat["leaking"])
-    return [Headline(text, status="warning" if leaking else "neutral", value=f"{score:.3f}")]
+    free = LeakState.of_flag(flat["leaking"]) is LeakState.FREE
+    return [Headline(text, status="neutral" if free else "warning", value=f"{score:.3f}")]
 
 
 def _regions(results: Results, protocol: str) -> list[Headline]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mua_decode.reproduce.plan import ReproducePlan
 from mua_decode.runs.config import changed_config, compose
-from mua_decode.runs.fingerprint import flat_config
+from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.plan import read_plan
 
 _SIZE = "step."
@@ -95,7 +95,7 @@ def pinned(protocol: str) -> Mapping[str, Any]:
     """Options of a protocol at the published size, by dotted name; sizes of steps as ``step.X``."""
     cfg = compose("reproduce", ["size=paper"])
     plan = read_plan(ReproducePlan, cfg)
-    options = flat_config(changed_config(cfg, plan.protocols[protocol].overrides))
+    options = Fingerprint.of(changed_config(cfg, plan.protocols[protocol].overrides)).options
     kept = {k: v for k, v in options.items() if k.split(".")[0] in _COMPARED}
     return kept | {_SIZE + k: v for k, v in asdict(plan.reproduce).items()}
 
@@ -168,7 +168,9 @@ def _value(value: Any) -> str:
         return between.join(map(str, value)) if value else "nothing of its own"
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value).rpartition(".")[2]
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if " " in str(value) else str(value).rpartition(".")[2]
 
 
 def _number(options: Mapping[str, Any], name: str) -> float:

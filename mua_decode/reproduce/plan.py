@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mua_decode.analyses.generalise.plan import CurvePlan, HeldOutPlan
+from mua_decode.analyses.sampling.plan import SamplingPlan
+from mua_decode.analyses.similarity.plan import SimilarityPlan
 from mua_decode.types import InputError, nearest_name
 
 PROTOCOLS = ("published", "rigorous")
@@ -21,18 +23,28 @@ class ProtocolPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinerPlan:
+    """An encoding at a finer step: what changes in its data, and in its training."""
+
+    data: tuple[str, ...]
+    encoding: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SizePlan:
     """Size of every step; see conf/size."""
 
     n_folds: int
     n_seeds: int
     encoding: tuple[str, ...]
+    encoding_bands: FinerPlan
+    sampling: SamplingPlan
     trials_per_condition: int | None
     equal_repeats: int
     held_out: HeldOutPlan
     curves: CurvePlan
     noise_inputs: int
-    similarity_pairs: int
+    similarity: SimilarityPlan
     points: int
     canary_conditions: int
     canary: tuple[str, ...]
@@ -48,6 +60,9 @@ class ReproducePlan:
         ``published``, ``rigorous`` or ``both``.
     steps
         ``all``, one step, or a list of them.
+    decoder
+        Folder of a run to ask instead of training a main decoder; then every protocol has its
+        data, split included.
     side_by_side
         Both protocols at once on a CPU.
     protocols
@@ -68,6 +83,7 @@ class ReproducePlan:
 
     protocol: str
     steps: str | tuple[str, ...]
+    decoder: str | None
     side_by_side: bool
     protocols: Mapping[str, ProtocolPlan]
     isolate_metrics: tuple[str, ...]
@@ -84,7 +100,7 @@ class ReproducePlan:
         Raises InputError if there is no such protocol.
         """
         if self.protocol == "both":
-            return list(PROTOCOLS)
+            return list(PROTOCOLS) if self.decoder is None else list(PROTOCOLS[:1])
         if self.protocol not in PROTOCOLS:
             known = ["both", *PROTOCOLS]
             raise InputError(

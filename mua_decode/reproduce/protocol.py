@@ -45,7 +45,8 @@ class Protocol:
         base
             The run that all protocols vary.
         """
-        source = base.changed(plan.protocols[name].overrides)
+        given = plan.decoder is not None  # it keeps the data that it was trained on
+        source = base.changed(() if given else plan.protocols[name].overrides)
         with hushed():
             _ = source.data
         return cls(name, plan, source, source.changed(plan.retrained), out / name)

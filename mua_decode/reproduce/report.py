@@ -17,6 +17,7 @@ from mua_decode.analyses.isolate import paper as isolate
 from mua_decode.analyses.latents.paper import embeddings
 from mua_decode.analyses.noise import paper as noise
 from mua_decode.analyses.reconstruct import paper as reconstruct
+from mua_decode.analyses.sampling import paper as sampling
 from mua_decode.analyses.similarity.paper import drawn_similarity
 from mua_decode.report import Picture, Section, write_page
 from mua_decode.report.paper import PaperTable, Results, Tables, paper_section
@@ -46,6 +47,7 @@ def write_report(
         _marked(results, "encoding", encode.section(results, numbered)),
         _marked(results, "latents", _similarity(results, numbered)),
         _marked(results, "compare", _baselines(results, numbered)),
+        _marked(results, "sampling", sampling.section(results, numbered)),
         _marked(results, "generalise", generalise.section(results, numbered)),
         _marked(results, "noise", noise.section(numbered)),
         _methods(protocols, outcome, deviations),
@@ -83,8 +85,9 @@ def _similarity(results: Results, tables: Tables) -> Section:
     pictures: list[Picture] = []
     for protocol in results.protocols:
         table = results.read(protocol, "similarity/results.csv")
-        if table is not None:
-            pictures.append(drawn_similarity(table, protocol))
+        pairs = results.read(protocol, "similarity/distributions.csv")
+        if table is not None and pairs is not None:
+            pictures.append(drawn_similarity(table, pairs, protocol))
     mapped = [p for p in results.protocols if results.read(p, "latents/results.csv") is not None]
     for name in ("sites", "population", "bottleneck", "session") if mapped else ():
         pictures += embeddings(results, mapped[-1], name)
@@ -92,16 +95,18 @@ def _similarity(results: Results, tables: Tables) -> Section:
         "Correlations between trials, and maps of sites, trials and the bottleneck. Maps are drawn "
         "for one protocol, tables are for both."
     ]
-    shown = [tables["S12"], tables["S19"]]
+    shown = [tables["S12"], tables["S34"], tables["S19"]]
     return paper_section("Figure 6. Similarity and latents", text, shown, pictures)
 
 
 def _baselines(results: Results, tables: Tables) -> Section:
     caption = "Decoder, baselines, floors and ceiling."
     pictures = results.pictures("compare", "models", caption)
+    caption = "Pixel correlation of each colour channel."
+    pictures += results.pictures("compare", "channels", caption)
     pictures += results.pictures("crossval", "folds", "Folds.")
     pictures += results.pictures("repeat", "seeds", "Seeds.")
-    shown = [tables["S13"], tables["S14"], tables["S22"]]
+    shown = [tables["S13"], tables["S32"], tables["S14"], tables["S22"]]
     text = [
         "Trained under identical settings on identical trials. Folds share training trials: their "
         "s.d. is a spread, not a standard error. Other seeds draw the split, the pseudo-trials and "

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from mua_decode.files import write_text
 from mua_decode.runs.fingerprint import Fingerprint
@@ -106,7 +107,8 @@ def carry_out(steps: Sequence[Step], out: Path) -> Outcome:
             done[step.key] = seconds
             clock.skip(step)
             continue
-        console.rule(f"[bold]{step.key}[/bold]  {number + 1} of {len(steps)}{clock.left()}")
+        title = Text.assemble((step.key, "bold"), f"  {number + 1} of {len(steps)}{clock.left()}")
+        console.rule(title)
         missing = [n for n in step.needs if _key(step, n) not in done]
         if missing:
             failed[step.key] = f"needs {missing[0]}, which is not done"

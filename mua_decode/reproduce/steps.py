@@ -24,13 +24,16 @@ from mua_decode.analyses.noise.noise import find_in_noise
 from mua_decode.analyses.reconstruct.reconstruct import reconstruct
 from mua_decode.analyses.repeat.plan import RepeatPlan
 from mua_decode.analyses.repeat.repeat import repeat
-from mua_decode.analyses.similarity.similarity import similarity
+from mua_decode.analyses.sampling.sampling import sampling
+from mua_decode.analyses.similarity.similarity import enough_pseudo_trials, similarity
 from mua_decode.files import write_text
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Step, StepNotApplicableError
 from mua_decode.runs.config import compose
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.plan import read_plan
 from mua_decode.runs.run import Run
+from mua_decode.runs.take_over import take_over
 from mua_decode.runs.train import Training
 from mua_decode.runs.variants import Variant, run_variant
 from mua_decode.types import InputError
@@ -50,7 +53,8 @@ def steps_of(protocol: Protocol) -> list[Step]:
         step("decoder", 310, _decoder, main, ("trials_per_condition",), needs=()),
         step("ablation", 430, _ablation, main, ("trials_per_condition", "equal_repeats"), fill),
         step("encoding", 80, _encoding, main, ("encoding",)),
-        step("similarity", 1, _similarity, main, ("similarity_pairs",)),
+        step("encoding_bands", 110, _encoding_bands, main, ("encoding_bands",), needs=()),
+        step("similarity", 15, _similarity, main, ("similarity",)),
         step("latents", 13, _latents, main, ("points",)),
     ]
     if plan.retrained:
@@ -58,6 +62,7 @@ def steps_of(protocol: Protocol) -> list[Step]:
     steps += [
         step("isolate", 490, _isolate, small, ("noise_inputs",), alone, needs=reference),
         step("compare", 220, _compare, small, (), tested, needs=reference),
+        step("sampling", 130, _sampling, small, ("sampling",), needs=()),
         step("crossval", 125, _crossval, small, ("n_folds",), needs=()),
         step("repeat", 120, _repeat, small, ("n_seeds",), needs=reference),
     ]
@@ -72,11 +77,13 @@ _ASKS = {
     "decoder": "how well is the video decoded?",
     "ablation": "what is lost without each region?",
     "encoding": "does the video predict the activity?",
+    "encoding_bands": "does it predict fast changes of the activity?",
     "similarity": "how alike are trials?",
     "latents": "what lies next to what?",
     "reference": "the decoder at the size of the networks below",
     "isolate": "what does one region alone decode?",
     "compare": "do simpler networks do as well?",
+    "sampling": "what is decoded at other sampling rates?",
     "crossval": "does it depend on the split?",
     "repeat": "does it depend on the seed?",
     "generalise": "conditions never trained on, and less data",
@@ -112,7 +119,11 @@ def _step(
 
 
 def _decoder(protocol: Protocol, folder: Path) -> None:
-    run = run_variant(protocol.source, Variant("run"), folder, training=Training()).run
+    given = protocol.plan.decoder
+    if given is None:
+        run = run_variant(protocol.source, Variant("run"), folder, training=Training()).run
+    else:
+        run = take_over(protocol.source, RunFolder.existing(given), folder / "run")
     size = protocol.size.trials_per_condition
     reconstruct(run, folder, trials_per_condition=size, metrics=run.metrics)
 
@@ -163,10 +174,35 @@ def _encoding(protocol: Protocol, folder: Path) -> None:
     encode_again(protocol.decoder, folder, protocol.size.encoding)
 
 
+def _encoding_bands(protocol: Protocol, folder: Path) -> None:
+    _counted_anew(protocol)
+    plan = protocol.size.encoding_bands
+    try:
+        finer = protocol.source.changed(plan.data)
+        _ = finer.data
+    except InputError as error:
+        raise StepNotApplicableError(str(error)) from error
+    encode_again(finer, folder, plan.encoding)
+
+
+def _sampling(protocol: Protocol, folder: Path) -> None:
+    _counted_anew(protocol)
+    sampling(protocol.beside, protocol.size.sampling, folder).publish(folder)
+
+
+def _counted_anew(protocol: Protocol) -> None:
+    """Refuse what needs another step of the counting window where there is no window."""
+    if protocol.source.cfg.data.window is None:
+        raise StepNotApplicableError("its counts are taken as they were recorded, in one step")
+
+
 def _similarity(protocol: Protocol, folder: Path) -> None:
-    run = protocol.source
-    table = similarity(run.data, max_pairs=protocol.size.similarity_pairs, seed=run.seed)
-    write_text(folder / "results.csv", table.frame.to_csv(index=False, float_format="%.6g"))
+    plan = protocol.size.similarity
+    run = enough_pseudo_trials(protocol.source, plan.trials)
+    found = similarity(run.data, plan, seed=run.seed)
+    tables = {"distributions": found.distributions, "trials": found.trials}
+    for name, frame in (tables | {"results": found.table.frame}).items():
+        write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
 
 
 def _latents(protocol: Protocol, folder: Path) -> None:

@@ -14,6 +14,7 @@ from mua_decode.analyses.latents import paper as latents
 from mua_decode.analyses.noise import paper as noise
 from mua_decode.analyses.reconstruct import paper as reconstruct
 from mua_decode.analyses.repeat import paper as repeat
+from mua_decode.analyses.sampling import paper as sampling
 from mua_decode.analyses.similarity import paper as similarity
 from mua_decode.files import write_text
 from mua_decode.report.paper import PaperTable, Results
@@ -26,9 +27,14 @@ def paper_tables(results: Results) -> list[PaperTable]:
         reconstruct.colour(results),
         reconstruct.motion(results),
         *(ablate.masking(results, metric) for metric in ablate.MASKED),
+        ablate.prediction_tests(results),
+        ablate.contrasts(results),
         ablate.tests(results),
         isolate.alone(results),
         isolate.chance(results),
+        isolate.colour(results),
+        isolate.motion(results),
+        isolate.published_chance(results),
         encode.encoding(results),
         encode.bands(results),
         similarity.similarity(results),
@@ -42,6 +48,11 @@ def paper_tables(results: Results) -> list[PaperTable]:
         noise.noise(results),
         reconstruct.motion_tests(results),
         repeat.seeds(results),
+        encode.fine_bands(results),
+        encode.null(results),
+        compare.channels(results),
+        sampling.rates(results),
+        similarity.trials(results),
     ]
     return [results.marked(table) for table in tables]
 

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from mua_decode.data import DecodingData
+from mua_decode.limits import check_saved
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
@@ -69,7 +70,7 @@ def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
         cfg, n_sites=data.n_sites, n_bins=data.n_bins, frame_shape=data.frame_shape
     )
     # What is decoded is weighed by frames; activity has none.
-    weights = {"frame_weights": torch.from_numpy(data.stimuli.frame_weights)}
+    weights: dict[str, Any] = {"frame_weights": torch.from_numpy(data.stimuli.frame_weights)}
     loss = instantiate(cfg.loss, trusted=trusted, **({} if kind is EncodeVideo else weights))
     task = instantiate(cfg.task, trusted=trusted, model=model, loss=loss)
     name = type(task).__name__
@@ -109,6 +110,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
+    check_saved(path)
     try:
         loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

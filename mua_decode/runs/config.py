@@ -17,7 +17,10 @@ import mua_decode
 from mua_decode.types import InputError, nearest_name
 
 # Values of these are paths: quoted for Hydra, so that they can be typed as they are.
-_PATHS = ("recording.root", "recording.path", "run_dir", "out", "out_dir", "ckpt_path")
+_PATHS = (
+    "recording.root", "recording.path", "recording.labels", "run_dir", "out", "out_dir",
+    "ckpt_path", "weights", "decoder",
+)  # fmt: skip
 
 
 def config_folder() -> Path:

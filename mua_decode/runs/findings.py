@@ -89,7 +89,7 @@ class Findings:
 def stamp(run: Run, failures: Mapping[str, str]) -> dict[str, Any]:
     """What stands first in the numbers of runs that were trained again."""
     return {
-        "leaking": run.leaking,
+        "leaking": run.leaks.flag,
         "seed": run.seed,
         "version": __version__,
         "failed": dict(failures),

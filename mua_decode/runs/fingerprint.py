@@ -14,8 +14,13 @@ from mua_decode.runs.plan import plain
 _PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger")
 # Where data lie and which kernel computes: the same mathematics.
 _HOW = ("data.resident", "model.kernels")
-# What runs that lack an option were: to say so is no difference.
-_UNSAID = {"weights": "best", "recording.stimulus.dots.speed_spread": 0.0}
+# Options that runs of earlier versions do not name, and the value that says what they did.
+_ALWAYS = {
+    "data.standardisation": "train",
+    "model.video_activation": "squash",
+    "weights": "best",
+    "recording.stimulus.dots.speed_spread": 0.0,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,7 @@ class Fingerprint:
         flat = {
             k: v
             for k, v in flat_config(cfg).items()
-            if k.split(".")[0] not in out and k not in _HOW and _UNSAID.get(k, ...) != v
+            if k.split(".")[0] not in out and k not in _HOW and _ALWAYS.get(k, ...) != v
         }
         return cls(flat, recording)
 

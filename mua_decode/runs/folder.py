@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from mua_decode.data import Population
 from mua_decode.files import write_text
 from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.runs.stored import load_stored
 from mua_decode.types import COLUMNS, InputError, Recording, ResultTable
 
 
@@ -59,6 +60,11 @@ class RunFolder:
     def recording(self) -> Path:
         """What it was trained on, with a checksum of its content, ``recording.json``."""
         return self.path / "recording.json"
+
+    @property
+    def weights(self) -> Path:
+        """Where adopted weights came from, ``weights.json``; runs trained here have none."""
+        return self.path / "weights.json"
 
     @property
     def trained(self) -> bool:
@@ -141,15 +147,10 @@ class RunFolder:
 
         Raises InputError if it is not a config.
         """
-        try:
-            cfg = OmegaConf.load(self.config)
-            OmegaConf.resolve(cfg)
-        except Exception as error:
-            raise InputError(f"{self.config}: is not readable YAML") from error
+        cfg = load_stored(self.config)
         for name in ("recording", "data", "model", "loss", "task"):
-            if not isinstance(cfg, DictConfig) or not isinstance(cfg.get(name), DictConfig):
+            if not isinstance(cfg.get(name), DictConfig):
                 raise InputError(f"{self.config}: is not the config of a run, it lacks '{name}'")
-        assert isinstance(cfg, DictConfig)
         if not isinstance(cfg.get("seed"), int):
             raise InputError(f"{self.config}: seed must be a whole number")
         keep_split(cfg, self.config)
@@ -192,6 +193,6 @@ def keep_split(cfg: DictConfig, begun: Path) -> None:
     """
     if not begun.is_file() or not isinstance(OmegaConf.select(cfg, "data.split"), DictConfig):
         return
-    split = OmegaConf.select(OmegaConf.load(begun), "data.split")
+    split = OmegaConf.select(load_stored(begun), "data.split")
     if isinstance(split, DictConfig) and "stream" not in split:
         cfg.data.split.stream = "shared"

@@ -1,4 +1,9 @@
-"""What a config names with ``_target_``, built; nothing a foreign config names can run code."""
+"""What a config names with ``_target_``, built; nothing a foreign config names can run code.
+
+A logger, a launcher, a trainer and what a sweep searches with reach the network, other processes or
+a database. Each is built where it belongs and nowhere else, so that no recording's ``_target_``
+makes one.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +28,32 @@ RENAMED = {
 }
 
 
-def instantiate(cfg: Any, *, trusted: Iterable[str] = (), **kwargs: Any) -> Any:
+# Groups of conf/ whose targets are built in their own place alone.
+_OWN_PLACE = ("logger", "launcher", "trainer", "sweep")
+
+
+def instantiate(
+    cfg: Any, *, trusted: Iterable[str] = (), place: str | None = None, **kwargs: Any
+) -> Any:
     """Build the object a config names with ``_target_``.
 
     Only what the configs shipped with this project name, optimisers and schedules of torch, and
     the packages in ``trusted`` are built: a run folder from elsewhere cannot run code.
 
+    Parameters
+    ----------
+    place
+        ``logger``, ``launcher``, ``trainer`` or ``sweep``: what the shipped configs of this group
+        name, and nothing else; ``None``: what those of every other group name.
+
     Raises InputError if a target is not allowed, not found, or refuses its arguments.
     """
     cfg = _renamed(cfg)
-    for target in _targets(cfg):
-        _check_target(target, tuple(trusted))
+    targets = list(_targets(cfg))
+    if not targets:
+        raise InputError(f"{place or 'config'}: names nothing to build; it lacks _target_")
+    for target in targets:
+        _check_target(target, tuple(trusted), place)
     name = str(cfg.get("_target_", "")).rpartition(".")[2]
     try:
         # Keyword arguments go past Hydra, which would turn dataclasses into dictionaries.
@@ -70,15 +90,23 @@ def _targets(cfg: Any) -> Iterator[str]:
 
 
 @lru_cache
-def _shipped_targets() -> frozenset[str]:
-    """Everything the shipped configs name with ``_target_``."""
-    texts = (path.read_text() for path in config_folder().rglob("*.yaml"))
+def _shipped_targets(place: str | None) -> frozenset[str]:
+    """Everything the shipped configs of a place name with ``_target_``."""
+    conf = config_folder()
+    files = (conf / place).rglob("*.yaml") if place else conf.rglob("*.yaml")
+    texts = (
+        path.read_text()
+        for path in files
+        if place or path.relative_to(conf).parts[0] not in _OWN_PLACE
+    )
     return frozenset(t for text in texts for t in re.findall(r"_target_:\s*([\w.]+)", text))
 
 
-def _check_target(target: str, trusted: tuple[str, ...]) -> None:
-    if target in _shipped_targets():
+def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> None:
+    if target in _shipped_targets(place):
         return
+    if place is not None or any(target in _shipped_targets(p) for p in _OWN_PLACE):
+        raise InputError(f"_target_: {target} cannot stand in the place of a {place or 'part'}")
     if target.startswith("torch.optim.") or any(target.startswith(f"{p}.") for p in trusted):
         try:
             found = hydra.utils.get_object(target)

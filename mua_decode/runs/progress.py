@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,16 +19,51 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.status import Status
+from rich.text import Text
 
-console = Console(stderr=True, width=None if sys.stderr.isatty() else 100)
+from mua_decode.types import printable
+
 T = TypeVar("T")
+
+
+class Screen(Console):
+    """A terminal on which names from files are names and nothing else.
+
+    Markup and emoji codes are off, so that brackets are brackets; control characters are written
+    out, so that no name moves the cursor, sets a title or clears the screen.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Give a text to be laid out, its control characters written out."""
+        return super().render_str(printable(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Give what is written, its control characters written out."""
+        for segment in super().render(renderable, options):
+            if segment.control:  # rich's own: styles and cursor of a bar
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+
+console = Screen(stderr=True, width=None if sys.stderr.isatty() else 100)
+
+
+def _took(what: str, seconds: float, digits: int = 1) -> Text:
+    return Text.assemble(f"{what} ", (f"{seconds:.{digits}f} s", "dim"))
 
 
 def _bar(*extra: Any) -> Progress:
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -45,11 +80,11 @@ def working(what: str) -> Iterator[None]:
     """Show that something of unknown length is going on, and how long it took."""
     start = time.perf_counter()
     if console.is_terminal:
-        with console.status(what):
+        with console.status(Text(what)):
             yield
     else:
         yield
-    console.print(f"{what} [dim]{time.perf_counter() - start:.1f} s[/dim]", highlight=False)
+    console.print(_took(what, time.perf_counter() - start), highlight=False)
 
 
 def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:
@@ -60,7 +95,7 @@ def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:
             yield from bar.track(items, total=total, description=what)
     else:
         yield from items
-    console.print(f"{what} [dim]{time.perf_counter() - start:.1f} s[/dim]", highlight=False)
+    console.print(_took(what, time.perf_counter() - start), highlight=False)
 
 
 class TrainingProgress(pl.Callback):
@@ -77,7 +112,7 @@ class TrainingProgress(pl.Callback):
         total = int(trainer.num_training_batches * (trainer.max_epochs or 1))
         done = int(trainer.num_training_batches * trainer.current_epoch)
         if console.is_terminal and trainer.is_global_zero:
-            self._bar = _bar(TextColumn("{task.fields[state]}"))
+            self._bar = _bar(TextColumn("{task.fields[state]}", markup=False))
             self._bar.start()
             self._task = self._bar.add_task("training", total=total, completed=done, state="")
 
@@ -146,7 +181,7 @@ class Overall(pl.Callback):
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total = what, total
         # A console of its own: that of the single run is silent meanwhile.
-        self._console = Console(stderr=True, width=None if console.is_terminal else 100)
+        self._console = Screen(stderr=True, width=None if console.is_terminal else 100)
         self._status = Status("", console=self._console)
         self._number, self._name, self._epoch = 0, "", ""
         self._share = 0.0  # of the current one that is trained
@@ -162,8 +197,8 @@ class Overall(pl.Callback):
     def __exit__(self, *error: object) -> None:
         self._status.stop()
         seconds = time.perf_counter() - self._opened
-        line = f"{self._total} {self._what}s [dim]{seconds:.0f} s[/dim]"
         if error[0] is None:
+            line = _took(f"{self._total} {self._what}s", seconds, digits=0)
             self._console.print(line, highlight=False)
 
     def begin(self, name: str) -> None:
@@ -201,7 +236,7 @@ class Overall(pl.Callback):
 
     def _show(self) -> None:
         if self._console.is_terminal:
-            self._status.update(self.line)
+            self._status.update(Text(self.line))
 
 
 def _duration(seconds: float) -> str:

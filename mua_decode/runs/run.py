@@ -24,10 +24,14 @@ from mua_decode.runs.config import changed_config
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
-from mua_decode.types import PARTS, InputError, Recording, nearest_name
+from mua_decode.runs.progress import console
+from mua_decode.runs.stored import without_command_line
+from mua_decode.types import PARTS, InputError, LeakState, Recording, nearest_name
 
 SCORED = "scored"
 WEIGHTS = ("best", "last")
+# Option of a run whose weights were not trained here: the checksum of the file they came from.
+ADOPTED = "adopted"
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
 
 
@@ -62,6 +66,7 @@ class Run:
     ) -> None:
         self.folder, self.cfg, self.checkpoint = folder, cfg, checkpoint
         self._device = device
+        self.left_out: tuple[str, ...] = ()  # options of the folder that it is not asked for
         if recording is not None:
             self.recording = recording
         if data is not None:
@@ -92,16 +97,21 @@ class Run:
         recording
             Where it is at hand already.
 
+        Logger and plugins of the trainer are those of ``overrides`` or none, whatever the folder
+        says; see :mod:`mua_decode.runs.stored`.
+
         Raises InputError if there is no such run or checkpoint, or an override does not fit.
         """
         folder = RunFolder.existing(str(run_dir) if run_dir else None)
-        cfg = changed_config(folder.load_config(), [str(o) for o in overrides])
+        stored, left_out = without_command_line(folder.load_config())
+        cfg = changed_config(stored, [str(o) for o in overrides])
         cfg.trusted = list(trusted)
         path = None
         if checkpoint:
             path = folder.checkpoint(weights_of(cfg) if checkpoint == SCORED else checkpoint)
         choose_device(device)
         run = cls(folder, cfg, recording=recording, checkpoint=path, device=device)
+        run.left_out = tuple(left_out)
         if recording is not None:
             run._check(recording)
         return run
@@ -167,14 +177,15 @@ class Run:
         return int(self.cfg.seed)
 
     @property
-    def leaking(self) -> bool:
-        """Whether pseudo-trials are pooled before the split, as published."""
-        return bool(self.cfg.data.split.unit == "pseudo_trial")
+    def leaks(self) -> LeakState:
+        """Whether recorded data of the test part can reach training."""
+        return LeakState.of(str(self.cfg.data.split.unit), stored=self.recording.stored)
 
     @property
-    def leaking_mark(self) -> str:
-        """What a title says of a split that leaks; nothing else."""
-        return ", LEAKING" if self.leaking else ""
+    def origin(self) -> dict[str, str]:
+        """What its numbers say of weights that were not trained here; nothing of others."""
+        sha256 = self.cfg.get(ADOPTED)
+        return {} if sha256 is None else {"weights": f"adopted weights, SHA-256 {sha256}"}
 
     @property
     def scored_part(self) -> str:
@@ -214,9 +225,12 @@ class Run:
         """
         overrides = list(overrides)
         same = _leave_training(overrides)
+        cfg = changed_config(self.cfg, overrides)
+        if not same:
+            cfg.pop(ADOPTED, None)
         return Run(
             self.folder,
-            changed_config(self.cfg, overrides),
+            cfg,
             recording=self.recording,
             data=self.__dict__.get("data") if same else None,
             checkpoint=self.checkpoint if same else None,
@@ -224,10 +238,13 @@ class Run:
         )
 
     def at(self, folder: RunFolder, *, checkpoint: Path | None = None) -> Run:
-        """The same run in another folder, with weights or without."""
+        """The same run in another folder, with weights or without (then it is to be trained)."""
+        cfg = self.cfg.copy()
+        if checkpoint is None:
+            cfg.pop(ADOPTED, None)
         return Run(
             folder,
-            self.cfg.copy(),
+            cfg,
             recording=self.recording,
             data=self.__dict__.get("data"),
             checkpoint=checkpoint,
@@ -286,6 +303,11 @@ def open_to_retrain(cfg: DictConfig) -> Run:
     run = open_run(cfg, device="auto")
     if not run.folder.metrics.is_file():
         raise InputError(f"run_dir: {run.folder.path} holds an unfinished run; finish it first")
+    for name in run.left_out:
+        console.print(
+            f"note: {name} is not taken from the folder of a run; name it in overrides to have it",
+            soft_wrap=True,
+        )
     source = run.score_as(cfg).cfg
     choose_device(cfg.device)
     if cfg.device != "auto":

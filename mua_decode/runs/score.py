@@ -41,7 +41,7 @@ def score(
     metrics = run.metrics
     identification = Identification(similarity="correlation")
     candidates = data.mean_videos(None)
-    label = f"{part} (leaking)" if data.leaking else part
+    label = data.leaks.label(part)
     evaluations: dict[str, Evaluation] = {}
     for name, predict in competitors(run).items():
         batches = track(data.batches(part), f"scoring {name}", n_batches(data, part))
@@ -57,10 +57,11 @@ def score(
         )
     table = ResultTable.concat([e.table for e in evaluations.values()])
     flat: dict[str, Any] = {
-        "leaking": data.leaking,
+        "leaking": data.leaks.flag,
         "audit": data.audit.line,
         "seed": run.seed,
         "version": __version__,
+        **run.origin,
         "n_sites": data.n_sites,
         "n_conditions": data.stimuli.n_conditions,
         f"{part}/n_pseudo_trials": len(data.dataset(part)),
@@ -88,6 +89,9 @@ def competitors(run: Run) -> dict[str, Predict]:
         return read
 
     for name, floor_cfg in (run.cfg.get("floor") or {}).items():
+        if name == "ridge" and not len(data.dataset("val")):
+            console.print("note: without val trials ridge has no penalty to choose; left out")
+            continue
         floor = instantiate(floor_cfg)
         for _ in track([0], f"fitting floor {name}", 1):
             floor.fit(reader("train"), reader("val"), videos)
@@ -107,7 +111,7 @@ def n_batches(data: DecodingData, part: str) -> int:
 
 
 def _draw(run: RunFolder, data: DecodingData, decoder: Evaluation, table: ResultTable) -> None:
-    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
+    stamp = data.leaks.stamp
     names = [data.stimuli.names[k] for k in decoder.conditions]
     rows = _spread(len(names), 4)
     timing: dict[str, Any] = {
@@ -168,6 +172,8 @@ def print_summary(flat: dict[str, Any], run: Path, part: str) -> None:
         values = [flat.get(f"{key}/single_trial/{c}") for c in columns]
         table.add_row(name, *("undefined" if v is None else f"{v:.3f}" for v in values))
     console.print(table)
+    if "weights" in flat:
+        console.print(flat["weights"], highlight=False, soft_wrap=True)
     for line in (
         f"chance of identification {flat['chance/identification']:.4f}; {flat['audit']}",
         f"look at  {run / 'figures' / 'frames_single_trial.png'}",

@@ -13,9 +13,17 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
-from mua_decode.types import InputError
+from mua_decode.types import InputError, nearest_name
 
 _PACKAGES = {"WandbLogger": "wandb", "TensorBoardLogger": "tensorboard"}
+# Whatever else a tracker takes (W&B's settings, say) can send code, files or keys elsewhere.
+_OPTIONS = {
+    "WandbLogger": {
+        *("project", "name", "group", "entity", "tags", "notes", "job_type", "offline"),
+        *("prefix", "log_model"),
+    },
+    "TensorBoardLogger": {"name", "version", "sub_dir", "prefix", "log_graph"},
+}
 
 
 def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
@@ -24,14 +32,23 @@ def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
     A W&B run keeps its id in ``wandb_id.txt`` of the run's folder, so that a resumed training goes
     on with the same run.
 
-    Raises InputError if the tracker is not installed or refuses its options.
+    Raises InputError if the tracker is not installed, refuses its options, or an option is not one
+    of those it may be given.
     """
     if not cfg.logger:
         return None
     target = str(cfg.logger.get("_target_", "")).rpartition(".")[2]
+    known = _OPTIONS.get(target, set())
+    for name, value in cfg.logger.items():
+        if name == "_target_" or (name in known and not isinstance(value, DictConfig)):
+            continue
+        raise InputError(
+            f"logger.{name}: is no option a logger may be given"
+            f"{nearest_name(str(name), known)}; choose from: {', '.join(sorted(known))}"
+        )
     extra = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
     try:
-        logger: Logger = instantiate(cfg.logger, save_dir=str(folder.path), **extra)
+        logger: Logger = instantiate(cfg.logger, place="logger", save_dir=str(folder.path), **extra)
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         if isinstance(logger, WandbLogger):
             _start(logger).config.update(plain, allow_val_change=True)

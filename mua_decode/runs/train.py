@@ -293,6 +293,7 @@ def _trainer(
     try:
         trainer: pl.Trainer = instantiate(
             cfg.trainer,
+            place="trainer",
             callbacks=callbacks,
             logger=tracker or False,
             default_root_dir=str(folder.path),

@@ -108,6 +108,21 @@ def condition_tables(
     averages = Averages(candidates)
     for _ in averages.over(lambda batch: decode(batch.spikes), batches):
         pass
+    return tables_of(
+        averages, candidates=candidates, metrics=metrics, stimuli=stimuli, guesses=guesses
+    )
+
+
+@torch.no_grad()
+def tables_of(
+    averages: Averages,
+    *,
+    candidates: Tensor,
+    metrics: Sequence[VideoMetric],
+    stimuli: StimulusSet,
+    guesses: Mapping[str, float] = GUESSES,
+) -> Tables:
+    """Return :func:`condition_tables` of what was averaged before."""
     present, decoded, shown = averages.present, averages.decoded, averages.shown
     found: Tables = {}
     for metric in metrics:

@@ -50,6 +50,17 @@ def with_guesses(
     return filled if shown is None else np.where(shown, filled, np.nan)
 
 
+def guessed_turns(undefined: np.ndarray) -> np.ndarray:
+    """Angle in degrees by which undefined directions (K,) count as off, 0 where they are defined.
+
+    The guess of ``direction_error`` to either side in turn, so that no side is favoured whatever
+    the order of the conditions.
+    """
+    undefined = np.asarray(undefined, bool)
+    side = np.where(np.cumsum(undefined) % 2 == 1, 1.0, -1.0)
+    return np.where(undefined, GUESSES["direction_error"] * side, 0.0)
+
+
 @torch.no_grad()
 def defined_for_shown(metric: VideoMetric, videos: Tensor, stimuli: StimulusSet) -> np.ndarray:
     """Whether a metric is defined for the video of every condition itself, bool (K,).

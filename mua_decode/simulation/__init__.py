@@ -4,10 +4,12 @@ Every class of parameters refuses what it cannot use with an InputError that nam
 of range, an unknown or repeated name, a list that is empty or of the wrong length.
 """
 
+from mua_decode.simulation.answers import answer_images, can_answer
 from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters
 from mua_decode.simulation.experiment import simulate
 from mua_decode.simulation.imagery import ImageryParameters, simulate_imagery
+from mua_decode.simulation.imagery_sites import SiteKinds
 from mua_decode.simulation.noise import NoiseParameters
 from mua_decode.simulation.outlines import CueParameters
 from mua_decode.simulation.palette import Palette
@@ -32,9 +34,12 @@ __all__ = [
     "Palette",
     "PopulationParameters",
     "RegionParameters",
+    "SiteKinds",
     "StimulusParameters",
     "TrialTiming",
     "TuningParameters",
+    "answer_images",
+    "can_answer",
     "noise_surrogate",
     "render_stimuli",
     "simulate",

@@ -12,9 +12,11 @@ import pandas as pd
 
 from mua_decode import __version__
 from mua_decode.simulation.checks import require_range, require_whole
+from mua_decode.simulation.imagery_sites import Responses, SiteKinds, plant, responses
 from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
 
-_FLOOR_HZ = 0.5
+FLOOR_HZ = 0.5
+IMAGERY_READER = "mua_decode.simulation.simulate_imagery"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,15 @@ class ImageryParameters:
     onset_hz: float = 6.0
     modulation_hz: float = 4.0
     bin_s: float = 0.5  # length of baseline and of response, in seconds; one bin each
+    # Mean imagined change of a reactivating site, in hertz, of either sign; ``None``: that of the
+    # perceived images, times ``imagery_scale``.
+    imagery_shift_hz: float | None = None
+    # Controls: what other sites do, and what of a response no axis explains.
+    kinds: SiteKinds = field(default_factory=SiteKinds)
+    # Images fall into so many categories (0: none), which carry this share of the variance of
+    # every latent.
+    categories: int = 0
+    category_variance: float = 0.5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "regions", {str(k): v for k, v in self.regions.items()})
@@ -54,10 +65,56 @@ class ImageryParameters:
         require_whole(where, given, "objects", "image_size", low=2)
         require_whole(where, given, "images", low=self.objects)
         require_whole(where, given, "perception_trials", "imagery_trials", low=1)
-        require_range(where, given, "share_tuned", "share_reactivating", low=0, high=1)
+        shares = ("share_tuned", "share_reactivating", "category_variance")
+        require_range(where, given, *shares, low=0, high=1)
+        require_whole(where, given, "categories", low=0)
+        if self.share_reactivating + self.kinds.share_suppressed > 1 + 1e-9:
+            raise InputError("imagery: share_reactivating and share_suppressed exceed 1 together")
         levels = ("imagery_scale", "baseline_hz", "onset_hz", "modulation_hz")
         require_range(where, given, *levels, low=0)
         require_range(where, given, "bin_s", low=0, above=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """All that one seed plants, before a spike is drawn."""
+
+    stimuli: StimulusSet
+    latent: np.ndarray  # (K, L): position of every image
+    patterns: np.ndarray  # (H * W * 3, L): what a unit of each latent adds to an image in [0, 1]
+    objects: np.ndarray  # int (O,): conditions that are imagined
+    sites: pd.DataFrame
+    responses: Responses
+    spikes: np.random.Generator
+
+
+def plant_experiment(p: ImageryParameters, seed: int) -> Planted:
+    """Draw images and sites; the same again for the same parameters and seed."""
+    image_rng, site_rng, spike_rng, control_rng = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
+    )
+    category = np.arange(p.images) % p.categories if p.categories else None
+    stimuli, latent, patterns = _render(p, image_rng, category)
+    objects = np.sort(image_rng.choice(p.images, p.objects, replace=False))
+    truth = plant(
+        p.regions,
+        p.kinds,
+        shares=(p.share_tuned, p.share_reactivating),
+        sessions=p.sessions,
+        latents=p.latents,
+        rng=(site_rng, control_rng),
+    )
+    level = p.imagery_scale * p.onset_hz if p.imagery_shift_hz is None else p.imagery_shift_hz
+    planted = responses(
+        truth,
+        latent,
+        category,
+        p.kinds,
+        perceived=(p.onset_hz, p.modulation_hz),
+        imagined=(level, p.imagery_scale * p.modulation_hz),
+        rng=(site_rng, control_rng),
+    )
+    return Planted(stimuli, latent, patterns, objects, truth, planted, spike_rng)
 
 
 def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:
@@ -65,33 +122,26 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
 
     Trials carry ``state`` (``perception`` or ``imagery``) and ``object`` (the image's name); a
     trial is one bin of baseline and one of response, spike counts are Poisson. ``truth["sites"]``
-    has ``tuned``, ``reactivates`` and the axis of every site, ``truth["images"]`` the position of
-    every image.
+    has ``tuned``, ``reactivates``, the controls and the axis of every site, ``truth["images"]`` the
+    position of every image. Images in categories have a column ``category`` of their conditions.
     """
     require_whole("imagery", {"seed": seed}, low=0)
     p = imagery
-    image_rng, site_rng, spike_rng = (
-        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
-    )
-    stimuli, latent = _render(p, image_rng)
-    objects = np.sort(image_rng.choice(p.images, p.objects, replace=False))
-    truth = _plant(p, site_rng)
-    axes = truth.filter(like="axis_").to_numpy()
-    drive = latent @ axes.T  # (K, N), unit variance
-    untuned = ~truth["tuned"].to_numpy()
-    drive[:, untuned] = site_rng.standard_normal((p.images, int(untuned.sum())))
-    response = p.onset_hz + p.modulation_hz * drive
+    made = plant_experiment(p, seed)
+    truth, stimuli, planted = made.sites, made.stimuli, made.responses
     sessions = []
     for s in range(p.sessions):
         here = np.flatnonzero(truth["session"].to_numpy() == f"s{s}")
-        planted = truth.iloc[here]
-        sessions.append(_session(p, planted, response[:, here], objects, spike_rng, stimuli.names))
+        part = Responses(planted.perceived[:, here], planted.imagined[:, here])
+        sessions.append(
+            _session(p, truth.iloc[here], part, made.objects, made.spikes, stimuli.names)
+        )
     return Recording(
         name=name,
         sessions=tuple(sessions),
         stimuli=stimuli,
         provenance={
-            "reader": "mua_decode.simulation.simulate_imagery",
+            "reader": IMAGERY_READER,
             "package_version": __version__,
             "seed": int(seed),
             "imagery": dataclasses.asdict(p),
@@ -99,16 +149,22 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
         },
         truth={
             "sites": truth,
-            "images": pd.DataFrame(latent)
+            "images": pd.DataFrame(made.latent)
             .add_prefix("latent_")
-            .assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), objects)),
+            .assign(name=stimuli.names, imagined=np.isin(np.arange(p.images), made.objects)),
         },
     )
 
 
-def _render(p: ImageryParameters, rng: np.random.Generator) -> tuple[StimulusSet, np.ndarray]:
-    """Images as sums of smooth random patterns, and their latents (K, L)."""
+def _render(
+    p: ImageryParameters, rng: np.random.Generator, category: np.ndarray | None
+) -> tuple[StimulusSet, np.ndarray, np.ndarray]:
+    """Images as sums of smooth random patterns, their latents (K, L), and the patterns."""
     latent = rng.standard_normal((p.images, p.latents))
+    if category is not None:
+        centre = rng.standard_normal((p.categories, p.latents))[category]
+        between = p.category_variance
+        latent = np.sqrt(between) * centre + np.sqrt(1 - between) * latent
     latent = (latent - latent.mean(axis=0)) / latent.std(axis=0)
     shape = (p.image_size, p.image_size, 3)
     if p.latents > np.prod(shape) // 4:
@@ -118,57 +174,41 @@ def _render(p: ImageryParameters, rng: np.random.Generator) -> tuple[StimulusSet
         for _ in range(p.latents)
     ]
     basis = np.linalg.qr(np.stack(patterns, axis=1))[0] * np.sqrt(np.prod(shape))
-    pixels = 0.5 + 0.14 / np.sqrt(p.latents) * latent @ basis.T
+    patterns = 0.14 / np.sqrt(p.latents) * basis
+    pixels = 0.5 + latent @ patterns.T
     images = np.round(pixels.clip(0, 1) * 255).astype(np.uint8).reshape(-1, *shape)
     videos = np.full((p.images, 2, 3, p.image_size, p.image_size), 128, np.uint8)
     videos[:, 1] = images.transpose(0, 3, 1, 2)
+    conditions = pd.DataFrame({"name": [f"image{k:03d}" for k in range(p.images)]})
+    if category is not None:
+        conditions["category"] = [f"category{c}" for c in category]
     stimuli = StimulusSet(
         videos=videos,
         condition=np.arange(p.images),
-        conditions=pd.DataFrame({"name": [f"image{k:03d}" for k in range(p.images)]}),
+        conditions=conditions,
         segments=(Segment("baseline", 0, 1), Segment("image", 1, 2)),
         frame_s=p.bin_s,
     )
-    return stimuli, latent
-
-
-def _plant(p: ImageryParameters, rng: np.random.Generator) -> pd.DataFrame:
-    """One row per site; planted shares are exact, up to one site, in every region."""
-    tables = []
-    for region, n in p.regions.items():
-        order = rng.permutation(n)
-        n_tuned = round(p.share_tuned * n)
-        n_reactivating = round(p.share_reactivating * n_tuned)
-        axes = rng.standard_normal((n, p.latents))
-        axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-        table = pd.DataFrame(axes, columns=[f"axis_{d}" for d in range(p.latents)])
-        table.insert(0, "site_id", [f"{region}-{i:03d}" for i in range(n)])
-        table.insert(1, "region", region)
-        table.insert(2, "session", [f"s{i % p.sessions}" for i in range(n)])
-        table.insert(3, "tuned", np.isin(np.arange(n), order[:n_tuned]))
-        table.insert(4, "reactivates", np.isin(np.arange(n), order[:n_reactivating]))
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return stimuli, latent, patterns
 
 
 def _session(
     p: ImageryParameters,
     planted: pd.DataFrame,
-    perceived: np.ndarray,
+    responses: Responses,
     objects: np.ndarray,
     rng: np.random.Generator,
     names: list[str],
 ) -> Session:
-    """Poisson counts of one session; what is perceived is (K, N) above baseline, hertz."""
-    imagined = perceived * p.imagery_scale * planted["reactivates"].to_numpy()
+    """Poisson counts of one session."""
     shown = np.repeat(np.arange(p.images), p.perception_trials)
     thought = np.repeat(objects, p.imagery_trials)
     condition = np.concatenate([shown, thought])
     state = np.repeat(["perception", "imagery"], [len(shown), len(thought)])
-    above = np.concatenate([perceived[shown], imagined[thought]])
+    above = np.concatenate([responses.perceived[shown], responses.imagined[thought]])
     order = rng.permutation(len(condition))
     rate = np.stack([np.full_like(above, p.baseline_hz), p.baseline_hz + above], axis=1)[order]
-    counts = rng.poisson(np.maximum(rate, _FLOOR_HZ) * p.bin_s).astype(np.uint16)
+    counts = rng.poisson(np.maximum(rate, FLOOR_HZ) * p.bin_s).astype(np.uint16)
     trials = pd.DataFrame({"condition": condition, "state": state}).iloc[order]
     trials = trials.reset_index(drop=True)
     trials["object"] = [names[c] for c in trials["condition"]]

@@ -12,30 +12,41 @@ from mua_decode.statistics.bootstrap import (
     median_interval,
     share,
 )
-from mua_decode.statistics.chance import gaussian_input_null, label_permutation, row_means
+from mua_decode.statistics.chance import (
+    gaussian_input_null,
+    label_permutation,
+    noise_comparison,
+    row_means,
+)
 from mua_decode.statistics.circular import folded_error, paired_circular, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
 from mua_decode.statistics.permutation import PermutationNull, permutation_null, rank_p
+from mua_decode.statistics.units import Units, interval_columns, unit_interval, unit_t
 
 __all__ = [
     "CORRECTIONS",
     "Interval",
     "PermutationNull",
+    "Units",
     "adjust",
     "cluster_bootstrap",
     "correct",
     "crossed_bootstrap",
     "folded_error",
     "gaussian_input_null",
+    "interval_columns",
     "label_permutation",
     "median_interval",
+    "noise_comparison",
     "paired_circular",
     "paired_t",
     "permutation_null",
     "rank_p",
     "row_means",
     "share",
+    "unit_interval",
+    "unit_t",
     "unpaired_t",
     "v_test",
 ]

@@ -6,6 +6,7 @@ from typing import Literal, Unpack
 
 import numpy as np
 
+from mua_decode.statistics.comparison import unpaired_t
 from mua_decode.statistics.permutation import rank_p
 from mua_decode.types import HypothesisTable, InputError, Question
 
@@ -24,7 +25,8 @@ def gaussian_input_null(
 ) -> HypothesisTable:
     """Compare a score with those of reconstructions of Gaussian noise inputs, one-sided.
 
-    The published chance (100 reconstructions; doi 10.1038/s42003-025-09486-7). It asks whether the
+    The inputs are the published ones (100; doi 10.1038/s42003-025-09486-7), the test is ours: the
+    published one is :func:`noise_comparison`. It asks whether the
     decoder uses its input at all; a decoder that only classifies passes too. Raises InputError if
     ``better`` is neither, or the scores are no vector.
 
@@ -68,6 +70,49 @@ def gaussian_input_null(
     else:
         notes.append("the noise scores do not vary, so there is no z")
     return HypothesisTable.of_test(row, notes)
+
+
+def noise_comparison(
+    values: np.ndarray,
+    noise: np.ndarray,
+    *,
+    better: Better = "higher",
+    n_unit: str = "condition averages, and noise inputs",
+    note: str = "",
+    **asked: Unpack[Question],
+) -> HypothesisTable:
+    """Compare the scores of conditions with those of noise inputs as published: t, and a fraction.
+
+    Zhang et al. 2026 (doi 10.1038/s42003-025-09486-7): 64 condition averages against 100
+    predictions, two-sided, df 162; and the fraction of noise sequences beyond.
+
+    Parameters
+    ----------
+    values, noise
+        float (K,) and (n,): one score a condition, one a noise input; NaN is dropped.
+
+    Returns
+    -------
+    Two rows: :func:`unpaired_t`, and the fraction of noise inputs that reach the mean of the
+    values. The second has no p: a fraction of few sequences can be 0, which no p-value is.
+    """
+    tested = unpaired_t(values, noise, n_unit=n_unit, **asked).frame
+    joined = f"{note}; " + tested["note"] if note else tested["note"]
+    scores = np.asarray(noise, float)
+    scores = scores[~np.isnan(scores)]
+    mean = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    known = len(scores) and np.isfinite(mean)
+    sign = _sign(better)
+    row: dict[str, object] = {
+        **asked, "n": len(scores), "n_unit": "noise inputs",
+        "test": f"fraction of noise inputs at or beyond the mean ({better})",
+        "effect_name": "fraction of noise inputs",
+    }  # fmt: skip
+    if known:
+        row["effect"] = float((sign * scores >= sign * mean).mean())
+    notes = [note] if note else []
+    fraction = HypothesisTable.of_test(row, [*notes, "a fraction, no p-value"])
+    return HypothesisTable.concat([HypothesisTable(tested.assign(note=joined)), fraction])
 
 
 def label_permutation(

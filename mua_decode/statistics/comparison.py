@@ -51,7 +51,11 @@ def unpaired_t(
         largest = max(float(np.abs(left).max()), float(np.abs(right).max()))
         row |= {"p": 1.0, "statistic": 0.0} if abs(difference) <= _ROUNDING * largest else {}
         return HypothesisTable.of_test(row, [*notes, "no value varies within its group"])
-    found = stats.ttest_ind(left, right)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        found = stats.ttest_ind(left, right)
+    if caught:
+        notes.append("values are nearly the same: p is imprecise")
     # t = d · scale, and t of the true effect is the noncentrality of the distribution of t
     scale = np.sqrt(len(left) * len(right) / (len(left) + len(right)))
     t = float(found.statistic)

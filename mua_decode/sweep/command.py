@@ -8,7 +8,9 @@ from omegaconf import DictConfig, OmegaConf
 from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.plan import plain
 from mua_decode.sweep.plan import Sweep
+from mua_decode.sweep.private import without_secrets, worker_options
 from mua_decode.sweep.study import SharedStudy
 from mua_decode.sweep.summary import summarise
 from mua_decode.sweep.watch import carry_out
@@ -28,14 +30,13 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     folder = RunFolder.create(str(cfg.out_dir or "") or None, str(cfg.name)).path
     keep_split(cfg, folder / "sweep.yaml")
     sweep = Sweep.open(cfg, folder)
-    launcher = instantiate(cfg.launcher)
+    launcher = instantiate(cfg.launcher, place="launcher")
     shared = SharedStudy(sweep.plan, folder)
     shared.join(sweep.fingerprint)
-    saved = cfg.copy()
     # Absolute, so that jobs started elsewhere find them.
-    saved.out_dir = str(folder.resolve())
-    write_text(folder / "sweep.yaml", OmegaConf.to_yaml(saved))
-    carry_out(sweep, shared, launcher)
+    saved = without_secrets({**plain(cfg), "out_dir": str(folder.resolve())})
+    write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(saved)))
+    carry_out(sweep, shared, launcher, worker_options(plain(cfg)))
     found = summarise(sweep, shared)
     write_text(folder / "best.yaml", found.comment + OmegaConf.to_yaml(found.best.cfg))
     return found.table

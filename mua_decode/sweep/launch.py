@@ -6,9 +6,12 @@ leaves its trial to whoever comes next; and say whether any is left.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from typing import Any
 import torch
 
 from mua_decode.runs.progress import console
+from mua_decode.sweep.private import telling
 from mua_decode.sweep.worker import work_in
 from mua_decode.types import InputError
 
@@ -28,17 +32,21 @@ class LocalLauncher:
     _folder: Path = field(default_factory=Path, init=False)
     _workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
     _number: int = field(default=0, init=False)
+    _told: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
-    def start(self, folder: Path, n_workers: int) -> None:
-        """Start workers; what they print goes to ``workers/N.log``."""
-        self._folder, self._number = folder, n_workers
+    def start(self, folder: Path, n_workers: int, told: Mapping[str, str] | None = None) -> None:
+        """Start workers; what they print goes to ``workers/N.log``.
+
+        ``told`` are variables of their environment; see :mod:`mua_decode.sweep.private`.
+        """
+        self._folder, self._number, self._told = folder, n_workers, dict(told or {})
         (folder / "workers").mkdir(exist_ok=True)
         for index in range(n_workers):
             self._start(index)
 
     def _start(self, index: int) -> None:
         command = [sys.executable, "-m", "mua_decode.sweep.worker", str(self._folder)]
-        env = os.environ | worker_environment(index, self._number)
+        env = os.environ | worker_environment(index, self._number) | self._told
         with (self._folder / "workers" / f"{index}.log").open("ab") as log:
             # In a session of its own, as Ctrl-C is for this process alone, which ends its workers.
             self._workers[index] = subprocess.Popen(
@@ -105,8 +113,14 @@ class SubmititLauncher:
     time_min: int = 720
     _jobs: list[Any] = field(default_factory=list, init=False)
 
-    def start(self, folder: Path, n_workers: int) -> None:
-        """Submit the jobs; their scripts and logs go to ``jobs/``."""
+    def start(self, folder: Path, n_workers: int, told: Mapping[str, str] | None = None) -> None:
+        """Submit the jobs; their scripts and logs go to ``jobs/``.
+
+        ``told`` are variables of their environment, which SLURM hands on.
+
+        Raises InputError if others can write to the folder: a job loads what lies in ``jobs/``.
+        """
+        _check_alone(folder)
         try:
             import submitit
         except ModuleNotFoundError as error:
@@ -128,7 +142,8 @@ class SubmititLauncher:
             **{k: v for k, v in wanted.items() if v is not None},
         )
         place = str(folder.resolve())
-        self._jobs = [executor.submit(work_in, place) for _ in range(n_workers)]
+        with telling(told or {}):
+            self._jobs = [executor.submit(work_in, place) for _ in range(n_workers)]
         names = ", ".join(str(job.job_id) for job in self._jobs)
         console.print(f"submitted {names}", highlight=False, soft_wrap=True)
 
@@ -140,6 +155,31 @@ class SubmititLauncher:
         """Cancel all jobs."""
         for job in self._jobs:
             job.cancel(check=False)
+
+
+def _check_alone(folder: Path) -> None:
+    """Refuse a folder in which others could put code into the jobs that submitit unpickles."""
+    for place in (folder, folder / "jobs"):
+        if not place.exists() or not hasattr(os, "geteuid"):
+            continue
+        about = place.stat()
+        shared = about.st_mode & stat.S_IWGRP and not _is_own_group(about.st_gid)
+        if about.st_uid != os.geteuid() or about.st_mode & stat.S_IWOTH or shared:
+            raise InputError(
+                f"launcher=submitit: others can write to {place}, and so to its jobs; give an "
+                f"out_dir of your own (chmod go-w {place}), and storage= for workers of others"
+            )
+
+
+def _is_own_group(number: int) -> bool:
+    """Whether a group is the one that many systems make for each user alone."""
+    import grp
+    import pwd
+
+    user = pwd.getpwuid(os.geteuid())
+    with contextlib.suppress(KeyError):
+        return number == user.pw_gid and grp.getgrgid(number).gr_name == user.pw_name
+    return False
 
 
 Launcher = LocalLauncher | SubmititLauncher

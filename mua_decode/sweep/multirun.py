@@ -13,7 +13,6 @@ import pandas as pd
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from mua_decode.files import write_text
@@ -61,7 +60,7 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
     run: Run | None = None
     for number, (job, cfg) in enumerate(zip(jobs, configs, strict=True)):
         said = " ".join(f"{k}={v}" for k, v in job.chosen.items())
-        console.rule(escape(f"run {number + 1} of {len(jobs)}: {said}"))
+        console.rule(f"run {number + 1} of {len(jobs)}: {said}")
         keep_split(cfg, RunFolder(parent / str(number)).config)
         try:
             # Read again only where it is not that of the job before.
@@ -74,7 +73,7 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
         except Exception as error:
             scores = {"failed": " ".join(str(error).split())[:300] or type(error).__name__}
             line = f"failed: {scores['failed']}"
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            console.print(line, highlight=False, soft_wrap=True)
         rows.append({**job.chosen, **scores, "folder": str(number)})
         table = pd.DataFrame(rows)
         if any(not row["failed"] for row in rows):
@@ -127,10 +126,10 @@ def _print(table: pd.DataFrame, job: Job, parent: Path) -> None:
     printed = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         name = column.replace("/single_trial/", " ").replace("pixel_correlation", "pixel r")
-        printed.add_column(escape(name), justify="left" if column in job.chosen else "right")
+        printed.add_column(name, justify="left" if column in job.chosen else "right")
     for row in table[columns].to_dict("records"):
         cells = [f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()]
-        printed.add_row(*map(escape, cells))
+        printed.add_row(*cells)
     console.print(printed)
     console.print("choose by val/loss; the test part is for the run that was chosen")
     console.print(f"numbers  {parent / 'multirun.csv'}", highlight=False, soft_wrap=True)

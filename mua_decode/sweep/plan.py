@@ -102,8 +102,10 @@ class Sweep:
                 SweepPlan,
                 {**plain(cfg), **search},
                 space=Space.read(search["space"], options),
-                sampler=partial(instantiate, cfg.sweep.sampler),
-                pruner=instantiate(cfg.sweep.pruner) if search["pruner"] else NopPruner(),
+                sampler=partial(instantiate, cfg.sweep.sampler, place="sweep"),
+                pruner=instantiate(cfg.sweep.pruner, place="sweep")
+                if search["pruner"]
+                else NopPruner(),
             )
         searched = {"space": search["space"], "grid": plan.grid}
         common = Fingerprint.of({**options, "sweep": searched})

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.sweep.plan import SweepPlan, unexcited
-from mua_decode.types import InputError
+from mua_decode.types import InputError, masked
 
 _OPTIONS, _RECORDING = "config", "recording"  # of the study
 _ORIGIN = "retry_of"  # of a trial, as is
@@ -210,12 +210,13 @@ def _open(url: str, heartbeat_s: int, grace_s: int) -> RDBStorage:
             storage = RDBStorage(url, extra, heartbeat_interval=heartbeat_s, grace_period=grace_s)
             break
         except (ImportError, sqlalchemy.exc.ArgumentError, ValueError) as error:
-            raise InputError(f"storage: {url}: {' '.join(str(error).split())}") from error
+            why = " ".join(str(error).split())
+            raise InputError(masked(f"storage: {url}: {why}")) from error
         except Exception as error:
             # Two that make the tables at once: the second finds them there when it looks again.
             if attempt == 4:
                 line = str(error).strip().splitlines()[0]
-                raise InputError(f"storage: cannot open {url}: {line}") from error
+                raise InputError(masked(f"storage: cannot open {url}: {line}")) from error
             time.sleep(0.3 * (attempt + 1))
     if sqlite:
         _serialise(storage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from optuna.trial import FrozenTrial, TrialState
@@ -15,8 +16,12 @@ from mua_decode.sweep.worker import work
 from mua_decode.types import InputError
 
 
-def carry_out(sweep: Sweep, shared: SharedStudy, launcher: Launcher) -> None:
+def carry_out(
+    sweep: Sweep, shared: SharedStudy, launcher: Launcher, told: Mapping[str, str]
+) -> None:
     """Run the trials that are missing, here or by workers, and say what became of each.
+
+    ``told`` are variables of the environment of workers; see :mod:`mua_decode.sweep.private`.
 
     ``InputError`` if all workers ended before the sweep did.
     """
@@ -29,7 +34,8 @@ def carry_out(sweep: Sweep, shared: SharedStudy, launcher: Launcher) -> None:
         if sweep.plan.workers == 1 and isinstance(launcher, LocalLauncher):
             work(sweep, after=partial(_report, seen=seen))
         else:
-            _with_workers(sweep, shared, launcher, seen)
+            launcher.start(sweep.folder, sweep.plan.workers, told)
+            _watch(sweep, shared, launcher, seen)
     except KeyboardInterrupt:
         again = f"the same command with out_dir={sweep.folder}"
         console.print(f"stopped; {again} goes on", soft_wrap=True)
@@ -65,8 +71,7 @@ def _end(trial: FrozenTrial) -> str:
     return f"{what}, {' '.join(written)}"
 
 
-def _with_workers(sweep: Sweep, shared: SharedStudy, launcher: Launcher, seen: set[int]) -> None:
-    launcher.start(sweep.folder, sweep.plan.workers)
+def _watch(sweep: Sweep, shared: SharedStudy, launcher: Launcher, seen: set[int]) -> None:
     try:
         while launcher.alive():  # they end by themselves when all trials are done
             _report(shared, seen)

@@ -17,18 +17,19 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
 from optuna.trial import Trial, TrialState
 
 from mua_decode.runs.build import load_checkpoint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import hushed
 from mua_decode.runs.run import Run
+from mua_decode.runs.stored import load_stored, without_command_line
 from mua_decode.runs.train import Training, fit, prepare
 from mua_decode.sweep.plan import Sweep, SweepPlan, unexcited
+from mua_decode.sweep.private import told
 from mua_decode.sweep.study import SharedStudy, Slot
 from mua_decode.tasks import DecodeVideo
-from mua_decode.types import InputError, Stream
+from mua_decode.types import InputError, Stream, masked, printable
 
 
 class TrialLostError(Exception):
@@ -157,20 +158,26 @@ def _begun(run: Run) -> Path | None:
 
 
 def work_in(folder: str) -> None:
-    """Run trials of the sweep in a folder, as its ``sweep.yaml`` says; for worker processes."""
+    """Run trials of the sweep in a folder, as its ``sweep.yaml`` says; for worker processes.
+
+    Storage, trusted packages, logger and trainer are those it was told by who started it.
+    """
 
     def stop(number: int, frame: Any) -> None:  # noqa: ARG001
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
-    work(Sweep.open(OmegaConf.load(Path(folder) / "sweep.yaml"), Path(folder)))
+    cfg, _ = without_command_line(load_stored(Path(folder) / "sweep.yaml"))
+    for name, value in told().items():
+        cfg[name] = value
+    work(Sweep.open(cfg, Path(folder)))
 
 
 if __name__ == "__main__":
     try:
         work_in(sys.argv[1])
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(printable(masked(str(error))), file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

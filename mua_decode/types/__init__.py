@@ -5,11 +5,12 @@ V videos, P pseudo-trials, R recorded trials. Times in seconds, angles in degree
 counter-clockwise from rightward.
 """
 
-from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.errors import InputError, masked, nearest_name, printable
 from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable, Question
+from mua_decode.types.leaks import LeakState
 from mua_decode.types.masks import SiteMask, only, region_of
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
-from mua_decode.types.recording import Recording, Session, SpikeTimes
+from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
 from mua_decode.types.results import COLUMNS, ResultTable, whole
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.split import PARTS, Split
@@ -20,8 +21,10 @@ __all__ = [
     "COLUMNS",
     "HYPOTHESIS_COLUMNS",
     "PARTS",
+    "STORED_PART",
     "HypothesisTable",
     "InputError",
+    "LeakState",
     "PseudoTrials",
     "Question",
     "Recording",
@@ -35,8 +38,10 @@ __all__ = [
     "StimulusSet",
     "Stream",
     "TrialPool",
+    "masked",
     "nearest_name",
     "only",
+    "printable",
     "region_of",
     "whole",
 ]

@@ -16,6 +16,8 @@ from mua_decode.types.errors import InputError, nearest_name
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.stimuli import StimulusSet
 
+# Trials column of the part (train, val, test) in which whoever pooled a trial stored it.
+STORED_PART = "published_part"
 MEASURES = ("counts", "standardised")
 
 
@@ -224,6 +226,11 @@ class Recording:
     def from_path(cls, path: str, **options: Any) -> Recording:
         """Read a file or folder of any kind as :func:`mua_decode.read_recording` does."""
         return _read("read_recording", path, options)
+
+    @property
+    def stored(self) -> bool:
+        """Whether the trials of a session were pooled and divided before they were stored."""
+        return any(STORED_PART in s.trials.columns for s in self.sessions)
 
     @property
     def sites(self) -> SiteTable:

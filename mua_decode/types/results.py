@@ -10,7 +10,7 @@ from mua_decode.types.errors import InputError
 
 COLUMNS = (
     "run",  # "decoder", another network, "floor/lookup", "ceiling/condition_mean"
-    "split",  # "test", "val"; "test (leaking)" when pooled before the split
+    "split",  # "test", "val"; "test (leaking)", "test (leaks unknown)": LeakState.label
     "condition",  # condition name, or "all"
     "trial",  # how trials entered: "single_trial" or "trial_average"
     "mask",  # "none" or which sites were removed, and how

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mua_decode.types.errors import InputError
+from mua_decode.types.leaks import LeakState
 
 PARTS = ("train", "val", "test")
+_UNITS = ("recorded_trial", "condition", "pseudo_trial", "published")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,24 +29,29 @@ class Split:
         ``"recorded_trial"``: recorded trials are split and then pooled. ``"pseudo_trial"``: the
         published order, pooled and then split; every part draws from all trials and test data
         leak into training. ``"condition"``: whole conditions are held out for testing.
+        ``"published"``: the parts in which the trials were stored.
     held_out
         Conditions that training never sees (unit ``"condition"``).
+    stored
+        The trials were pooled before they were stored, so that no split of them is known to be
+        free of leaks.
     """
 
     trials: Mapping[str, Mapping[str, np.ndarray]]
     unit: str
     seed: int
     held_out: tuple[int, ...] = ()
+    stored: bool = False
 
     def __post_init__(self) -> None:
-        if self.unit not in ("recorded_trial", "pseudo_trial", "condition"):
+        if self.unit not in _UNITS:
             raise InputError(
-                f"split unit '{self.unit}' is unknown; use recorded_trial, condition or "
-                "pseudo_trial (the published order, which leaks)"
+                f"split unit '{self.unit}' is unknown; use recorded_trial, condition, "
+                "pseudo_trial (the published order, which leaks) or published (the stored parts)"
             )
         if set(self.trials) != set(PARTS):
             raise InputError(f"split: parts must be {PARTS}, found {tuple(self.trials)}")
-        if self.leaking:
+        if self.pooled_first:
             return
         for session in self.trials["train"]:
             parts = [self.trials[p][session] for p in PARTS]
@@ -58,6 +65,11 @@ class Split:
         return replace(self, trials=trials)
 
     @property
-    def leaking(self) -> bool:
-        """Whether test data can reach training (the published order)."""
+    def pooled_first(self) -> bool:
+        """Whether trials are pooled before they are split (the published order)."""
         return self.unit == "pseudo_trial"
+
+    @property
+    def leaks(self) -> LeakState:
+        """Whether test data can reach training."""
+        return LeakState.of(self.unit, stored=self.stored)

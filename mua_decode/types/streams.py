@@ -40,6 +40,9 @@ class Stream(IntEnum):
     CURVE_SESSIONS = 41
     SEED_INTERVALS = 43
     NOISE_PAIRINGS = 43
+    SIMULATED_ANSWERS = 47
+    GAUSSIAN_VIDEOS = 53
+    LATENT_RESPONSES = 59
 
     def rng(self, seed: int, *more: int) -> np.random.Generator:
         """Generator of this stream; ``more`` tells parts of it apart (an epoch, a draw)."""

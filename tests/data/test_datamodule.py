@@ -15,7 +15,7 @@ from mua_decode.data import (
     Window,
     audit_leakage,
 )
-from mua_decode.types import InputError, Recording
+from mua_decode.types import InputError, LeakState, Recording
 
 Build = Callable[..., Recording]
 
@@ -82,17 +82,19 @@ def test_the_default_split_shares_nothing_in_any_epoch(recording: Recording) -> 
     for epoch in range(5):
         data.dataset("train").set_epoch(epoch)
         train, test = data.dataset("train").pseudo, data.dataset("test").pseudo
-        assert audit_leakage(train, test, leaking=False).shared == 0
+        assert audit_leakage(train, test, state=LeakState.FREE).shared == 0
 
 
 def test_the_published_order_leaks_and_says_so(recording: Recording) -> None:
     data = make(recording, split=SplitPlan(unit="pseudo_trial"))
-    assert data.leaking
+    assert data.leaks is LeakState.LEAKING
     assert data.audit.shared > 0.7 * data.audit.test
     assert "LEAKING" in data.audit.line
     assert [len(data.dataset(p)) for p in ("train", "val", "test")] == [84, 12, 24]
     with pytest.raises(LeakError, match="claims to be free of leaks"):
-        audit_leakage(data.dataset("train").pseudo, data.dataset("test").pseudo, leaking=False)
+        audit_leakage(
+            data.dataset("train").pseudo, data.dataset("test").pseudo, state=LeakState.FREE
+        )
 
 
 def test_parts_have_video_variants_of_their_own(build_recording: Build) -> None:

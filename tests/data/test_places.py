@@ -8,7 +8,7 @@ import torch
 
 from mua_decode.data import AtMost, DecodingData, Population, PseudoTrialPlan, SplitPlan
 from mua_decode.data.places import draw_places, mean_by_place, place_table
-from mua_decode.types import InputError, Recording, SiteTable
+from mua_decode.types import InputError, LeakState, Recording, SiteTable
 
 RANDOM = PseudoTrialPlan(per_condition=60, draw="random_sites", fresh=False)
 
@@ -78,7 +78,7 @@ def test_split_and_audit_follow_the_sites_that_were_drawn(recording: Recording) 
     }
     assert data.audit.test == len(pairs) > 4
     pooled = make(recording, split=SplitPlan(unit="pseudo_trial"))
-    assert pooled.audit.leaking
+    assert pooled.audit.state is LeakState.LEAKING
     assert pooled.audit.shared > 0.5 * pooled.audit.test
 
 

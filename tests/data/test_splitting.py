@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mua_decode.data import SplitPlan, split_recording
-from mua_decode.types import PARTS, InputError, Recording
+from mua_decode.types import PARTS, InputError, LeakState, Recording
 from tests.conftest import make_session, make_stimuli
 
 
@@ -84,7 +84,7 @@ def test_a_condition_that_shares_data_with_a_held_out_one_leaves_training() -> N
 
 def test_the_published_order_says_that_it_leaks(recording: Recording) -> None:
     split = split_recording(recording, SplitPlan(unit="pseudo_trial"), seed=0)
-    assert split.leaking
+    assert split.leaks is LeakState.LEAKING
     assert len(split.trials["train"]["s0"]) == recording.sessions[0].n_trials
 
 

@@ -1,11 +1,14 @@
 """What a feature space must do whatever it computes."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from mua_decode.features import AlexNet, ArrayFeatures, GaborEnergy, NetworkFeatures, PixelFeatures
+from mua_decode.features.weights import read_safetensors
 from mua_decode.types import InputError, Segment, StimulusSet
 
 
@@ -119,3 +122,152 @@ def test_user_arrays_must_have_a_row_per_condition(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 2)))
     with pytest.raises(InputError, match=r"3 rows, expected one per condition \(4\)"):
         ArrayFeatures(path=str(tmp_path / "a.npy")).of_stimuli(stimuli, np.array([1]))
+
+
+def test_safetensors_are_read_as_the_state_dict_they_hold(tmp_path):
+    source = _Small()
+    path = tmp_path / "w.safetensors"
+    _write_safetensors(path, source.state_dict())
+    found = read_safetensors(path)
+    assert all(torch.equal(found[k], v) for k, v in source.state_dict().items())
+    given = {"network": _Small(), "layer": "act", "size": 8}
+    space = NetworkFeatures(weights=str(path), **given)
+    torch.save(source.state_dict(), tmp_path / "w.pth")
+    other = NetworkFeatures(weights=str(tmp_path / "w.pth"), **given)
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.equal(space(images), other(images))
+    for damage in (path.read_bytes()[:-4], b"\xff" * 64, b""):
+        path.write_bytes(damage)
+        with pytest.raises(InputError, match=r"w\.safetensors: refused, it is damaged"):
+            NetworkFeatures(weights=str(path), **given)
+
+
+def _write_safetensors(path, state):
+    header, blob = {}, b""
+    for name, value in state.items():
+        raw = value.contiguous().numpy().tobytes()
+        about = {"dtype": "F32", "shape": list(value.shape)}
+        header[name] = {**about, "data_offsets": [len(blob), len(blob) + len(raw)]}
+        blob += raw
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + blob)
+
+
+def test_several_layers_are_several_spaces_of_one_network():
+    network = _Small()
+    space = NetworkFeatures(network=network, layer=["first", "act"], untrained=True, size=8)
+    first, act = space.spaces()
+    assert [s.name for s in (first, act)] == ["network_first", "network_act"]
+    assert first.network is act.network is network
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.equal(first(images).clamp(min=0), act(images))
+    assert (first(images) < 0).any()
+    with pytest.raises(InputError, match="different names"):
+        NetworkFeatures(network=network, layer=["first", "first"], untrained=True)
+
+
+# The shapes of the published one-tower weight file, written out.
+ALEXNET = {
+    "features.0": (64, 3, 11, 11),
+    "features.3": (192, 64, 5, 5),
+    "features.6": (384, 192, 3, 3),
+    "features.8": (256, 384, 3, 3),
+    "features.10": (256, 256, 3, 3),
+    "classifier.1": (4096, 9216),
+    "classifier.4": (4096, 4096),
+    "classifier.6": (1000, 4096),
+}
+
+
+def test_alexnet_has_the_layers_of_the_published_weight_file():
+    with torch.device("meta"):
+        network = AlexNet()
+    shapes = {k: tuple(v.shape) for k, v in network.state_dict().items()}
+    weights = {f"{k}.weight": v for k, v in ALEXNET.items()}
+    assert shapes == weights | {f"{k}.bias": v[:1] for k, v in ALEXNET.items()}
+    usual = AlexNet.layer_names
+    assert [usual[k] for k in ("conv1", "conv5", "fc6", "fc7", "fc8")] == [
+        "features.0",
+        "features.10",
+        "classifier.1",
+        "classifier.4",
+        "classifier.6",
+    ]
+    modules = dict(network.named_modules())
+    assert all(isinstance(modules[usual[f"relu{i}"]], torch.nn.ReLU) for i in range(1, 8))
+    assert (modules["features.0"].stride, modules["features.0"].padding) == ((4, 4), (2, 2))
+    with pytest.raises(InputError, match="did you mean 'fc6'"):
+        NetworkFeatures(network=network, layer="fc66", untrained=True)
+
+
+@pytest.mark.slow
+def test_alexnet_reads_random_weights_of_the_published_shapes(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, shape in ALEXNET.items():
+        scale = np.prod(shape[1:]) ** -0.5
+        state[f"{name}.weight"] = torch.randn(shape, generator=generator) * scale
+        state[f"{name}.bias"] = torch.randn(shape[:1], generator=generator) * 0.1
+    path = tmp_path / "alexnet.safetensors"
+    _write_safetensors(path, state)
+    space = NetworkFeatures(network=AlexNet(), layer=["conv5", "fc6", "fc7"], weights=str(path))
+    conv5, fc6, fc7 = space.spaces()
+    images = torch.rand(2, 3, 64, 64, generator=generator, requires_grad=True)
+    found = fc6(images)
+    assert found.shape == (2, 4096)
+    assert conv5(images).shape == (2, 256 * 13 * 13)
+    # The same in plain calls, by the names of the file.
+    f = torch.nn.functional
+    x = f.interpolate(images, (224, 224), mode="bilinear", antialias=True)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (x - mean[:, None, None]) / std[:, None, None]
+
+    def layer(name):
+        return state[f"{name}.weight"], state[f"{name}.bias"]
+
+    x = f.max_pool2d(f.relu(f.conv2d(x, *layer("features.0"), stride=4, padding=2)), 3, 2)
+    x = f.max_pool2d(f.relu(f.conv2d(x, *layer("features.3"), padding=2)), 3, 2)
+    for name in ("features.6", "features.8", "features.10"):
+        x = f.relu(f.conv2d(x, *layer(name), padding=1))
+    x = f.linear(f.max_pool2d(x, 3, 2).flatten(1), *layer("classifier.1"))
+    torch.testing.assert_close(found, x, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        fc7(images), f.linear(x.relu(), *layer("classifier.4")), rtol=1e-4, atol=1e-4
+    )
+    found.sum().backward()
+    assert images.grad.abs().sum() > 0
+
+
+def test_a_table_of_the_user_is_matched_by_name(tmp_path):
+    stimuli = _stimuli(np.zeros((3, 1, 1, 8, 8), np.uint8))
+    path = tmp_path / "meaning.csv"
+    path.write_text("image,animal,size\nc2,0,3.5\nc0,1,1\nc1,0,2\nunused,9,9\n")
+    space = ArrayFeatures(path=str(path), name="semantic")
+    assert space.of_stimuli(stimuli, np.array([0]))[:, 0].tolist() == [[1, 1], [0, 2], [0, 3.5]]
+    for text, message in {
+        "image,a\nc0,1\nc1,2\n": "no row for image 'c2'.* and 1 of 3 lack one",
+        "image,a\nc0,1\nc0,2\nc1,1\nc2,1\n": "image 'c0' stands in it twice",
+        "name,a\nc0,1\nc1,2\nc2,3\n": "column 'name' holds more than numbers",
+        "a,b\n1,2\n3,4\n": r"has 2 rows, expected one per condition \(3\)",
+        "a,b\n1,2\n3,\n5,6\n": "NaN",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            ArrayFeatures(path=str(path)).of_stimuli(stimuli, np.array([0]))
+    path.write_text("a,b\n1,2\n3,4\n5,6\n")
+    assert ArrayFeatures(path=str(path)).of_stimuli(stimuli, np.array([0]))[2, 0].tolist() == [5, 6]
+    with pytest.raises(InputError, match="no such file"):
+        ArrayFeatures(path=str(tmp_path / "nowhere.csv"))
+
+
+def test_texture_tells_contours_from_the_same_energy_scattered():
+    space = GaborEnergy(n_scales=3, grid=4, aperture=None, chroma_weight=0, colour_weight=0)
+    plain = GaborEnergy(
+        n_scales=3, grid=4, aperture=None, chroma_weight=0, colour_weight=0, texture_weight=0
+    )
+    carrier = _grating(0, 4) - 0.5
+    y = torch.arange(64)
+    striped = 0.5 + carrier * (1 + 0.9 * torch.sin(2 * np.pi * y / 16)[:, None])
+    even = 0.5 + carrier * np.sqrt(1 + 0.9**2 / 2)
+    apart = (space(striped) - space(even)).square().sum()
+    assert apart > 3 * (plain(striped) - plain(even)).square().sum()

@@ -77,7 +77,17 @@ def test_first_of_the_published_points_is_the_fixation_point(video: Tensor) -> N
     torch.testing.assert_close(sample[:, 3], 255 * video.mean(2)[:, :, 21, 21])
 
 
-@pytest.mark.parametrize("points", ["quartiles", "aperture"])
+def test_points_of_the_frame_itself_are_the_literal_reading() -> None:
+    points = quartile_points(32, 48, radius=None)
+    assert points.tolist() == [[16, 24], [16, 36], [24, 24], [24, 36]]
+    frame = torch.zeros(1, 3, 2, 32, 32)
+    frame[..., 24, 24] = 1.0
+    assert Colour(points="frame").sample(frame)[0, :, 0].tolist() == [0, 0, 0, 255]
+    inside = disc(32, 32, radius=10.5 / 32)
+    assert [bool(inside[r, c]) for r, c in quartile_points(32, 32, radius=None)] == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("points", ["quartiles", "frame", "aperture"])
 def test_error_is_the_mean_difference_in_rgb(video: Tensor, points: str) -> None:
     metric = Colour(points=points)
     shifted = video + torch.tensor([10.0, -20, 0])[:, None, None, None] / 255
@@ -126,7 +136,10 @@ def test_videos_without_colour(video: Tensor) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"points": "corners"}, "quartiles, aperture"), ({"aperture_radius": 0.6}, "found 0.6")],
+    [
+        ({"points": "corners"}, "quartiles, frame, aperture"),
+        ({"aperture_radius": 0.6}, "found 0.6"),
+    ],
 )
 def test_options_out_of_range(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import pytest
 import scipy.io
 from scipy.io.matlab import MatlabFunction
 
-from mua_decode.recordings import LabFields, lab_sessions, read_lab_sessions
+from mua_decode.recordings import (
+    LabFields,
+    lab_sessions,
+    matlab_child,
+    matlab_v5,
+    read_lab_sessions,
+)
 from mua_decode.recordings.matlab import read_mat
 from mua_decode.runs.config import compose
 from mua_decode.runs.instantiate import instantiate
@@ -226,12 +233,18 @@ def test_damaged_files_are_named(
 
 
 def test_a_function_handle_in_an_older_file_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """SciPy cannot write a handle, so what it returns for one stands in for the file."""
-    scipy.io.savemat(tmp_path / "a.mat", {"spikeTimes": np.zeros((2, 2))})
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"spikeTimes": np.zeros((2, 2))})
     handle = np.zeros((1, 1), object).view(MatlabFunction)
     monkeypatch.setattr(scipy.io, "loadmat", lambda *a, **k: {"spikeTimes": handle})
+    monkeypatch.setattr(matlab_child, "_limit", lambda *_: None)  # of this process, that is
+    matlab_child._main("0", "0", str(path), str(tmp_path / "out"), "spiketimes")
+    told = capsys.readouterr().out  # what the other process tells
+    monkeypatch.setattr(matlab_v5, "_ask", lambda *_: json.loads(told))
+    monkeypatch.setattr(np, "fromfile", lambda *_: np.empty(0, np.uint8))
     with pytest.raises(InputError, match="refused, it holds a function handle"):
-        read_mat(tmp_path / "a.mat", ["spikeTimes"])
+        read_mat(path, ["spikeTimes"])
     assert lab_sessions.read_mat is read_mat

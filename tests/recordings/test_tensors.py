@@ -179,3 +179,10 @@ def test_bad_files_are_named(
         read(tmp_path / "files")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_central_crop_is_rows_and_columns_16_to_47(tmp_path: Path) -> None:
+    arrays = write(tmp_path, video_px=64)
+    recording = read(tmp_path, crop=32)
+    expected = np.rint(arrays["train_output"][:3][..., 16:48, 16:48] * 255)
+    np.testing.assert_array_equal(recording.stimuli.videos, expected)

@@ -11,7 +11,7 @@ from mua_decode.report.paper import PaperTable, Results
 from mua_decode.reproduce.pinned import between_protocols, deviation, pinned
 from mua_decode.runs.build import build_network
 from mua_decode.runs.config import changed_config, compose, load_option
-from mua_decode.runs.fingerprint import flat_config
+from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.instantiate import instantiate
 
 STORED = OmegaConf.load(Path(__file__).with_name("published.yaml"))
@@ -79,9 +79,8 @@ def test_networks_beside_it_have_the_published_sizes(model: str, number: int) ->
 def test_what_differs_is_found_by_comparison() -> None:
     same = deviation(pinned("published"), "published")
     assert (same.short, same.full) == ("", "")
-    options = flat_config(
-        changed_config(compose("reproduce", []), ["data.split.unit=pseudo_trial"])
-    )
+    reduced = changed_config(compose("reproduce", []), ["data.split.unit=pseudo_trial"])
+    options = dict(Fingerprint.of(reduced).options)
     found = deviation(options | {"step.n_folds": 2}, "published")
     assert found.short == (
         "reduced: width 8, kernels 3-3-3-3, 4 epochs, 2 folds, 64 pseudo-trials per condition, "

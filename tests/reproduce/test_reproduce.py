@@ -24,8 +24,9 @@ SMALL = [
     "reproduce.noise_inputs=4",
     "reproduce.points=40",
     "reproduce.encoding=['trainer.max_epochs=1']",
+    "reproduce.encoding_bands.encoding=['trainer.max_epochs=1']",
     "reproduce.canary=['data.pseudo.fresh=false']",
-    "reproduce.similarity_pairs=100",
+    "reproduce.similarity={trials: 6, subset: 3}",
     "reproduce.canary_conditions=4",
     "reproduce.trials_per_condition=1",
     "reproduce.equal_repeats=1",
@@ -47,7 +48,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_and_one_report_for_both_protocols(both: Path) -> None:
     names = {p.stem.split("_")[0] for p in (both / "tables").glob("*.csv")}
-    assert names == {f"S{i}" for i in range(1, 23)}
+    assert names == {f"S{i}" for i in (*range(1, 29), *range(30, 35))}
     cue = pd.read_csv(both / "tables" / "S1_cue_shape.csv")
     assert set(cue["protocol"]) == {"published", "rigorous"}
     assert set(cue["cue"]) == {"cross", "circle"}

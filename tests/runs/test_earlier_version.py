@@ -107,6 +107,6 @@ def test_its_folds_and_its_jobs_are_left_as_they_are(earlier: Path, tmp_path: Pa
 def test_the_launcher_of_its_sweep_is_found_where_it_lies_now() -> None:
     cfg = OmegaConf.load(KEPT / "sweep.yaml")
     assert cfg.launcher._target_ == "mua_decode.commands.sweep_launch.LocalLauncher"
-    assert isinstance(instantiate(cfg.launcher), LocalLauncher)
+    assert isinstance(instantiate(cfg.launcher, place="launcher"), LocalLauncher)
     with pytest.raises(InputError, match="is named by no config"):
         instantiate(OmegaConf.create({"_target_": "mua_decode.commands.sweep_launch.os.system"}))

@@ -100,3 +100,12 @@ def test_a_damaged_record_of_the_recording_is_said(files: Path, tmp_path: Path) 
     (run / "recording.json").write_text("{")
     with pytest.raises(InputError, match=r"recording\.json: is damaged"):
         _ = Run.open(run).recording
+
+
+def test_a_run_from_before_an_option_is_the_same_as_one_that_leaves_it() -> None:
+    before = {"data": {"split": {"unit": "recorded_trial"}}}
+    since = {"data": {"split": {"unit": "recorded_trial"}, "standardisation": "train"}}
+    other = {"data": {"split": {"unit": "recorded_trial"}, "standardisation": "none"}}
+    assert Fingerprint.of(before).digest == Fingerprint.of(since).digest
+    difference = Fingerprint.of(before).difference(Fingerprint.of(other))
+    assert difference == "data.standardisation is none there and not set here"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mua_decode.simulation import ImageryParameters, simulate_imagery
+from mua_decode.simulation import ImageryParameters, SiteKinds, simulate_imagery
 from mua_decode.types import InputError
 
 SMALL = {"regions": {"VTC": 20, "MTL": 10}, "images": 40, "objects": 5, "sessions": 2}
@@ -35,7 +35,60 @@ def test_rates_follow_what_is_planted():
         assert rose == pytest.approx(p.imagery_scale * p.onset_hz, rel=0.5)
 
 
+def _changes(recording):
+    """Mean change from baseline of every site, imagined and perceived."""
+    found = []
+    for state in ("imagery", "perception"):
+        parts = []
+        for s in recording.sessions:
+            rows = (s.trials["state"] == state).to_numpy()
+            rate = s.counts[rows].astype(float) / s.bin_s
+            parts.append((rate[:, 1] - rate[:, 0]).mean(axis=0))
+        found.append(np.concatenate(parts))
+    return found
+
+
+def test_controls_do_what_they_are_planted_to():
+    kinds = SiteKinds(
+        share_suppressed=0.5, suppression_hz=3, share_untuned_replaying=0.5, share_imagery_only=0.5
+    )
+    given = SMALL | {"regions": {"VTC": 40}, "share_tuned": 0.5, "imagery_trials": 200}
+    p = ImageryParameters(**given, kinds=kinds, imagery_shift_hz=1.5, imagery_scale=0)
+    recording = simulate_imagery(imagery=p, seed=0)
+    order = np.concatenate([s.sites.site_id for s in recording.sessions])
+    truth = recording.truth["sites"].set_index("site_id").loc[order]
+    imagined, perceived = _changes(recording)
+    replaying = truth["reactivates"] | truth["untuned_replaying"] | truth["imagery_only"]
+    np.testing.assert_allclose(imagined[replaying], 1.5, atol=0.7)
+    np.testing.assert_allclose(imagined[truth["suppressed"]], -3, atol=0.7)
+    np.testing.assert_allclose(imagined[~replaying & ~truth["suppressed"]], 0, atol=0.7)
+    np.testing.assert_allclose(perceived[truth["imagery_only"]], 0, atol=1.5)
+    assert perceived[~truth["imagery_only"]].min() > 2
+    assert truth["suppressed"].sum() == 10
+    assert not (truth["suppressed"] & truth["reactivates"]).any()
+
+
+def test_images_fall_into_categories_that_share_their_latents():
+    p = ImageryParameters(**SMALL | {"images": 60}, categories=3, category_variance=0.8)
+    recording = simulate_imagery(imagery=p, seed=0)
+    names = recording.stimuli.conditions["category"].to_numpy()
+    latent = recording.truth["images"].filter(like="latent").to_numpy()
+    within = np.mean([latent[names == c].var(axis=0) for c in np.unique(names)])
+    assert len(np.unique(names)) == 3
+    assert within < 0.5 * latent.var(axis=0).mean()
+
+
 def test_bad_parameters_are_refused():
+    with pytest.raises(InputError, match="replays must be one of all, axis, idiosyncratic"):
+        SiteKinds(replays="none")
+    with pytest.raises(InputError, match=r"shares of untuned sites add up to 1\.2"):
+        SiteKinds(share_untuned_replaying=0.6, share_imagery_only=0.6)
+    with pytest.raises(InputError, match="exceed 1 together"):
+        ImageryParameters(share_reactivating=0.7, kinds=SiteKinds(share_suppressed=0.4))
+    with pytest.raises(InputError, match=r"needs imagery\.categories > 0"):
+        simulate_imagery(
+            imagery=ImageryParameters(**SMALL, kinds=SiteKinds(share_category_only=1)), seed=0
+        )
     with pytest.raises(InputError, match="share_tuned must be"):
         ImageryParameters(share_tuned=1.2)
     with pytest.raises(InputError, match="images must be a whole number >= 12"):

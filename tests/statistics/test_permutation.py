@@ -4,6 +4,7 @@ import pytest
 from mua_decode.statistics import (
     gaussian_input_null,
     label_permutation,
+    noise_comparison,
     permutation_null,
     rank_p,
 )
@@ -122,3 +123,20 @@ def test_conditions_without_a_score_of_what_was_shown_are_left_out() -> None:
         label_permutation(table[:4], rng=np.random.default_rng(0), **NAMES)
     with pytest.raises(InputError, match="better"):
         label_permutation(table, rng=np.random.default_rng(0), n=0, **NAMES)
+
+
+def test_the_published_comparison_with_noise_is_a_t_of_162_and_a_fraction() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=100)
+    better = noise_comparison(rng.normal(2, 1, 64), noise, **NAMES).frame
+    assert better["df"][0] == 162
+    assert better["p"][0] < 1e-6
+    assert better["effect"][1] < 0.1
+    assert np.isnan(better["p"][1])
+    p = [noise_comparison(*rng.normal(size=(2, 64)), **NAMES).frame["p"][0] for _ in range(200)]
+    assert 0.01 < np.mean(np.array(p) <= 0.05) < 0.1
+    lower = noise_comparison(np.full(3, -9.0), noise, better="lower", **NAMES).frame
+    assert lower["effect"][1] == 0
+    lost = noise_comparison(np.full(3, np.nan), noise, **NAMES).frame
+    assert lost["p"].isna().all()
+    assert np.isnan(lost["effect"][1])

@@ -322,7 +322,7 @@ def test_a_sweep_of_an_earlier_version_goes_on(
     short = ["sweep.n_trials=1", "trainer.max_epochs=1"]
     cfg = compose("sweep", [*SMALL, *short, "data.split.stream=shared"])
     cfg.launcher._target_, cfg.out_dir = target, str(tmp_path)
-    assert instantiate(cfg.launcher) == LocalLauncher(restarts=3)
+    assert instantiate(cfg.launcher, place="launcher") == LocalLauncher(restarts=3)
     (tmp_path / "sweep.yaml").write_text(OmegaConf.to_yaml(cfg))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     work_in(str(tmp_path))

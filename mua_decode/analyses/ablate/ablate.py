@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.ablate.changes import change_table, condition_changes
+from mua_decode.analyses.ablate.contrasts import region_contrasts
 from mua_decode.analyses.ablate.losses import (
     TESTED,
-    change_table,
     loss_table,
     loss_tests,
     mask_results,
@@ -21,6 +22,7 @@ from mua_decode.analyses.ablate.losses import (
 )
 from mua_decode.analyses.ablate.masks import masks_asked
 from mua_decode.analyses.ablate.plan import AblationPlan
+from mua_decode.analyses.ablate.predictions import prediction_table, prediction_tests
 from mua_decode.analyses.ablate.scorer import score_masks
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
@@ -29,6 +31,7 @@ from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
 from mua_decode.scoring.evaluate import not_applicable
+from mua_decode.scoring.units import metric_units
 from mua_decode.types import HypothesisTable, InputError, Stream
 
 
@@ -44,7 +47,8 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     -------
     Findings
         Tables: ``losses`` of every mask in every condition and their ``means`` with intervals and
-        ranks; ``changes``, the published measure; ``shapley`` and ``subsets``, empty without
+        ranks; ``changes``, the published measure, and ``predictions`` with ``prediction_tests``,
+        the published test; ``contrasts`` of regions; ``shapley`` and ``subsets``, empty without
         subsets of regions.
 
     Raises InputError if no metric applies to the recording, or the part is empty.
@@ -59,25 +63,27 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
         console.print("note: one region only, there is nothing to compare it with", style="dim")
     masks = masks_asked(plan, sites, data.stimuli.segments)
     scored = score_masks(run, masks, plan, metrics=metrics, folder=folder)
-    names = [data.stimuli.names[k] for k in np.unique(data.dataset(plan.part).pseudo.condition)]
-    of_names: Any = {"metrics": metrics, "names": names}
+    conditions = np.unique(data.dataset(plan.part).pseudo.condition)
+    units = metric_units(data, [m.name for m in metrics], conditions=conditions)
     guess = plan.guess or {}
-    losses = without_undefined(mean_over_rings(loss_table(scored, guess=guess, **of_names)))
+    of_names: Any = {"metrics": metrics, "names": [data.stimuli.names[k] for k in conditions]}
+    table = loss_table(scored, guess=guess, units=units, **of_names)
+    losses = without_undefined(mean_over_rings(table))
     means, tests = _compared(losses, plan)
     once = [s for s in scored if s.ring == 0]
     subsets = [s for s in once if s.mask.family == "subset"]
-    shapley = shapley_table(subsets, metrics=metrics, guess=guess, seed=plan.seed)
-    split = f"{plan.part} (leaking)" if data.leaking else plan.part
+    shapley = shapley_table(subsets, metrics=metrics, guess=guess, seed=plan.seed, units=units)
+    split = data.leaks.label(plan.part)
     tables = {
         "losses": losses,
         "means": means,
-        "changes": change_table(once, metrics=metrics, stimuli=data.stimuli),
+        **_moved(once, losses, plan, stimuli=data.stimuli, **of_names, guess=guess, units=units),
         "shapley": shapley,
         "subsets": _videos(subsets, folder),
     }
     return Findings(
-        results=mask_results(once, split=split, **of_names),
-        metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaking},
+        results=mask_results(once, split=split, guess=guess, **of_names),
+        metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
         screen=[
@@ -99,6 +105,27 @@ def _compared(losses: pd.DataFrame, plan: AblationPlan) -> tuple[pd.DataFrame, H
         if family in TESTED
     ]
     return pd.concat(means, ignore_index=True), HypothesisTable.concat(tests)
+
+
+def _moved(
+    scored: Sequence[MaskScores], losses: pd.DataFrame, plan: AblationPlan, **about: Any
+) -> dict[str, pd.DataFrame]:
+    """Changes of the reconstruction, the published test of it, and regions against regions."""
+    changes = condition_changes(scored, **about)
+    known = {k: about[k] for k in ("metrics", "stimuli", "names")}
+    predictions = prediction_table(scored, **known)
+    regions = losses[losses["family"] == "region"]
+    moved = changes[changes["removed"].isin(regions["removed"].unique())]
+    pairs = [
+        region_contrasts(table, measure=measure, correction=plan.correction)
+        for table, measure in ((regions, "loss"), (moved, "change"))
+    ]
+    return {
+        "changes": change_table(changes, rng=Stream.ABLATION_TESTS.rng(plan.seed, 1)),
+        "predictions": predictions,
+        "prediction_tests": prediction_tests(predictions, correction=plan.correction).frame,
+        "contrasts": HypothesisTable.concat(pairs).frame,
+    }
 
 
 def _videos(subsets: Sequence[MaskScores], folder: Path) -> pd.DataFrame:

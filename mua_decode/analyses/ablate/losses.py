@@ -8,21 +8,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from mua_decode.analyses.ablate.scores import TRIALS, MaskScores
-from mua_decode.metrics import Shown, VideoMetric
+from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.averages import known_mean
-from mua_decode.scoring.evaluate import segment_scores
 from mua_decode.statistics import (
-    Interval,
-    cluster_bootstrap,
+    Units,
     correct,
+    interval_columns,
     paired_circular,
     paired_t,
+    unit_t,
     unpaired_t,
 )
-from mua_decode.types import HypothesisTable, ResultTable, StimulusSet
+from mua_decode.types import HypothesisTable, ResultTable
 
 TESTED = ("region", "group")
 _KEYS = ["fill", "trial", "metric"]
@@ -41,6 +40,7 @@ def loss_table(
     metrics: Sequence[VideoMetric],
     names: Sequence[str],
     guess: Mapping[str, float],
+    units: Mapping[str, Units] | None = None,
 ) -> pd.DataFrame:
     """What every mask costs in every condition.
 
@@ -48,19 +48,20 @@ def loss_table(
     ----------
     scored
         By fill, unmasked first, on the same trials. Subsets are left out.
-    metrics
-        To be listed; positive losses are worse whichever way the metric points.
-    names
-        Names of the K conditions.
+    metrics, names
+        To be listed, and of the K conditions; positive losses are worse for every metric.
     guess
         Value of a metric where it is undefined; see ``with_guesses``. Leaving undefined
         trials out would make a mask that destroys all motion look harmless.
+    units
+        What is independent among the K conditions, by metric; ``None``: each.
 
     Returns
     -------
     DataFrame with one row per mask, ring, metric, averaging and condition: fill, mask, removed
     (regions or sites taken away), trial, metric, unit, condition, unmasked, masked, loss,
-    undefined and undefined_unmasked (share of the trials in which the metric is undefined), family.
+    undefined and undefined_unmasked (share of the trials in which the metric is undefined), units
+    and level (which of them the condition belongs to), family.
     """
     rows: list[pd.DataFrame] = []
     for fill, (unmasked, *masked) in by_fill(scored):
@@ -71,6 +72,7 @@ def loss_table(
             if before is None or after is None:
                 continue
             sign = -1.0 if metric.higher_is_better else 1.0
+            of = units[metric.name] if units else Units.each(len(names))
             row = {
                 "fill": fill,
                 "mask": scores.mask.name,
@@ -85,6 +87,8 @@ def loss_table(
                 "loss": sign * (after[0] - before[0]),
                 "undefined": after[1],
                 "undefined_unmasked": before[1],
+                "units": of.name,
+                "level": of.labels,
                 "family": scores.mask.family,
             }
             rows.append(pd.DataFrame(row))
@@ -126,68 +130,39 @@ def without_undefined(losses: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def condition_interval(values: np.ndarray, *, rng: np.random.Generator | None = None) -> Interval:
-    """Mean over conditions with its 95 % bootstrap interval; NaN ends below two conditions."""
-    rng = np.random.default_rng(0) if rng is None else rng
-    return cluster_bootstrap(values, np.arange(len(values)), n=2000, rng=rng)
-
-
-def change_table(
-    scored: Sequence[MaskScores], *, metrics: Sequence[VideoMetric], stimuli: StimulusSet
-) -> pd.DataFrame:
-    """How far masking moves the reconstruction, whether nearer to the truth or away from it.
-
-    The published measure of masking, of regions and groups: mean videos are scored as if those of
-    the whole population were the truth. It is never below zero, not even for a region that knows
-    nothing: read it beside such regions, and the loss against the truth beside it.
-
-    Returns
-    -------
-    DataFrame: fill, removed, metric, unit, change (mean over the n of n_conditions in which it is
-    defined), sd, n, n_conditions.
-    """
-    rows = []
-    for fill, (unmasked, *masked) in by_fill(scored):
-        true = _floats(unmasked.video())
-        shown = Shown(video=true, condition=torch.arange(len(true)), candidates=true)
-        for scores in (s for s in masked if s.mask.family in TESTED):
-            videos = _floats(scores.video())
-            for metric in metrics:
-                with torch.inference_mode():
-                    value = segment_scores(metric, videos, shown, stimuli)
-                mean, n = known_mean(value)
-                named = (fill, scores.mask.label, metric.name, metric.unit)
-                rows.append((*named, mean, _sd(value), n, len(true)))
-    columns = ["fill", "removed", "metric", "unit", "change", "sd", "n", "n_conditions"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _floats(videos: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(videos).float() / 255
-
-
-def _sd(values: np.ndarray) -> float:
+def sd_of(values: np.ndarray) -> float:
     """Standard deviation over conditions that have a value; NaN below two."""
     known = values[~np.isnan(values)]
     return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
+def units_in(rows: pd.DataFrame) -> Units:
+    """What is independent among rows of one metric: their columns ``units`` and ``level``.
+
+    Each row, where an earlier version wrote neither.
+    """
+    if "units" not in rows:
+        return Units.each(len(rows))
+    return Units.of_columns(str(rows["units"].iloc[0]), rows["level"])
+
+
 def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
-    """Mean loss of every mask over conditions with a 95 % bootstrap interval, and its rank.
+    """Mean loss of every mask over conditions with its 95 % intervals, and its rank.
 
     Returns
     -------
-    DataFrame: fill, trial, metric, unit, removed, loss, sd (over conditions), low, high, n
-    (conditions in which the loss is defined), rank (1 loses most within fill, trial and metric).
+    DataFrame: fill, trial, metric, unit, removed, loss, sd (over conditions), the columns of
+    :func:`interval_columns` (n: conditions in which the loss is defined), rank (1 loses most within
+    fill, trial and metric).
     """
     named = [*_KEYS, "unit", "removed"]
     rows = []
     for key, group in losses.groupby(named, sort=False):
         value = group["loss"].to_numpy()
-        found = condition_interval(value, rng=rng)
-        n = int((~np.isnan(value)).sum())
-        rows.append((*key, found.estimate, _sd(value), found.low, found.high, n))
-    table = pd.DataFrame(rows, columns=[*named, "loss", "sd", "low", "high", "n"])
+        row = dict(zip(named, key, strict=True))
+        row |= {"loss": known_mean(value)[0], "sd": sd_of(value)}
+        rows.append(row | interval_columns(value, units_in(group), rng=rng))
+    table = pd.DataFrame(rows)
     table["rank"] = table.groupby(_KEYS)["loss"].rank(ascending=False, method="min")
     return table
 
@@ -195,14 +170,17 @@ def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFra
 def loss_tests(
     losses: pd.DataFrame, *, rng: np.random.Generator, correction: str = "holm"
 ) -> HypothesisTable:
-    """Test every mask twice: as published, and paired over conditions.
+    """Test the errors of every mask: unpaired, paired over conditions, and over units.
 
-    The published test compares masked and unmasked scores of the K conditions as two independent
-    samples. The paired one asks whether the loss of a condition is above zero on average; it means
+    The unpaired test compares errors with and without the mask as two independent samples, as the
+    published test does with predictions (:func:`prediction_tests`): our reading, not the published
+    test. The paired one asks whether the loss of a condition is above zero on average; it means
     what it says only with the fill ``shuffle``, under which a region without information loses
-    nothing in expectation. Angular errors are tested a third time by flipping signs, which
-    assumes no normal distribution. Conditions are the independent units, for one trained network
-    and one split. Corrected over the masks within fill, averaging and metric.
+    nothing in expectation. Both speak for these conditions, for one trained network and one split.
+    Where conditions share what a metric depends on (``units``: 4 cues), losses are averaged within
+    it and tested a third time, for other cues like these. Angular errors are tested once more by
+    flipping signs, which assumes no normal distribution. Corrected over the masks within fill,
+    averaging and metric.
 
     Parameters
     ----------
@@ -220,8 +198,13 @@ def loss_tests(
         sign = np.where(group["higher_is_better"], -1.0, 1.0)
         after, before = sign * group["masked"].to_numpy(), sign * group["unmasked"].to_numpy()
         shared: Any = {"question": question, "group": removed, "metric": label}
-        tables.append(unpaired_t(after, before, n_unit="conditions, masked and unmasked", **shared))
+        unpaired = unpaired_t(after, before, n_unit="conditions, masked and unmasked", **shared)
+        note = "errors against the truth (our reading); " + unpaired.frame["note"]
+        tables.append(HypothesisTable(unpaired.frame.assign(note=note)))
         tables.append(paired_t(after, before, n_unit="conditions", **shared))
+        units = units_in(group)
+        if units.shared:
+            tables.append(unit_t(after - before, units, **shared))
         if metric == "direction_error":
             tables.append(paired_circular(after, before, n_unit="conditions", rng=rng, **shared))
     stacked = HypothesisTable.concat(tables)
@@ -234,13 +217,24 @@ def mask_results(
     metrics: Sequence[VideoMetric],
     names: Sequence[str],
     split: str,
+    guess: Mapping[str, float],
 ) -> ResultTable:
-    """Scores of masks as a result table: a row per condition and one over all."""
+    """Scores of masks as a result table: a row per condition and one over all.
+
+    Undefined directions count as guesses, but in conditions where no mask of a fill defines them.
+    """
     rows: list[dict[str, object]] = []
+    nowhere: dict[tuple[str, str, str], np.ndarray] = {}
     for one, metric, trial in itertools.product(scores, metrics, TRIALS):
-        found = one.score(metric.name, trial, {})
+        found = one.score(metric.name, trial, guess)
+        if found is not None:
+            key = (one.fill, metric.name, trial)
+            nowhere[key] = nowhere.get(key, True) & (found[1] == 1)
+    for one, metric, trial in itertools.product(scores, metrics, TRIALS):
+        found = one.score(metric.name, trial, guess)
         if found is None:
             continue
+        value = np.where(nowhere[one.fill, metric.name, trial], np.nan, found[0])
         mask = one.mask.name + ("" if one.mask.family == "unmasked" else f" ({one.fill})")
         shared = {
             "run": "decoder",
@@ -251,10 +245,10 @@ def mask_results(
             "metric": metric.name,
             "unit": metric.unit,
         }
-        mean, n = known_mean(found[0])
+        mean, n = known_mean(value)
         rows.append(shared | {"condition": "all", "value": mean, "n": n})
         rows += [
             shared | {"condition": name, "value": float(v), "n": int(not np.isnan(v))}
-            for name, v in zip(names, found[0], strict=True)
+            for name, v in zip(names, value, strict=True)
         ]
     return ResultTable.from_rows(rows)

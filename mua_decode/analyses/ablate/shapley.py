@@ -9,14 +9,16 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from mua_decode.analyses.ablate.losses import by_fill, condition_interval
+from mua_decode.analyses.ablate.losses import by_fill
 from mua_decode.analyses.ablate.scores import TRIALS, MaskScores
 from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.averages import known_mean
+from mua_decode.statistics import Units, interval_columns
 from mua_decode.types import Stream
 
 _COLUMNS = [
     "fill", "trial", "metric", "unit", "region", "value", "low", "high", "nothing", "full", "n",
+    "interval_of", "units", "n_units", "units_low", "units_high",
 ]  # fmt: skip
 
 
@@ -64,8 +66,9 @@ def shapley_table(
     metrics: Sequence[VideoMetric],
     guess: Mapping[str, float],
     seed: int,
+    units: Mapping[str, Units] | None = None,
 ) -> pd.DataFrame:
-    """Exact Shapley values of the regions, with 95 % bootstrap intervals over conditions.
+    """Exact Shapley values of the regions, with 95 % intervals over conditions and over units.
 
     Parameters
     ----------
@@ -75,10 +78,13 @@ def shapley_table(
         Value of a metric where it is undefined.
     seed
         Of the bootstrap.
+    units
+        What is independent among the conditions, by metric; ``None``: each.
 
     Returns
     -------
-    DataFrame: fill, trial, metric, unit, region, value, low, high, nothing, full, n (conditions).
+    DataFrame: fill, trial, metric, unit, region, value, nothing, full, and the columns of
+    :func:`interval_columns` (n: conditions).
     ``value`` sums over regions to ``full - nothing``; conditions in which the metric is undefined
     for every subset are left out.
     """
@@ -91,13 +97,21 @@ def shapley_table(
             if len(known) < len(found):
                 continue
             table, lost = (np.stack(part) for part in zip(*known, strict=True))
-            table = table[:, ~(lost == 1).all(axis=0)]
-            table = table[:, ~np.isnan(table).any(axis=0)]
+            kept = ~((lost == 1).all(axis=0) | np.isnan(table).any(axis=0))
+            table = table[:, kept]
+            of = units[metric.name] if units else Units.each(len(kept))
             nothing, full = known_mean(table[0])[0], known_mean(table[-1])[0]
             regions = scores[-1].mask.regions
             for region, value in zip(regions, shapley_values(table), strict=True):
-                interval = condition_interval(value, rng=rng)
-                named = (fill, trial, metric.name, metric.unit, region)
-                about = (interval.estimate, interval.low, interval.high)
-                rows.append((*named, *about, nothing, full, len(value)))
+                row = {
+                    "fill": fill,
+                    "trial": trial,
+                    "metric": metric.name,
+                    "unit": metric.unit,
+                    "region": region,
+                    "value": known_mean(value)[0],
+                    "nothing": nothing,
+                    "full": full,
+                }
+                rows.append(row | interval_columns(value, of.where(kept), rng=rng))
     return pd.DataFrame(rows, columns=_COLUMNS)

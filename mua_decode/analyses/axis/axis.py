@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.axis.answers import who_answers
+from mua_decode.analyses.axis.category import Categories, categories_of, compare_categories
 from mua_decode.analyses.axis.comparison import compare_spaces
-from mua_decode.analyses.axis.effective import Effective, measure_effective
+from mua_decode.analyses.axis.components import choose_components
+from mua_decode.analyses.axis.effective import Effective, Library, measure_effective
 from mua_decode.analyses.axis.imagery import States, measure_states
 from mua_decode.analyses.axis.pixels import BuildDecoder, Pixels, read_back_images
 from mua_decode.analyses.axis.plan import AxisPlan
 from mua_decode.analyses.axis.reconstruction import Reconstruction, reconstruct
 from mua_decode.analyses.axis.responses import Responses, collect_responses, shown_frames
 from mua_decode.analyses.axis.ridge import Blocks, make_blocks
-from mua_decode.analyses.axis.statistics import TestNote
 from mua_decode.analyses.axis.tuning import AxisModel, fit_axes, summarise
-from mua_decode.features import Components, FeatureSpace, fit_components
+from mua_decode.features import Components, FeatureSpace
 from mua_decode.runs.progress import console, working
-from mua_decode.types import InputError, Recording
+from mua_decode.types import HypothesisTable, InputError, Recording
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -44,7 +47,8 @@ class AxisResults:
     models: Mapping[str, AxisModel]  # by feature space; axes are measured in the first
     regions: pd.DataFrame  # tuning per feature space and region
     comparison: pd.DataFrame  # later feature spaces with the first; empty where there is none
-    notes: tuple[TestNote, ...]  # what stands behind the comparison
+    compared: HypothesisTable  # the tests behind the comparison
+    categories: Categories | None = None  # where the stimuli have categories
     read: ReadBack | None = None  # not with a response per bin
 
     @property
@@ -58,18 +62,23 @@ class AxisResults:
         return self.read.states if self.read else None
 
     @property
-    def tests(self) -> pd.DataFrame:
-        """What every column of p-values is."""
-        notes = [*self.first.tests, *self.notes]
-        notes += [self.read.reconstruction.test] if self.read else []
-        return pd.DataFrame([*notes, *(self.states.tests if self.states else ())])
+    def tests(self) -> HypothesisTable:
+        """What every p-value is."""
+        tables = [self.first.tests, self.compared]
+        tables += [self.categories.tests] if self.categories else []
+        tables += [self.read.reconstruction.test] if self.read else []
+        answers = self.read.effective.answers if self.read and self.read.effective else None
+        tables += [answers.tests] if answers else []
+        tables += [self.states.tests] if self.states else []
+        return HypothesisTable.concat(tables)
 
     @property
     def sites(self) -> pd.DataFrame:
         """One row per feature space and site; imagery columns on the first space."""
         frames = [m.sites for m in self.models.values()]
         if self.states is not None:
-            extra = self.states.imagery.sites.drop(columns=["region", "tuned"])
+            extra = self.states.imagery.sites.drop(columns="region")
+            extra = extra.rename(columns={"tuned": "tuned_without_imagined"})
             frames[0] = frames[0].merge(extra, on="site_id", validate="1:1")
         return pd.concat(frames, ignore_index=True)
 
@@ -98,18 +107,22 @@ def axis(
         per_condition=responses.per_image,
     )
     frames = shown_frames(recording, responses, plan.response)
-    models, components = {}, {}
+    models: dict[str, AxisModel] = {}
+    components, first_rows = {}, np.empty(0)
     for name, space in spaces.items():
         with working(f"features {name}"):
             features = space.of_stimuli(recording.stimuli, frames)[responses.condition]
         if plan.response.per == "window":
             features = features.mean(axis=1, keepdims=True)
         rows = features.reshape(-1, features.shape[-1])
-        components[name] = fit_components(rows[blocks.train], plan.n_components)
+        first_rows = first_rows if models else rows
+        components[name] = choose_components(
+            rows, responses.rows, blocks, numbers=plan.n_components
+        )
         x = components[name](rows)
         with working(f"axes in {name}, {plan.test.n_permutations} permutations"):
             models[name] = fit_axes(name, x, responses, blocks, plan=plan.test, rng=test_rng)
-    comparison, notes = compare_spaces(models, responses.rows[blocks.test], plan=plan.test)
+    comparison, compared = compare_spaces(models, responses.rows[blocks.test], plan=plan.test)
     results = AxisResults(
         plan=plan,
         recording=recording,
@@ -118,21 +131,43 @@ def axis(
         models=models,
         regions=summarise(models, responses.sites),
         comparison=comparison,
-        notes=notes,
+        compared=compared,
     )
     if responses.per_image > 1:
         return results
     name = results.first.name
-    read = _read_back(
-        results, frames, (spaces[name], components[name]), build=build, imagery=imagery, rng=rng
-    )
-    return replace(results, read=read)
+    first = _FirstSpace(spaces[name], components[name], first_rows)
+    read = _read_back(results, frames, first, build=build, imagery=imagery, rng=rng)
+    return replace(results, read=read, categories=_categories(results))
+
+
+class _FirstSpace(NamedTuple):
+    space: FeatureSpace
+    components: Components
+    features: np.ndarray  # (K, D)
+
+
+def _categories(results: AxisResults) -> Categories | None:
+    """Axis against category, where the stimuli have categories and images are enough."""
+    plan, responses, model = results.plan, results.responses, results.first
+    stimuli = results.recording.stimuli
+    category = categories_of(stimuli, responses.condition, plan.category)
+    if category is None:
+        return None
+    found = compare_categories(model.x, responses.rows, category, model.sites, plan=plan.test)
+    if found is None:
+        console.print(
+            f"note: {len(category)} images are too few to compare {model.x.shape[1]} components "
+            f"with {len(np.unique(category))} categories; lower n_components",
+            highlight=False, soft_wrap=True, style="dim",
+        )  # fmt: skip
+    return found
 
 
 def _read_back(
     results: AxisResults,
     frames: np.ndarray,
-    space: tuple[FeatureSpace, Components],
+    first: _FirstSpace,
     *,
     build: BuildDecoder,
     imagery: bool,
@@ -146,11 +181,26 @@ def _read_back(
             responses.rows, model.x, blocks, n_permutations=plan.test.n_permutations, rng=rng
         )
         pixels = read_back_images(recording, responses, blocks, frames, plan=plan, build=build)
-    effective = measure_effective(*space, model, pixels.full, blocks, plan=plan.effective, rng=rng)
+    library = Library(
+        images=pixels.full,
+        names=np.array(recording.stimuli.names)[responses.condition],
+        recorded=responses.rows,
+        blocks=blocks,
+    )
+    effective = measure_effective(
+        first.space,
+        first.components,
+        model,
+        library,
+        plan=plan.effective,
+        test=plan.test,
+        answer=who_answers(recording, plan.effective, seed=plan.seed),
+        rng=rng,
+    )
     if imagery:
         with working("imagery"):
             states = measure_states(
-                recording, responses, model, pixels, plan=plan, build=build, rng=rng
+                recording, responses, first.features, pixels, plan=plan, build=build, rng=rng
             )
     return ReadBack(reconstruction=found, pixels=pixels, effective=effective, states=states)
 

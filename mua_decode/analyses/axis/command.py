@@ -30,7 +30,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     folder = RunFolder.create(cfg.run_dir, str(cfg.name))
     plan = read_plan(AxisPlan, cfg)
     recording = build_recording(cfg)
-    spaces = {n: instantiate(c, trusted=cfg.trusted) for n, c in cfg.features.items()}
+    named = {n: instantiate(c, trusted=cfg.trusted) for n, c in cfg.features.items()}
+    spaces = {
+        n if space is given else space.name: space
+        for n, given in named.items()
+        for space in given.spaces()
+    }
 
     def video_decoder(n_sites: int, shape: tuple[int, int, int]) -> tuple[nn.Module, Loss]:
         model = build_network(cfg, n_sites=n_sites, n_bins=1, frame_shape=shape)
@@ -38,6 +43,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     results = axis(recording, plan, spaces, build=video_decoder)
     folder.save_config(cfg)
+    if results.read is not None and results.read.effective is not None:
+        results.read.effective.write(folder.path / "effective")
     found = findings(results, folder.path)
     write_report(folder, results, found.metrics)
     return found.publish(folder.path)

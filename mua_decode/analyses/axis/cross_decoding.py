@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mua_decode.analyses.axis.statistics import TestNote, rows_correlation
+from mua_decode.analyses.axis.statistics import rows_correlation
 from mua_decode.analyses.axis.trials import StateTrials, shared_objects, side_by_side
+from mua_decode.statistics import adjust
+from mua_decode.types import HypothesisTable
 
 # Standardised population vectors (R, N) -> similarity to the O objects, (R, O).
 Similarity = Callable[[np.ndarray], np.ndarray]
@@ -63,7 +65,7 @@ def cross_decode(
     """Identify the object of every test trial with every decoder.
 
     Rows with ``decoder``, ``direction``, ``accuracy``, ``chance``, ``p`` (labels of the objects
-    permuted, one-sided), ``n``.
+    permuted, one-sided; objects are the units), ``n`` trials.
     """
     rows: list[dict[str, object]] = []
     for name, similarity in decoders.items():
@@ -93,9 +95,10 @@ def measure_cross_decoding(
     trained_on_perception: Mapping[str, Similarity],
     n_permutations: int,
     rng: np.random.Generator,
-) -> tuple[pd.DataFrame, TestNote]:
+) -> tuple[pd.DataFrame, HypothesisTable]:
     """Both directions, with object classifiers and with decoders fitted on perception.
 
+    p-values are Holm-corrected over all rows (``p_corrected``).
     ``trained_on_perception`` holds further decoders, fitted on perceived images other than the
     objects; they are tested on imagined and, as a reference, on perceived trials of the objects.
     """
@@ -116,9 +119,26 @@ def measure_cross_decoding(
             n_permutations=n_permutations,
             rng=rng,
         )
+    table = pd.DataFrame(rows)
+    table["p_corrected"] = adjust(table["p"].to_numpy(), "holm")
     how = (
         f"permutation of the objects' labels, {n_permutations} permutations, accuracy above "
         "chance, one-sided"
     )
-    note = TestNote("cross_decoding", how, f"{n} objects", len(rows), "none")
-    return pd.DataFrame(rows), note
+    tests = [
+        {
+            "question": "is the object decoded in the other state?",
+            "group": row["direction"],
+            "metric": f"accuracy, {row['decoder']}",
+            "test": how,
+            "p": row["p"],
+            "p_corrected": row["p_corrected"],
+            "correction": f"Holm over {len(table)}",
+            "n": n,
+            "n_unit": "objects",
+            "effect_name": "accuracy less chance",
+            "effect": row["accuracy"] - row["chance"],
+        }
+        for row in table.to_dict("records")
+    ]
+    return table, HypothesisTable.from_rows(tests)

@@ -1,100 +1,32 @@
-"""Stimuli that should drive a site most: ranked in a library, or climbed to by gradient."""
+"""Images that should drive a site most, ranked in a library or made, and what it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.axis.plan import EffectivePlan
+from mua_decode.analyses.axis.answers import Answer, Answers
+from mua_decode.analyses.axis.climb import NaturalPrior, climb
+from mua_decode.analyses.axis.plan import EffectivePlan, SignificancePlan
+from mua_decode.analyses.axis.ramp import principal_orthogonal_axes
 from mua_decode.analyses.axis.ridge import Blocks
+from mua_decode.analyses.axis.shown import Shown
 from mua_decode.analyses.axis.tuning import AxisModel
 from mua_decode.features import Components, FeatureSpace, ImageFeatures
+from mua_decode.files import write_text
 from mua_decode.runs.progress import working
 from mua_decode.types import InputError
 
-_SHOWN = 4
-Response = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class NaturalPrior:
-    """What keeps a synthesised stimulus like a natural one."""
-
-    # Weight of the mean squared difference of neighbouring pixels (and frames, for videos),
-    # relative to that of the library.
-    smoothness: float
-    contrast: tuple[float, float]  # (low, high): bounds of the standard deviation over pixels
-    brightness: tuple[float, float]  # (low, high): bounds of the mean over pixels
-    roughness: float  # mean squared difference of neighbouring pixels in the library
-
-    @classmethod
-    def from_library(cls, images: np.ndarray, *, smoothness: float = 1.0) -> NaturalPrior:
-        """Take the bounds (5th to 95th percentile) from natural images (M, ..., H, W)."""
-        flat = images.reshape(len(images), -1)
-        sd, mean = (np.quantile(v, [0.05, 0.95]) for v in (flat.std(axis=1), flat.mean(axis=1)))
-        steps = [np.square(np.diff(images, axis=axis)).mean() for axis in (-1, -2)]
-        return cls(
-            smoothness=smoothness,
-            contrast=(float(sd[0]), float(sd[1])),
-            brightness=(float(mean[0]), float(mean[1])),
-            roughness=max(float(np.mean(steps)), 1e-8),
-        )
-
-    def penalty(self, stimuli: Tensor) -> Tensor:
-        """Roughness relative to the library's times its weight, one value per stimulus (B,)."""
-        axes = [-1, -2] + ([-3] if stimuli.ndim == 5 else [])
-        steps = [stimuli.diff(dim=a).square().flatten(1) for a in axes if stimuli.shape[a] > 1]
-        rough = torch.stack([s.mean(1) for s in steps]).mean(0)
-        return self.smoothness * rough / self.roughness
-
-    @torch.no_grad()
-    def project(self, stimuli: Tensor) -> Tensor:
-        """Bring mean and standard deviation of each stimulus into bounds, pixels into [0, 1]."""
-        flat = stimuli.flatten(1)
-        mean, sd = flat.mean(1, keepdim=True), flat.std(1, keepdim=True).clamp(min=1e-6)
-        flat = (flat - mean) * (sd.clamp(*self.contrast) / sd) + mean.clamp(*self.brightness)
-        return flat.clamp(0, 1).view_as(stimuli)
-
-
-def climb(
-    response: Response,
-    start: Tensor,
-    *,
-    prior: NaturalPrior,
-    steps: int = 100,
-    step_size: float = 0.02,
-) -> Tensor:
-    """Gradient ascent on pixels; the best stimuli on the way, same shape.
-
-    ``response`` maps stimuli (B, C, H, W) or videos (B, C, T, H, W) in [0, 1] to the B predicted
-    responses to be raised, through anything that passes gradients (a feature space and an axis, or
-    an encoding model), in units such that 1 is a natural step, say standard deviations.
-    ``step_size`` is the learning rate of the Adam optimiser, in pixel units. Raises InputError if
-    no gradient reaches the pixels.
-    """
-    x = prior.project(start.detach().clone()).requires_grad_(True)
-    optimiser = torch.optim.Adam([x], lr=step_size)
-    best, best_value = x.detach().clone(), torch.full((len(x),), -torch.inf)
-    for step in range(steps + 1):
-        driven = response(x)
-        if not driven.requires_grad:
-            raise InputError("effective stimuli: this feature space passes no gradient to pixels")
-        value = (driven - prior.penalty(x)).detach()
-        better = value > best_value
-        best[better], best_value = x.detach()[better], torch.maximum(value, best_value)
-        if step == steps:
-            break
-        optimiser.zero_grad()
-        (prior.penalty(x) - driven).sum().backward()
-        optimiser.step()
-        with torch.no_grad():
-            x.copy_(prior.project(x))
-    return best
+_BEST, _WORST = 4, 2  # images of the library shown per site
+_HELD = 2.0  # weight of the squared preferred projection while the orthogonal one is raised
+_START = 0.05  # of natural contrast, in the images that a climb starts from
+_REACH = 3.0  # standard deviations of natural images beyond which a component adds little
+_TOGETHER = 16  # images climbed at once: memory
 
 
 def rank_library(predicted: np.ndarray, site: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,83 +56,214 @@ def line_along_axis(
     return points, response, rows
 
 
-@dataclass(frozen=True, eq=False)
-class Effective:
-    """Most effective stimuli of a few sites."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Library:
+    """The images of the recording, and what the sites did when they were shown."""
 
-    rows: dict[str, np.ndarray]  # site to images (M, C, H, W)
-    captions: dict[str, list[str]]  # site to predicted responses in words
-    table: pd.DataFrame  # predicted responses, spikes per second, per site
-    # The predicted response along the axis, with the library image at every point.
+    images: np.ndarray  # float32 (K, C, H, W) in [0, 1]
+    names: np.ndarray  # (K,)
+    recorded: np.ndarray  # float64 (K, N): mean responses, spikes per second
+    blocks: Blocks  # only the test images are ranked and shown: no axis has seen them
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Effective:
+    """Images shown to a few sites, what their axes predict, and what the sites answered."""
+
+    shown: Shown
+    # One row per site: predicted responses, spikes per second, and the verdicts where answered.
+    table: pd.DataFrame
+    # The predicted response along the axis, with the held-out image at every point.
     curves: pd.DataFrame
+    answers: Answers | None
+
+    def write(self, folder: Path) -> None:
+        """Write images and table to be shown, and the answers where there are some."""
+        self.shown.write(folder)
+        if self.answers is not None:
+            text = self.answers.presentations.to_csv(index=False, float_format="%.6g")
+            write_text(folder / "answers.csv", text)
 
 
 def measure_effective(
     space: FeatureSpace,
     components: Components,
     model: AxisModel,
-    images: np.ndarray,
-    blocks: Blocks,
+    library: Library,
     *,
     plan: EffectivePlan,
+    test: SignificancePlan,
+    answer: Answer | None,
     rng: np.random.Generator,
 ) -> Effective | None:
-    """Rank the library and climb by gradient, for the sites with the best held-out correlation."""
-    quality = np.where(model.tuned, np.nan_to_num(model.fit.correlation), -1)
-    sites = [int(s) for s in np.argsort(-quality)[: plan.sites] if quality[s] > 0]
-    if not sites:
-        return None
-    predicted = model.fit.predict(model.x)
-    made: dict[int, tuple[np.ndarray, float]] = {}
-    if isinstance(space, ImageFeatures):
-        with working(f"climbing to effective images for {len(sites)} sites"):
-            prior = NaturalPrior.from_library(images[blocks.train], smoothness=plan.smoothness)
-            noise = rng.standard_normal((len(sites), *images.shape[1:])).astype(np.float32)
-            mean = images[blocks.train].mean(axis=0, dtype=np.float32)
-            start = torch.from_numpy(mean + 0.05 * noise)
-            drive, sd = _drive(space, components, model, sites)
-            top = climb(drive, start, prior=prior, steps=plan.steps)
-            with torch.no_grad():
-                reached = (drive(top) * sd).numpy()
-            made = {s: (top[i].numpy(), float(reached[i])) for i, s in enumerate(sites)}
-    rows, captions, table, curves = {}, {}, [], []
+    """Make images for the most reliably tuned sites, rank held-out ones, have them answered.
+
+    A site is shown the image made along its axis, one made along the principal orthogonal axis,
+    the held-out images with the highest and the lowest prediction, and the one with the highest
+    recorded response. With ``answer=None`` the images only wait to be shown. None is returned where
+    no site is tuned. Raises InputError if images of an earlier run are asked for and are of other
+    sites.
+    """
+    names = model.sites["site_id"].astype(str).tolist()
+    if plan.folder is not None:
+        shown = Shown.read(plan.folder)
+        unknown = [s for s in shown.sites if s not in names]
+        if unknown:
+            raise InputError(f"{plan.folder}: site '{unknown[0]}' is not in this recording")
+        sites = [names.index(s) for s in shown.sites]
+    else:
+        quality = np.where(model.tuned, np.nan_to_num(model.fit.correlation), -1)
+        best = np.argsort(-quality, kind="stable")[: plan.sites]
+        sites = [int(s) for s in best if quality[s] > 0]
+        if not sites:
+            return None
+        rows = _library_rows(model, library, sites)
+        if isinstance(space, ImageFeatures):
+            with working(f"climbing to effective images for {len(sites)} sites"):
+                made = _made(space, components, model, library, sites=sites, plan=plan, rng=rng)
+            rows = [*made, *rows]
+        shown = Shown.collect(rows)
+    answers, table = None, shown.by_site()
+    if answer is not None:
+        with working("showing the images"):
+            answers = Answers.of(shown, answer, model.site_table, test)
+        table = table.merge(answers.sites, on="site_id", validate="1:1")
+    curves = _curves(model, library, sites)
+    return Effective(shown=shown, table=table, curves=curves, answers=answers)
+
+
+Row = tuple[dict[str, object], np.ndarray]  # what stands in the table, and the image
+
+
+def _library_rows(model: AxisModel, library: Library, sites: list[int]) -> list[Row]:
+    """Held-out images for every site: best and worst by prediction, best by recorded response."""
+    rows: list[Row] = []
+    test = library.blocks.test
+    predicted = model.fit.predict(model.x[test])
     for site in sites:
-        best, worst = rank_library(predicted, site, _SHOWN)
+        best, worst = rank_library(predicted, site, _BEST)
+        recorded = np.argsort(-library.recorded[test, site], kind="stable")[:1]
+        groups = {"best": best, "recorded": recorded, "worst": worst[:_WORST]}
+        for kind, members in groups.items():
+            for i in members:
+                about = {
+                    "site_id": str(model.sites["site_id"].iloc[site]),
+                    "image": f"library_{test[i]:04d}",
+                    "kind": f"library {kind}",
+                    "source": str(library.names[test[i]]),
+                    "predicted_hz": float(predicted[i, site]),
+                    "library_mean_hz": float(predicted[:, site].mean()),
+                }
+                rows.append((about, as_shown(library.images[test[i]])))
+    return rows
+
+
+def as_shown(image: np.ndarray) -> np.ndarray:
+    """Image in [0, 1] as the uint8 that a screen shows."""
+    return np.asarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
+
+
+def _made(
+    space: ImageFeatures,
+    components: Components,
+    model: AxisModel,
+    library: Library,
+    *,
+    sites: list[int],
+    plan: EffectivePlan,
+    rng: np.random.Generator,
+) -> list[Row]:
+    """Two images for every site: along its axis, and along the principal orthogonal axis."""
+    train, images = library.blocks.train, library.images
+    prior = NaturalPrior.from_library(images[train], smoothness=plan.smoothness)
+    mean = images[train].mean(axis=0, dtype=np.float32)
+    project = _Projections.of(model, train, sites)
+    rows: list[Row] = []
+    for start in range(0, len(sites), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        members = sites[part]
+        noise = rng.standard_normal((len(members), *images.shape[1:])).astype(np.float32)
+        first = torch.from_numpy(mean) + _START * prior.shaped(torch.from_numpy(noise))
+
+        def preferred(images: Tensor, part: slice = part) -> Tensor:
+            x = components.tensor(space(images))
+            return project(project.natural(x), part)[0]
+
+        def orthogonal(images: Tensor, part: slice = part) -> Tensor:
+            x = components.tensor(space(images))
+            along, across = project(project.natural(x), part)
+            return across - _HELD * along.square()
+
+        for kind, raised in (("synthesised", preferred), ("orthogonal", orthogonal)):
+            made = as_shown(climb(raised, first, prior=prior, steps=plan.steps).numpy())
+            with torch.no_grad():
+                x = components.tensor(space(torch.from_numpy(made).float() / 255))
+                x = project.natural(x)
+            along, across = (v.numpy() for v in project(x, part))
+            predicted = model.fit.predict(x.double().numpy())
+            for i, site in enumerate(members):
+                about: dict[str, object] = {
+                    "site_id": str(model.sites["site_id"].iloc[site]),
+                    "image": f"{kind}_{site:04d}",
+                    "kind": kind,
+                    "source": "made",
+                    "predicted_hz": float(predicted[i, site]),
+                    "along_axis_sd": float(along[i]),
+                    "along_orthogonal_sd": float(across[i]),
+                }
+                rows.append((about, made[i]))
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class _Projections:
+    """Projections on the axes of some sites, in standard deviations of the training images."""
+
+    mean: Tensor  # (P,)
+    sd: Tensor  # (P,)
+    preferred: Tensor  # (P, S)
+    orthogonal: Tensor  # (P, S)
+
+    @classmethod
+    def of(cls, model: AxisModel, train: np.ndarray, sites: list[int]) -> _Projections:
+        x = model.x[train]
+        covariance = np.atleast_2d(np.cov(x, rowvar=False))
+        axes = model.fit.weight[:, sites].T
+        axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
+        scaled = []
+        for a in (axes, principal_orthogonal_axes(axes, covariance)):
+            sd = np.sqrt(np.einsum("sp,pq,sq->s", a, covariance, a))
+            scaled.append(torch.from_numpy((a / sd[:, None]).T).float())
+        mean, sd = x.mean(axis=0), x.std(axis=0)
+        centre, spread = (torch.from_numpy(v).float() for v in (mean, sd))
+        return cls(centre, spread, *scaled)
+
+    def natural(self, x: Tensor) -> Tensor:
+        """Components (B, P) drawn back, smoothly, to where natural images reach.
+
+        Without it an image is made of what hardly varies among natural images, where an axis is
+        anybody's guess.
+        """
+        reach = _REACH * self.sd
+        return self.mean + reach * ((x - self.mean) / reach).tanh()
+
+    def __call__(self, x: Tensor, part: slice) -> tuple[Tensor, Tensor]:
+        """Projections of image b on the two axes of site b of ``part``, (B,) each."""
+        away = x - self.mean
+        return tuple(  # type: ignore[return-value]
+            (away @ a[:, part]).diagonal() for a in (self.preferred, self.orthogonal)
+        )
+
+
+def _curves(model: AxisModel, library: Library, sites: list[int]) -> pd.DataFrame:
+    test, parts = library.blocks.test, []
+    for site in sites:
+        weight, intercept = model.fit.weight[:, site], float(model.fit.intercept[site])
+        at, response, shown = line_along_axis(model.x[test], weight, intercept)
         name = str(model.sites["site_id"].iloc[site])
-        pictures = [*images[best], *images[worst[:2]]]
-        words = [f"{predicted[i, site]:.1f}" for i in (*best, *worst[:2])]
-        row = {
-            "site_id": name,
-            "library_best": predicted[best[0], site],
-            "library_mean": predicted[:, site].mean(),
-            "library_worst": predicted[worst[0], site],
-        }
-        if site in made:
-            pictures.insert(0, made[site][0])
-            words.insert(0, f"made: {made[site][1]:.1f}")
-            row["synthesised"] = made[site][1]
-        rows[name], captions[name] = np.stack(pictures), words
-        table.append(row)
-        weight = model.fit.weight[:, site]
-        at, response, shown = line_along_axis(model.x, weight, float(model.fit.intercept[site]))
-        curves.append(
+        parts.append(
             pd.DataFrame(
-                {"site_id": name, "projection": at, "predicted": response, "image_row": shown}
+                {"site_id": name, "projection": at, "predicted": response, "image_row": test[shown]}
             )
         )
-    return Effective(rows, captions, pd.DataFrame(table), pd.concat(curves))
-
-
-def _drive(
-    space: ImageFeatures, components: Components, model: AxisModel, sites: list[int]
-) -> tuple[Response, Tensor]:
-    """What image b does to site b, in standard deviations over the library; these (B,)."""
-    weight = torch.from_numpy(model.fit.weight[:, sites]).float()
-    intercept = torch.from_numpy(model.fit.intercept[sites]).float()
-    sd = torch.from_numpy(model.fit.predict(model.x)[:, sites].std(axis=0)).float()
-
-    def response(images: Tensor) -> Tensor:
-        driven = components.tensor(space(images)) @ weight + intercept
-        return driven.diagonal() / sd
-
-    return response, sd
+    return pd.concat(parts)

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__
 from mua_decode.analyses.axis.axis import AxisResults
+from mua_decode.analyses.axis.effective import Effective
+from mua_decode.analyses.axis.imagery import Imagery
+from mua_decode.analyses.axis.paper import beside_published
 from mua_decode.analyses.axis.pixels import pixel_correlation
 from mua_decode.analyses.axis.responses import region_masks
+from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
 from mua_decode.runs.findings import Findings
-from mua_decode.statistics import share
 from mua_decode.types import ResultTable, only
 
 _PRINTED = {
@@ -29,25 +33,37 @@ _PRINTED = {
     "  to": "axis/share_high",
     "median R² of explainable": "axis/median_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
+    "share of sites driven beyond the library": "effective/share_synthesised_beyond",
+    "  by the orthogonal image": "effective/share_orthogonal_beyond",
     "share of tuned sites reactivated": "imagery/share_reactivated",
+    "  estimated, significant or not": "imagery/share_reactivated_estimated",
     "median r of imagery with the axis": "imagery/median_axis_correlation",
 }
+
+
+_SINGLE = ("reconstruction/", "effective/", "imagery/")
+_CROSS = ("accuracy", "chance", "p", "p_corrected")
 
 
 def findings(results: AxisResults, folder: Path) -> Findings:
     """Gather what goes into the files of ``folder`` but figures and report."""
     flat = _flat(results)
-    tables = {"sites": results.sites, "tests": results.tests, "comparison": results.comparison}
+    published = beside_published(results, flat, results.plan.published)
+    tables = {"sites": results.sites, "comparison": results.comparison}
+    if results.categories is not None:
+        tables["categories"] = results.categories.sites
     if results.read is not None:
         tables["identification"] = results.read.reconstruction.table
         if results.read.effective is not None:
-            tables["effective"] = results.read.effective.table
-            tables["predicted_curves"] = results.read.effective.curves
+            tables |= _effective_tables(results.read.effective)
+    if len(published):
+        tables["published"] = published
     if results.states is not None:
         tables["cross_decoding"], tables["reality"] = results.states.cross, results.states.reality
     return Findings(
         results=_result_table(flat, results),
         metrics=flat,
+        tests=results.tests,
         tables=tables | {f"planted_{k}": v for k, v in results.recording.truth.items()},
         screen=[_screen(flat), f"look at  {folder / 'report.html'}"],
     )
@@ -61,7 +77,7 @@ def _flat(results: AxisResults) -> dict[str, Any]:
         "seed": plan.seed,
         "recording": results.recording.name,
         "axis/feature_space": results.first.name,
-        "axis/n_components": plan.n_components,
+        "axis/n_components": results.first.x.shape[1],
         "axis/n_train_images": len(results.blocks.train) // per,
         "axis/n_test_images": len(results.blocks.test) // per,
         "axis/alpha": plan.test.alpha,
@@ -70,8 +86,11 @@ def _flat(results: AxisResults) -> dict[str, Any]:
         "axis/noise_ceiling": "from single trials"
         if results.responses.knows_noise
         else "unknown: only averaged responses, or one per bin, are given",
+        "axis/intervals": Units.of_sites(results.responses.sites).said,
         **_tuning_metrics(results),
+        **_category_metrics(results),
         **_reading_metrics(results),
+        **_effective_metrics(results),
         **_imagery_metrics(results),
     }
     return {k: _plain(v) for k, v in flat.items()}
@@ -90,15 +109,36 @@ def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
     for row in results.regions.to_dict("records"):
         region = "" if row["region"] == "all" else f"{row['region']}/"
         prefix = "axis/" if row["space"] == first else f"axis/space/{row['space']}/"
-        flat |= {f"{prefix}{region}{k}": v for k, v in row.items() if k not in ("space", "region")}
+        flat |= {
+            f"{prefix}{region}{k}": v
+            for k, v in row.items()
+            if k not in ("space", "region", "unit")
+        }
     for other, group in results.comparison.groupby("other") if len(results.comparison) else ():
         name = f"axis/compare/{first}_with_{other}/"
         flat |= {
             f"{name}median_correlation_difference": group["difference"].median(),
+            f"{name}median_correlation_difference_low": group["low"].iloc[0],
+            f"{name}median_correlation_difference_high": group["high"].iloc[0],
             f"{name}share_{first}_better": (group["better"] == first).mean(),
             f"{name}share_{other}_better": (group["better"] == other).mean(),
             f"{name}p_over_sites_corrected": group["p_over_sites_corrected"].iloc[0],
         }
+    return flat
+
+
+def _category_metrics(results: AxisResults) -> dict[str, Any]:
+    """Shares of the responsive sites by the pattern of their responses."""
+    if results.categories is None:
+        return {}
+    pattern = results.categories.sites["pattern"].to_numpy(str)
+    responsive = results.first.sites["responsive"].to_numpy(bool)
+    unit = Units.of_sites(results.responses.sites).label[responsive]
+    flat: dict[str, Any] = {}
+    for name in ("axis", "category", "both", "neither"):
+        value, low, high = unit_share(pattern[responsive] == name, unit)
+        key = f"axis/category_pattern/{name}"
+        flat |= {key: value, f"{key}_low": low, f"{key}_high": high}
     return flat
 
 
@@ -124,40 +164,83 @@ def _reading_metrics(results: AxisResults) -> dict[str, Any]:
     return flat
 
 
+def _effective_tables(effective: Effective) -> dict[str, pd.DataFrame]:
+    tables = {"effective": effective.table, "predicted_curves": effective.curves}
+    return tables | (
+        {"effective_answers": effective.answers.images} if effective.answers is not None else {}
+    )
+
+
+def _effective_metrics(results: AxisResults) -> dict[str, Any]:
+    """Whether images made for sites drove them beyond the library; empty without answers."""
+    effective = results.read.effective if results.read is not None else None
+    if effective is None or effective.answers is None:
+        return {}
+    return {f"effective/{k}": v for k, v in effective.answers.numbers.items()}
+
+
 def _imagery_metrics(results: AxisResults) -> dict[str, Any]:
     if results.states is None:
         return {}
     imagery, states, alpha = results.states.imagery, results.states, results.plan.test.alpha
-    sites, flat = imagery.sites, dict[str, Any]()
-    below = sites["reactivated_p"] <= alpha
+    flat = dict[str, Any]()
     for region, inside in region_masks(results.responses.sites).items():
         prefix = "imagery/" if region == "all" else f"imagery/{region}/"
-        tuned = inside & sites["tuned"].to_numpy(bool)
-        value, low, high = share(sites["reactivated"].to_numpy(bool)[tuned])
-        again = sites[inside & sites["reactivated"].to_numpy(bool)]
-        flat |= {
-            f"{prefix}n_tuned": int(tuned.sum()),
-            f"{prefix}share_reactivated": value,
-            f"{prefix}share_reactivated_low": low,
-            f"{prefix}share_reactivated_high": high,
-            f"{prefix}share_reactivated_uncorrected": below[tuned].mean(),
-            f"{prefix}share_following_axis": again["follows_axis"].mean(),
-            f"{prefix}median_response_scale": again["imagery_scale"].median(),
-            f"{prefix}median_axis_slope": again["imagery_axis_slope"].median(),
-        }
+        flat |= {f"{prefix}{k}": v for k, v in _region_imagery(imagery, inside, alpha).items()}
     flat |= {
         "imagery/nominal_false_positive_rate": alpha,
         "imagery/median_axis_correlation": imagery.median_correlation,
         "imagery/median_axis_correlation_p": imagery.median_p,
-        "imagery/n_objects": len(imagery.objects),
+        "imagery/n_objects": len(imagery.held.objects),
+        "imagery/intervals": imagery.units.said,
     }
+    shares = imagery.tests.frame
+    shares = shares[shares["metric"].str.contains("share reactivated") & shares["p"].notna()]
+    for row in shares[shares["group"] == "all"].to_dict("records"):
+        against = "untuned" if "untuned" in row["metric"] else "permutations"
+        flat[f"imagery/share_reactivated_p_against_{against}"] = row["p_corrected"]
     for row in states.cross.to_dict("records"):
         key = f"imagery/decode/{row['direction']}/{row['decoder']}".replace(", ", "_")
-        flat |= {f"{key}/{k}".replace(" ", "_"): row[k] for k in ("accuracy", "chance", "p")}
+        flat |= {f"{key}/{k}".replace(" ", "_"): row[k] for k in _CROSS}
     for row in states.reality.to_dict("records"):
         key = f"imagery/reality/{int(row['n_sites'])}_sites"
         flat |= {f"{key}/{k}": row[k] for k in ("accuracy", "p_corrected")}
     return flat
+
+
+def _region_imagery(imagery: Imagery, inside: np.ndarray, alpha: float) -> dict[str, Any]:
+    """Numbers of one region's sites, bool (N,), with intervals over sessions or subjects."""
+    sites, unit = imagery.sites, imagery.units.label
+    columns = {k: sites[k].to_numpy(bool) & inside for k in ("tuned", "reactivated")}
+    tuned, reactivated = columns["tuned"], columns["reactivated"]
+    silent = inside & sites["imagery_only_p_corrected"].notna().to_numpy()
+    below = (sites["reactivated_p"] <= alpha).to_numpy()
+    again = sites[reactivated]
+    found = {
+        "share_reactivated": unit_share(reactivated[tuned], unit[tuned]),
+        "share_reactivated_estimated": imagery.estimated_share(tuned, "raised"),
+        "share_suppressed": unit_share(sites["suppressed"].to_numpy(bool)[tuned], unit[tuned]),
+        "share_suppressed_estimated": imagery.estimated_share(tuned, "lowered"),
+        "median_axis_correlation": unit_correlation(
+            again["imagery_axis_correlation"].to_numpy(float), unit[reactivated]
+        ),
+    }
+    flat: dict[str, Any] = {"n_tuned": int(tuned.sum())}
+    for key, interval in found.items():
+        flat |= {key: interval.estimate, f"{key}_low": interval.low, f"{key}_high": interval.high}
+    return flat | {
+        "share_reactivated_uncorrected": _mean(below[tuned]),
+        "share_untuned_reactivated_uncorrected": _mean(below[inside & ~tuned]),
+        "n_silent_in_perception": int(silent.sum()),
+        "share_imagery_only": _mean(sites["imagery_only"].to_numpy(bool)[silent]),
+        "share_following_axis": again["follows_axis"].mean(),
+        "median_response_scale": again["imagery_scale"].median(),
+        "median_axis_slope": again["imagery_axis_slope"].median(),
+    }
+
+
+def _mean(hits: np.ndarray) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")
 
 
 def _result_table(flat: Mapping[str, Any], results: AxisResults) -> ResultTable:
@@ -171,13 +254,14 @@ def _result_table(flat: Mapping[str, Any], results: AxisResults) -> ResultTable:
         rows += [
             {**about, "metric": k, "value": v, "unit": units.get(str(k), "fraction of sites")}
             for k, v in row.items()
-            if k not in ("space", "region", "n_sites", "n_sites_all")
+            if k not in ("space", "region", "n_sites", "n_sites_all", "n_units", "unit")
         ]
     about = {**shared, "run": results.first.name, "mask": "none", "n": len(results.blocks.test)}
     rows += [
         {**about, "metric": key, "value": value, "unit": "see tests.csv"}
         for key, value in flat.items()
-        if key.startswith(("reconstruction/", "imagery/")) and isinstance(value, float)
+        if key.startswith(("reconstruction/", "effective/", "imagery/"))
+        and isinstance(value, float)
     ]
     return ResultTable.from_rows(rows)
 

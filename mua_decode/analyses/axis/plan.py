@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,12 +84,30 @@ class EffectivePlan:
     sites: int  # the most reliably tuned ones; 0: none
     steps: int  # of gradient ascent
     smoothness: float  # weight of roughness relative to the library's
+    # Who answers the images: auto: the simulated sites of a simulated recording, else nobody;
+    # simulation: required; none; or the folder ``effective`` of an earlier run with answers.csv.
+    answers: str
+    presentations: int  # of every image to simulated sites
+
+    def __post_init__(self) -> None:
+        if self.presentations < 1:
+            raise InputError(
+                f"effective.presentations must be at least 1, found {self.presentations}"
+            )
+
+    @property
+    def folder(self) -> Path | None:
+        """Where shown images and their answers lie, if a user gives them."""
+        asked = self.answers in ("auto", "simulation", "none")
+        return None if asked else Path(self.answers).expanduser()
 
 
 @dataclass(frozen=True, kw_only=True)
 class RealityPlan:
-    """From how many sites perceived and imagined are told apart."""
+    """From which sites, and how many, perceived and imagined are told apart."""
 
+    # auto: those of the ventral regions, all where none has a known name; all; or region names
+    regions: str | tuple[str, ...]
     sizes: tuple[int, ...]  # those above the population are replaced by the whole population
     draws: int  # random subsets per number
     n_permutations: int
@@ -97,17 +118,29 @@ class AxisPlan:
     """Everything a run is asked."""
 
     seed: int  # of split, permutations and the video decoder
-    n_components: int  # principal components of the features, fitted on the training images
+    # Principal components of the features, fitted on the training images; of several numbers one
+    # is chosen on their inner folds.
+    n_components: int | tuple[int, ...]
     test_fraction: float  # images held out
     inner_folds: int  # of the training images, to choose the penalty
+    category: str | None  # column of the stimuli's conditions that names an image's category
     imagery: str  # true: required; false: never; auto: where trials carry states
     response: ResponsePlan
     test: SignificancePlan
     reconstruction: ReconstructionPlan
     effective: EffectivePlan
     reality: RealityPlan
+    published: Mapping[str, Any] | None = None  # values printed in the paper, shown beside ours
 
     def __post_init__(self) -> None:
+        numbers = self.n_components
+        if not isinstance(numbers, int) and min(numbers, default=0) < 1:
+            raise InputError(f"n_components must be at least 1, found {list(numbers)}")
+        if isinstance(self.reality.regions, str) and self.reality.regions not in ("auto", "all"):
+            raise InputError(
+                "reality.regions must be auto, all or a list such as [IT], found "
+                f"{self.reality.regions}"
+            )
         if self.imagery.lower() not in ("auto", "true", "false"):
             raise InputError(f"imagery must be auto, true or false, found {self.imagery}")
         if self.imagery.lower() == "true" and self.response.per != "window":

@@ -34,6 +34,7 @@ class Ramps:
     curve_preferred: np.ndarray
     curve_orthogonal: np.ndarray
     n_images: int
+    errors: str  # how the tests' standard errors are had, where not from single responses
 
 
 def principal_orthogonal_axes(preferred: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -59,6 +60,7 @@ def measure_ramps(
     x_test: np.ndarray,
     y_test: np.ndarray,
     flat_fraction: float,
+    per_image: int = 1,
     n_bins: int = 8,
 ) -> Ramps:
     """Measure ramp and flatness on held-out images.
@@ -66,6 +68,11 @@ def measure_ramps(
     Axes (P, N) are ``weight`` as fitted, of any length. Of the features (M, P), the training ones
     give the covariance and the unit of projections. Below ``flat_fraction`` of the preferred slope
     an orthogonal slope counts as flat.
+
+    The bins of an image are not independent and share a time course with those of other images.
+    With ``per_image`` above 1 rows come image by image, each bin is taken about its mean over
+    images, and variances are those of a jackknife over images (t with images - 3 degrees of
+    freedom; Bell and McCaffrey 2002, Survey Methodology 28).
     """
     length = np.linalg.norm(weight, axis=0)
     preferred = (weight / np.where(length > 0, length, 1)).T
@@ -73,25 +80,17 @@ def measure_ramps(
     orthogonal = principal_orthogonal_axes(preferred, covariance)
     away = x_test - x_train.mean(axis=0)
     z1, z2 = (_scaled(away @ axes.T, axes, covariance) for axes in (preferred, orthogonal))
-    y = y_test - y_test.mean(axis=0)
-    a, b = z1 - z1.mean(axis=0), z2 - z2.mean(axis=0)
-    saa, sbb, sab = (a * a).sum(0), (b * b).sum(0), (a * b).sum(0)
-    determinant = saa * sbb - sab**2
-    ok = determinant > 1e-9 * np.maximum(saa * sbb, 1e-300)
-    determinant = np.where(ok, determinant, np.nan)
-    say, sby = (a * y).sum(0), (b * y).sum(0)
-    slope1 = (sbb * say - sab * sby) / determinant
-    slope2 = (saa * sby - sab * say) / determinant
-    df = len(y) - 3
-    noise = ((y - slope1 * a - slope2 * b) ** 2).sum(0) / df
-    v1, v2, v12 = (noise * s / determinant for s in (sbb, saa, -sab))
+    slopes, variances, df = _regress(
+        *(_within_bins(v, per_image) for v in (z1, z2, y_test)), per_image=per_image
+    )
+    (slope1, slope2), (v1, v2, v12) = slopes, variances
     f = flat_fraction
     spread = f * f * v1 + v2
     upper = _above(f * slope1 - slope2, spread - 2 * f * v12, df)
     lower = _above(f * slope1 + slope2, spread + 2 * f * v12, df)
-    mean = y_test.mean(axis=0)
-    position, curve1 = _curve(z1, y + mean, n_bins)
-    curve2 = _curve(z2, y - np.nan_to_num(slope1) * a + mean, n_bins)[1]
+    position, curve1 = _curve(z1, y_test, n_bins)
+    away_from_first = y_test - np.nan_to_num(slope1) * (z1 - z1.mean(axis=0))
+    curve2 = _curve(z2, away_from_first, n_bins)[1]
     return Ramps(
         slope_preferred=slope1,
         slope_orthogonal=slope2,
@@ -101,7 +100,50 @@ def measure_ramps(
         position=position,
         curve_preferred=curve1,
         curve_orthogonal=curve2,
-        n_images=len(y),
+        n_images=len(y_test) // per_image,
+        errors="" if per_image == 1 else ", jackknife over images",
+    )
+
+
+def _within_bins(v: np.ndarray, per_image: int) -> np.ndarray:
+    """Every bin less its mean over images, (images, bins, N)."""
+    binned = v.reshape(-1, per_image, v.shape[1])
+    return np.asarray(binned - binned.mean(axis=0))
+
+
+def _regress(
+    a: np.ndarray, b: np.ndarray, y: np.ndarray, *, per_image: int
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray], int]:
+    """Slopes of y on a and b, all (images, bins, N) and centred; their (co)variances, and df."""
+    pairs = ((a, a), (b, b), (a, b), (a, y), (b, y))
+    products = np.stack([(u * v).sum(axis=1) for u, v in pairs])  # (5, images, N)
+    total = products.sum(axis=1)
+    slope1, slope2, determinant = _solve(total)
+    m = len(y)
+    df = m - 3
+    if per_image == 1:
+        noise = ((y - slope1 * a - slope2 * b) ** 2).sum(axis=(0, 1)) / df
+        variances = (noise * total[1], noise * total[0], -noise * total[2])
+        v1, v2, v12 = (v / determinant for v in variances)
+    else:
+        # Sums of products without image i, about the means without image i.
+        without = total[:, None] - m / (m - 1) * products
+        left1, left2, _ = _solve(without)
+        d1, d2 = left1 - slope1, left2 - slope2
+        v1, v2, v12 = ((m - 1) / m * (u * v).sum(axis=0) for u, v in ((d1, d1), (d2, d2), (d1, d2)))
+    return (slope1, slope2), (v1, v2, v12), df
+
+
+def _solve(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both slopes from sums of aa, bb, ab, ay, by (5, ...), and the determinant."""
+    saa, sbb, sab, say, sby = sums
+    determinant = saa * sbb - sab**2
+    ok = determinant > 1e-9 * np.maximum(saa * sbb, 1e-300)
+    determinant = np.where(ok, determinant, np.nan)
+    return (
+        (sbb * say - sab * sby) / determinant,
+        (saa * sby - sab * say) / determinant,
+        determinant,
     )
 
 

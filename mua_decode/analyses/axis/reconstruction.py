@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.special import gammaln
 
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign
-from mua_decode.analyses.axis.statistics import TestNote, columns_correlation, unit_rows
+from mua_decode.analyses.axis.statistics import columns_correlation, unit_rows
+from mua_decode.types import HypothesisTable
 
 DISTRACTORS = (1, 4, 9, 49, 99)
 
@@ -28,7 +29,7 @@ class Reconstruction:
     # Accuracy by number of distractors, from the test images and from the library.
     table: pd.DataFrame
     p: float  # one-sided p-value of the mean rank
-    test: TestNote
+    test: HypothesisTable  # its row
 
 
 def fit_decoder(
@@ -90,17 +91,25 @@ def reconstruct(
         )
         for d in [*(d for d in DISTRACTORS if d < size), size]
     ]
-    how = (
-        f"permutation of images among decoded vectors, {n_permutations} permutations, mean rank "
-        "above chance, one-sided"
-    )
+    row = {
+        "question": "are held-out images read back?",
+        "group": "all sites",
+        "metric": "mean rank of the true image",
+        "test": f"permutation of images among decoded vectors, {n_permutations} permutations, "
+        "mean rank above chance, one-sided",
+        "p": float(p),
+        "n": n,
+        "n_unit": "held-out images",
+        "effect_name": "mean rank less chance",
+        "effect": rank.mean() - 0.5,
+    }
     return Reconstruction(
         feature_correlation=columns_correlation(decoded, x[test]),
         rank=rank,
         nearest=train[library.argmax(axis=1)],
         table=pd.DataFrame(rows),
         p=float(p),
-        test=TestNote("identification", how, f"{n} held-out images", 1, "none"),
+        test=HypothesisTable.from_rows([row]),
     )
 
 

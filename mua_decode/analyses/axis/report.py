@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,22 +12,34 @@ from matplotlib.figure import Figure
 from mua_decode import figures
 from mua_decode.analyses.axis.axis import AxisResults, ReadBack
 from mua_decode.analyses.axis.effective import Effective
+from mua_decode.analyses.axis.figures.answers import answered_images
 from mua_decode.analyses.axis.figures.image_gallery import image_gallery
 from mua_decode.analyses.axis.figures.imagery import imagery_scatter, reality_curve
 from mua_decode.analyses.axis.figures.tuning import axis_ramps, tuning_shares
 from mua_decode.analyses.axis.imagery import States
+from mua_decode.analyses.axis.paper import beside_published, how_it_differs
 from mua_decode.report import Picture, Section, write_page
 from mua_decode.runs.folder import RunFolder
 
 _COLUMNS = 10
+_ROWS = 6  # sites in the gallery
+_SHORT = {
+    "synthesised": "made",
+    "orthogonal": "orthogonal",
+    "library best": "best",
+    "library recorded": "recorded",
+    "library worst": "worst",
+}
 _CAPTIONS = {
     "axis_ramps": "Responses to held-out images along the preferred axis, and along the "
     "principal orthogonal axis once the preferred projection is accounted for.",
     "tuning_shares": "Share of visually responsive sites that are axis-tuned after "
-    "correction (exact 95 % interval), and held-out correlation of every site.",
+    "correction (95 % interval over sessions or subjects), and held-out correlation of every site.",
     "reconstruction": "Examples spread evenly over the ranks; rank 1: the decoded features are "
     "nearer to the true image than to any other held-out image.",
-    "effective": "One row per site; numbers are predicted responses.",
+    "effective": "One row per site; spikes per second.",
+    "effective_answers": "Left: every site and image. Right: by how much the answers to the images "
+    "made exceed the answer to the best library image of the same site.",
     "imagery_scatter": "Left: imagined responses against what the axis predicts, every site "
     "and object. Middle: their correlation per site. Right: scale of imagery.",
     "reality": "Perceived or imagined, by number of sites.",
@@ -36,7 +48,9 @@ _CAPTIONS = {
 
 def write_report(folder: RunFolder, results: AxisResults, flat: Mapping[str, Any]) -> None:
     """Draw every figure once, save it as PNG, and put it into ``report.html``."""
-    sections = [_tuning(results, flat, folder)]
+    published = beside_published(results, flat, results.plan.published)
+    sections = [_published(results, published)] if len(published) else []
+    sections.append(_tuning(results, flat, folder))
     if results.read is not None:
         sections.append(_reading(results, results.read, folder))
         if results.read.effective is not None:
@@ -44,7 +58,7 @@ def write_report(folder: RunFolder, results: AxisResults, flat: Mapping[str, Any
     if results.states is not None:
         sections.append(_imagery(results.states, flat, folder))
     sections.append(
-        Section("Tests", ["What stands behind every p-value."], {"Tests": results.tests})
+        Section("Tests", ["What stands behind every p-value."], {"Tests": results.tests.frame})
     )
     write_page(
         folder.path / "report.html",
@@ -60,7 +74,13 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
     tables = {"By feature space and region, 95 % intervals": results.regions}
     if len(results.comparison):
         counts = results.comparison.groupby(["first", "other", "better"]).size()
+        pairs = results.comparison.groupby(["first", "other"], sort=False)
+        columns = ["median_difference", "low", "high", "p_over_sites_corrected"]
+        tables["Held-out correlation, first less other"] = pairs[columns].first().reset_index()
         tables["Sites better explained by"] = counts.rename("sites").reset_index()
+    if results.categories is not None:
+        pattern = results.categories.sites["pattern"].value_counts().rename("sites")
+        tables["Axis or category"] = pattern.rename_axis("adds to the other").reset_index()
     drawn = axis_ramps(
         ramps.position,
         ramps.curve_preferred,
@@ -77,7 +97,7 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
             f"{flat['axis/n_components']} principal components of {space}, "
             f"{flat['axis/n_train_images']} training and {flat['axis/n_test_images']} held-out "
             f"images. Noise ceiling {flat['axis/noise_ceiling']}. Visual responsiveness: "
-            f"{flat['axis/responsiveness_test']}.",
+            f"{flat['axis/responsiveness_test']}. {flat['axis/intervals']}.",
             *results.responses.notes,
         ],
         tables,
@@ -117,24 +137,61 @@ def _reading(results: AxisResults, read: ReadBack, folder: RunFolder) -> Section
 
 
 def _effective(found: Effective, folder: RunFolder) -> Section:
-    first = "Made by gradient, four" if "synthesised" in found.table else "Four"
-    title = f"{first} strongest and two weakest of the library: predicted spikes/s"
-    gallery = image_gallery(found.rows, captions=found.captions, title=title)
+    shown, answers = found.shown, found.answers
+    table = shown.table if answers is None else answers.images
+    rows, captions = {}, {}
+    for site in shown.sites[:_ROWS]:
+        group = table[table["site_id"] == site]
+        rows[site] = np.stack([shown.images[n] for n in group["image"]]) / np.float32(255)
+        captions[site] = [_said(r) for r in group.to_dict("records")]
+    said = "predicted" if answers is None else "predicted and answered"
+    gallery = image_gallery(rows, captions=captions, title=f"Images for single sites: {said}, Hz")
+    pictures = [_picture(folder, "effective", gallery)]
+    text = [
+        "Every site is shown the image made along its axis, one made along its principal "
+        "orthogonal axis while the projection on its own is held, and images of the library, "
+        "ranked by prediction and by recorded response. The library holds the held-out images "
+        "alone: no axis has seen them. The folder effective/ holds all images, ready to be shown."
+    ]
+    if answers is None:
+        text.append("Nobody has answered yet: the numbers are predictions of the axis model.")
+        return Section("Most effective images", text, {"Spikes/s": found.table}, pictures)
+    n = answers.numbers
+    text.append(
+        f"{int(n['n_sites'])} sites answered {int(answers.images['presentations'].min())} "
+        "presentations or more of each image. The best library image is the one with the strongest "
+        "answer among those shown."
+    )
+    drawn = answered_images(answers.images, answers.sites, title="Images made for sites, answered")
+    pictures.insert(0, _picture(folder, "effective_answers", drawn))
+    quantities = pd.DataFrame({"quantity": list(n), "value": list(n.values())})
     return Section(
-        "Most effective images",
-        [
-            "Predictions of the axis model, not recorded responses; the axes saw the training "
-            "images of the library."
-        ],
-        {"Predicted responses, spikes/s": found.table},
-        [_picture(folder, "effective", gallery)],
+        "Images made for sites, and what they answered",
+        text,
+        {"Beyond the best library image": quantities, "By site, spikes/s": found.table},
+        pictures,
+    )
+
+
+def _said(row: Mapping[Hashable, Any]) -> str:
+    """Caption of one image: what it is, what is predicted and what was answered."""
+    name = _SHORT[str(row["kind"])]
+    answered = f" → {row['answered_hz']:.0f}" if "answered_hz" in row else ""
+    return f"{name}\n{row['predicted_hz']:.0f}{answered}"
+
+
+def _published(results: AxisResults, table: pd.DataFrame) -> Section:
+    return Section(
+        "Beside the published values",
+        [how_it_differs(results)],
+        {f"{(results.plan.published or {}).get('source', 'published')}": table},
     )
 
 
 def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Section:
     imagery = states.imagery
     scatter = imagery_scatter(
-        imagery.projected,
+        imagery.held.projected,
         imagery.imagined,
         reactivated=imagery.sites["reactivated"].to_numpy(bool),
         correlation=imagery.sites["imagery_axis_correlation"].to_numpy(float),
@@ -147,8 +204,9 @@ def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Sect
     return Section(
         "Imagery",
         [
-            f"{len(imagery.objects)} objects were imagined. A site reactivates if it is axis-tuned "
-            "and its rate changes from baseline in imagery."
+            f"{len(imagery.held.objects)} objects were imagined; components and axes were fitted "
+            "on the other images. A site reactivates if it is axis-tuned and its rate rises above "
+            f"baseline for some imagined object. {imagery.units.said}."
         ],
         {
             "Imagery": pd.DataFrame({"quantity": quantities, "value": shown.values()}),

@@ -161,11 +161,33 @@ class RidgeDesign:
             parts.append((fold.gram @ u).sub_(with_y, alpha=2).mul_(u).sum(1))
         return torch.cat(parts, 1)
 
-    def fit(self, y: np.ndarray, blocks: Blocks) -> RidgeFit:
-        """Fit responses (M, N) and test them on the held-out images."""
+    def validation_error(self, y: np.ndarray, blocks: Blocks) -> np.ndarray:
+        """Squared error of responses (M, N) on the inner folds at each site's best penalty, (N,).
+
+        Relative to the variance of the training responses; NaN for a constant site. The test
+        images are not looked at.
+        """
+        parts, _ = self._centred(y, blocks)
+        m = self.moments(parts)
+        error = torch.stack([self._error(k, m) for k in range(len(self._folds))]).sum(0).amin(0)
+        total = torch.zeros_like(error)
+        for k in range(len(self._folds)):
+            others = [j for j in range(len(self._folds)) if j != k]
+            mean = torch.stack([m.total[j] for j in others]).sum(0) / self._folds[k].n
+            total += m.square[k] - 2 * mean * m.total[k] + self.size[k] * mean.square()
+        # ``_error`` leaves out what no penalty changes: the error of predicting the mean.
+        return torch.where(total > 0, 1 + error / total, torch.nan).double().numpy()
+
+    def _centred(self, y: np.ndarray, blocks: Blocks) -> tuple[list[Tensor], Tensor]:
+        """Responses by block, less their mean over training, and that mean (N,)."""
         parts = [torch.from_numpy(y[b]).to(self.dtype) for b in (*blocks.inner, blocks.test)]
         centre = torch.cat(parts[:-1]).mean(0)
-        weight, intercept, best, r = self.solve(self.moments([p - centre for p in parts]))
+        return [p - centre for p in parts], centre
+
+    def fit(self, y: np.ndarray, blocks: Blocks) -> RidgeFit:
+        """Fit responses (M, N) and test them on the held-out images."""
+        parts, centre = self._centred(y, blocks)
+        weight, intercept, best, r = self.solve(self.moments(parts))
         real = weight.double().numpy() / self.scale
         constant = np.ptp(y[blocks.test], axis=0) == 0
         return RidgeFit(

@@ -1,21 +1,32 @@
-"""Correlations of many sites, and the record of what every column of p-values means."""
+"""Correlations of many sites, and the rows of ``tests.csv`` that say what their p-values are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from mua_decode.statistics import CORRECTIONS
+from mua_decode.types import HypothesisTable
 
-@dataclass(frozen=True)
-class TestNote:
-    """What stands behind a whole column of p-values; a row of ``tests.csv``."""
 
-    quantity: str  # what was measured
-    test: str  # in words, with its alternative
-    n: str  # what was counted, and how many: "48 held-out images"
-    n_tests: int  # corrected together
-    correction: str  # "fdr_bh", "holm" or "none"
+def column_of_p(
+    quantity: str, test: str, *, n: int, n_unit: str, n_tests: int, correction: str, note: str = ""
+) -> HypothesisTable:
+    """One row without a p-value that says what a whole column of them is.
+
+    The column is ``{quantity}_p`` of ``sites.csv``, or of the table that ``note`` names; ``n``
+    counts the independent units of each test, ``n_tests`` the tests corrected together.
+    """
+    how = "none" if correction == "none" else f"{CORRECTIONS[correction]} over {n_tests}"
+    row = {
+        "question": "which sites?",
+        "group": "every site",
+        "metric": quantity,
+        "test": test,
+        "n": n,
+        "n_unit": n_unit,
+        "correction": how,
+    }
+    return HypothesisTable.of_test(row, [note or f"column {quantity}_p of sites.csv"])
 
 
 def columns_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -13,9 +13,10 @@ from mua_decode.analyses.axis.plan import SignificancePlan
 from mua_decode.analyses.axis.ramp import Ramps, measure_ramps
 from mua_decode.analyses.axis.responses import Responses, region_masks
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign, RidgeFit
-from mua_decode.analyses.axis.statistics import TestNote
-from mua_decode.statistics import adjust, median_interval, share
-from mua_decode.types import InputError, SiteTable
+from mua_decode.analyses.axis.statistics import column_of_p
+from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
+from mua_decode.statistics import adjust
+from mua_decode.types import HypothesisTable, InputError, SiteTable
 
 _RELIABLE = 0.05  # share of test variance that must be signal before R² is divided by it
 
@@ -30,7 +31,13 @@ class AxisModel:
     predicted: np.ndarray  # (M_test, N): for the test rows
     ramps: Ramps
     sites: pd.DataFrame  # one row per site: p-values, correlation, ceiling, ``tuned`` ...
-    tests: tuple[TestNote, ...]
+    tests: HypothesisTable
+
+    @property
+    def site_table(self) -> SiteTable:
+        """Who the sites are."""
+        identity = ("site_id", "region", "session", "subject")
+        return SiteTable(*(self.sites[c].to_numpy() for c in identity))
 
     @property
     def tuned(self) -> np.ndarray:
@@ -66,6 +73,7 @@ def fit_axes(
         x_test=x[blocks.test],
         y_test=y[blocks.test],
         flat_fraction=plan.flat_fraction,
+        per_image=responses.per_image,
     )
     columns, tests = _significance(responses, p, ramps, plan)
     columns |= _strength(responses, blocks, fit, y, predicted)
@@ -74,18 +82,17 @@ def fit_axes(
 
 
 def summarise(models: Mapping[str, AxisModel], table: SiteTable) -> pd.DataFrame:
-    """Tuning per feature space and region, one row each, with 95 % intervals."""
-    rows = []
+    """Tuning per feature space and region, one row each, with 95 % intervals over units."""
+    rows, units = [], Units.of_sites(table)
     for name, model in models.items():
         sites = model.sites
         responsive = sites["responsive"].to_numpy(bool)
         slope = sites["orthogonal_slope_differs_from_0"]
         for region, inside in region_masks(table).items():
             asked = inside & responsive
-            tuned, low, high = share(sites["tuned"].to_numpy(bool)[asked])
-            rng = np.random.default_rng(0)  # of the bootstrap: the same for every region
-            r, r_low, r_high = median_interval(
-                sites["heldout_correlation"].to_numpy()[inside], rng=rng
+            tuned, low, high = unit_share(sites["tuned"].to_numpy(bool)[asked], units.label[asked])
+            r, r_low, r_high = unit_correlation(
+                sites["heldout_correlation"].to_numpy()[inside], units.label[inside]
             )
             rows.append(
                 {
@@ -104,6 +111,8 @@ def summarise(models: Mapping[str, AxisModel], table: SiteTable) -> pd.DataFrame
                     "share_ramp": sites["ramp"][asked].mean(),
                     "share_flat": sites["flat"][asked].mean(),
                     "share_orthogonal_slope": slope[asked].mean(),
+                    "n_units": len(np.unique(units.label[inside])),
+                    "unit": units.name,
                 }
             )
     return pd.DataFrame(rows)
@@ -112,14 +121,18 @@ def summarise(models: Mapping[str, AxisModel], table: SiteTable) -> pd.DataFrame
 def _strength(
     responses: Responses, blocks: Blocks, fit: RidgeFit, y: np.ndarray, predicted: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Held-out correlation, R² and, where single trials allow, R² over its ceiling."""
+    """Held-out correlation, R² and, where single trials allow, signed R² over its ceiling.
+
+    The R² that is divided keeps the sign of the correlation: squared, noise would count as
+    explained.
+    """
     away = y[blocks.test] - y[blocks.test].mean(axis=0)
     residual = np.square(y[blocks.test] - predicted).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         r2 = 1 - residual / np.square(away).sum(axis=0)
     reliability = noise_ceiling(responses, blocks)
     usable = reliability > _RELIABLE
-    corrected = np.square(fit.correlation) / np.where(usable, reliability, np.nan)
+    corrected = fit.correlation * np.abs(fit.correlation) / np.where(usable, reliability, np.nan)
     return {
         "heldout_correlation": fit.correlation,
         "heldout_r2": r2,
@@ -148,7 +161,7 @@ def noise_ceiling(responses: Responses, blocks: Blocks) -> np.ndarray:
 
 def _significance(
     responses: Responses, p: np.ndarray, ramps: Ramps, plan: SignificancePlan
-) -> tuple[dict[str, np.ndarray], tuple[TestNote, ...]]:
+) -> tuple[dict[str, np.ndarray], HypothesisTable]:
     """p-values, corrected over sites, the verdicts, and the record of the tests."""
     how, alpha = plan.correction, plan.alpha
     responsive_p = adjust(responses.responsive_p, how)
@@ -179,14 +192,27 @@ def _significance(
         "heldout": "permutation of images within folds with the whole fit repeated, "
         f"{plan.n_permutations} permutations, correlation above chance, one-sided",
         "ramp": "t test of the slope on the preferred projection, one-sided, in a regression on "
-        "both projections",
+        f"both projections{ramps.errors}",
         "orthogonal": "t test of the slope on the orthogonal projection, two-sided, in the same "
         "regression",
-        "flat": "two one-sided t tests: orthogonal slope smaller in size than "
+        "flat": "two one-sided t tests in it: orthogonal slope smaller in size than "
         f"{plan.flat_fraction:g} of the preferred slope",
     }
-    n = f"{ramps.n_images} held-out images"
-    return columns, (
-        TestNote("responsive", responses.responsive_test, "trials of a site", len(p), how),
-        *(TestNote(name, test, n, int(responsive.sum()), how) for name, test in said.items()),
-    )
+    n_tests = int(responsive.sum())
+    rows = [
+        column_of_p(
+            "responsive",
+            responses.responsive_test,
+            n=int(responses.n_trials.sum(axis=0).min()),
+            n_unit="trials of the site with fewest",
+            n_tests=int(np.isfinite(responses.responsive_p).sum()),
+            correction=how,
+        )
+    ]
+    rows += [
+        column_of_p(
+            name, test, n=ramps.n_images, n_unit="held-out images", n_tests=n_tests, correction=how
+        )
+        for name, test in said.items()
+    ]
+    return columns, HypothesisTable.concat(rows)

@@ -10,18 +10,22 @@ from mua_decode import figures
 from mua_decode.analyses.compare.plan import ComparePlan
 from mua_decode.analyses.compare.statistics import paired_over_conditions
 from mua_decode.data.independence import condition_groups
-from mua_decode.runs.config import groups
+from mua_decode.runs.config import groups, load_option
 from mua_decode.runs.findings import Findings, headlines, only_decoder, score_table, stamp
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants, score_unvaried
 from mua_decode.scoring.flat import key, number
 from mua_decode.types import InputError, ResultTable, nearest_name
 
+CHANNELS = ("red_correlation", "green_correlation", "blue_correlation")
 _TITLE = "Decoder and baselines, identical settings and trials"
 
 
 def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
     """Train baselines and compare them with the decoder, in folders of ``folder``.
+
+    Beside the run's metrics all are scored by the pixel correlation of each colour channel, where
+    the videos have colours.
 
     Raises InputError if there is no such model, or none could be trained.
 
@@ -34,6 +38,7 @@ def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
     for name in plan.models:
         if name not in known:
             raise InputError(f"models: there is no model '{name}'{nearest_name(name, known)}")
+    source = _with_channels(source)
     own = score_unvaried(source, folder)
     variants = [Variant(name, (f"model={name}", "floor=[]")) for name in plan.models]
     outcome = run_variants(
@@ -59,11 +64,23 @@ def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
         name = key("test", row["group"], row["metric"])
         metrics[f"{name}/difference"] = number(row["effect"])
         metrics[f"{name}/p_corrected"] = number(row["p_corrected"])
-    drawn = figures.comparison(_drawn(table), title=_TITLE, bars="lowest to highest condition")
+    values, title = _drawn(table), "Pixel correlation of each colour channel"
+    channel = values["metric"].isin(CHANNELS)
+    bars = "lowest to highest condition"
+    drawn = {"models": figures.comparison(values[~channel], title=_TITLE, bars=bars)}
+    if channel.any():
+        drawn["channels"] = figures.comparison(values[channel], title=title, bars=bars)
     screen = [score_table(headlines(table), title=f"{_TITLE}: single trials", names=["run"])]
-    return Findings(
-        results=table, metrics=metrics, tests=tests, figures={"models": drawn}, screen=screen
-    )
+    return Findings(results=table, metrics=metrics, tests=tests, figures=drawn, screen=screen)
+
+
+def _with_channels(source: Run) -> Run:
+    """The same run, scored by the pixel correlation of each colour channel as well."""
+    if source.data.frame_shape[0] != len(CHANNELS):
+        return source
+    asked = source.changed([])
+    asked.cfg.metric = {**(asked.cfg.get("metric") or {}), **load_option("metric", CHANNELS)}
+    return asked
 
 
 def _drawn(table: ResultTable) -> pd.DataFrame:

@@ -34,6 +34,10 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
             "crossval: the run holds out whole conditions (data.split.unit=condition); "
             "use generalise"
         )
+    if split.unit == "published":
+        console.print("note: stored parts have no folds; data.split.unit=recorded_trial here")
+        source = source.changed(("data.split.unit=recorded_trial",))
+        split = source.cfg.data.split
     if split.val == 0 and "ridge" in source.cfg.floor:
         console.print("note: without val trials ridge has no penalty to choose; left out")
         source.cfg.floor.pop("ridge")
@@ -54,7 +58,7 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
         name = key(row["run"], row["trial"], row["metric"], row["segment"])
         metrics[f"{name}/mean"], metrics[f"{name}/sd"] = number(row["mean"]), number(row["sd"])
     unit = str(split.unit).replace("_", " ")
-    title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaking_mark}"
+    title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaks.mark}"
     single = whole(summary[summary["trial"] == "single_trial"]).rename(columns={"mean": "value"})
     drawn = figures.comparison(
         _drawn(summary), title=f"{title}, mean over folds", bars="± s.d. over folds"

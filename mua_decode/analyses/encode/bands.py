@@ -123,6 +123,26 @@ def band_r2(predicted: np.ndarray, recorded: np.ndarray, band: Band, *, bin_s: f
     ours, wanted = (
         band.filter(x, bin_s=bin_s, axis=1).reshape(-1, x.shape[2]) for x in (predicted, recorded)
     )
+    return _explained(ours, wanted)
+
+
+def condition_band_r2(
+    predicted: np.ndarray, recorded: np.ndarray, band: Band, *, bin_s: float
+) -> np.ndarray:
+    """R² in a band over time, within each condition by itself; float (K, M), at most 1.
+
+    As :func:`band_r2`, with the sums over the time of one condition. Its mean over the 64
+    conditions is the published quantity (doi 10.1038/s42003-025-09486-7, Fig. 6B); a condition
+    whose average hardly varies in the band weighs as much there as any other.
+    """
+    ours, wanted = (
+        band.filter(x, bin_s=bin_s, axis=1).swapaxes(0, 1) for x in (predicted, recorded)
+    )
+    return _explained(ours, wanted)
+
+
+def _explained(ours: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Share of the variance of ``wanted`` along the first axis; NaN where it does not vary."""
     residual = ((wanted - ours) ** 2).sum(axis=0)
     total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
     varies = total > 1e-12 * (wanted**2).sum(axis=0)

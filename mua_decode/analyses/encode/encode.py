@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -11,7 +12,8 @@ from mua_decode import __version__, figures
 from mua_decode.analyses.encode.bands import window_note
 from mua_decode.analyses.encode.figure import encoding
 from mua_decode.analyses.encode.plan import EncodePlan
-from mua_decode.analyses.encode.score import ENCODER, score_encoding
+from mua_decode.analyses.encode.score import ENCODER, EncodingScores, score_encoding
+from mua_decode.analyses.encode.trace_figure import spectra, traces
 from mua_decode.data import DecodingData
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console, track, working
@@ -40,22 +42,34 @@ def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
     ``run`` is the encoding itself, on recording and data of the run it belongs to. ``InputError``
     if an option of the network is wrong, or there is no test trial.
     """
-    data, folder = run.data, run.folder
-    if not len(data.dataset("test")):
-        raise InputError("data.split: test is empty; nothing could be scored")
+    data = run.data
+    _scored_part(data)
     line = f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s; {data.audit.line}"
     console.print(line, highlight=False, soft_wrap=True)
     fit(run, prepare(run, EncodeVideo, training.resume), training)
+    return score_trained(run, plan)
+
+
+def _scored_part(data: DecodingData) -> None:
+    if not len(data.dataset("test")):
+        raise InputError("data.split: test is empty; nothing could be scored")
+
+
+def score_trained(run: Run, plan: EncodePlan) -> Findings:
+    """Score an encoding model that has its weights on the test part.
+
+    ``InputError`` if there is no test trial.
+    """
+    data, folder = run.data, run.folder
+    _scored_part(data)
     network, device = run.network, run.device
     batches = track(data.batches("test"), "predicting the test trials", n_batches(data, "test"))
     with working("scoring beside floors, ceilings and chance"):
         scores = score_encoding(
             lambda video: network(video.to(device)), data, batches, plan=plan, seed=run.seed
         )
-    metrics = _about(data, plan, seed=run.seed) | _flat(scores.table)
-    stamp = " - LEAKING: pooled before the split" if data.leaking else ""
-    title = f"Activity predicted from the video, test part{stamp}"
-    drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
+    metrics = _about(run, plan) | _flat(scores.table)
+    drawn = _drawn(scores, plan, stamp=data.leaks.stamp)
     if folder.log.is_file():
         drawn["loss"] = figures.loss_curves(folder.log)
     bands = [f"{k.replace('bands/', 'band ')}: {v}" for k, v in metrics.items() if "bands/" in k]
@@ -63,20 +77,33 @@ def encode(run: Run, plan: EncodePlan, training: Training) -> Findings:
         results=scores.table,
         metrics=metrics,
         tests=scores.tests,
-        tables={"sites": scores.sites},
+        tables={"sites": scores.sites, "traces": scores.traces, "spectra": scores.spectra},
         figures=drawn,
-        screen=[_printed(metrics), *bands],
+        screen=[_printed(metrics), *run.origin.values(), *bands],
     )
 
 
-def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]:
+def _drawn(scores: EncodingScores, plan: EncodePlan, *, stamp: str) -> dict[str, Figure]:
+    title = f"Activity predicted from the video, test part{stamp}"
+    drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
+    if len(scores.traces):
+        what = f"Averages over trials and sites of a region, test part{stamp}"
+        drawn["traces"] = traces(scores.traces, title=what)
+    what = f"Power of averages over trials and sites, mean over conditions{stamp}"
+    drawn["spectra"] = spectra(scores.spectra, bands=plan.bands, title=what)
+    return drawn
+
+
+def _about(run: Run, plan: EncodePlan) -> dict[str, Any]:
     """What the scores are of; ``bands/BAND`` says whether a band could be measured."""
+    data = run.data
     bin_s, window_s = data.pool.bin_s, data.pool.window_s
     about: dict[str, Any] = {
-        "leaking": data.leaking,
+        "leaking": data.leaks.flag,
         "audit": data.audit.line,
-        "seed": seed,
+        "seed": run.seed,
         "version": __version__,
+        **run.origin,
         "n_sites": data.n_sites,
         "n_conditions": len(data.conditions("test")),
         "test/n_pseudo_trials": len(data.dataset("test")),
@@ -84,6 +111,8 @@ def _about(data: DecodingData, plan: EncodePlan, *, seed: int) -> dict[str, Any]
         "bin_s": bin_s,
         "window_s": window_s,
     }
+    if (activation := getattr(run.network, "video_activation", None)) is not None:
+        about["video_activation"] = activation
     for band in plan.bands:
         refusal = band.refusal(bin_s=bin_s, n_bins=data.n_bins)
         note = window_note(band, window_s=window_s)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from mua_decode.analyses.encode.averages import Averages
-from mua_decode.analyses.encode.bands import Band, band_r2
+from mua_decode.analyses.encode.bands import Band, band_r2, condition_band_r2
 from mua_decode.analyses.encode.ceiling import Ceiling
 from mua_decode.analyses.encode.correlation import (
     correlate,
@@ -98,6 +98,25 @@ class EncodingRows:
         for g, here in enumerate(self._each_region(run)):
             self._add(here, metric.replace("band_r2", "band_r2_region"), value[g], 1)
 
+    def add_condition_band(
+        self, run: str, prediction: Prediction, band: Band, *, bin_s: float
+    ) -> None:
+        """Mean over conditions of each one's R² over time in a band, as published, and each.
+
+        ``band_r2_region_time_BAND``, beside ``band_r2_region_BAND``, which pools
+        time × conditions. No row where the step forbids the band.
+        """
+        recorded = self._recorded
+        if band.refusal(bin_s=bin_s, n_bins=recorded.values.shape[1]):
+            return
+        metric = f"band_r2_region_time_{band.name.replace(' ', '')}"
+        by_region = prediction.average @ recorded.weight
+        value = condition_band_r2(by_region, recorded.by_region, band, bin_s=bin_s)
+        for g, here in enumerate(self._each_region(run)):
+            self._mean(here, metric, value[:, g], recorded.groups)
+            for k, condition in enumerate(recorded.conditions):
+                self._add({**here, "condition": condition}, metric, value[k, g], 1)
+
     def add_chance(self, run: str, noise: np.ndarray, encoder: Prediction) -> HypothesisTable:
         """Region correlations of predictions (V, T, N) from noise, and the encoder's rank there.
 
@@ -116,7 +135,7 @@ class EncodingRows:
                 null = np.array([r[metric][g] for r in drawn])
                 value = null[np.isfinite(null)]
                 row: dict[str, object] = {
-                    "question": "as published: is the video used at all?",
+                    "question": "is the video used at all? (our rank)",
                     "group": regions[g],
                     "metric": metric,
                     "test": "rank among uniform noise videos, one-sided",
@@ -136,6 +155,23 @@ class EncodingRows:
                     row["note"] = "a prediction or the recorded activity does not vary"
                 tests.append(row)
         return HypothesisTable.from_rows(tests)
+
+    def add_null(self, run: str, drawn: np.ndarray, own: np.ndarray) -> None:
+        """Null of the region correlations over time, and how much of it is not below ours.
+
+        ``drawn``, float (V, G), has one value a random video; ``own``, float (Q, G), one a
+        condition. ``null_fraction`` is the share of the videos at or above the mean of ours;
+        ``_low`` and ``_high`` hold the central 95 % of the videos.
+        """
+        metric = "encoding_r_region_time"
+        for g, here in enumerate(self._each_region(run)):
+            null, mean = drawn[np.isfinite(drawn[:, g]), g], nan_mean(own[:, g])
+            if not len(null) or not np.isfinite(mean):
+                self._add(here, metric, float("nan"), 0)
+                continue
+            low, high = np.quantile(null, [0.025, 0.975])
+            self._interval(here, metric, (float(null.mean()), low, high), len(null))
+            self._add(here, "null_fraction", float((null >= mean).mean()), len(null))
 
     def _each_region(self, run: str) -> list[dict[str, str]]:
         """Labels of the trial averages of every region."""

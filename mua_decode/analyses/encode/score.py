@@ -11,7 +11,8 @@ counted once. Beside the encoder stand
   trained on;
 - ``ceiling/split_half``: the square root of the reliability of the recorded trials of that
   part (``ceiling.Reliability``), which no model can pass but by luck;
-- ``chance/noise_videos``: videos of uniform noise instead of those shown.
+- ``chance/noise_videos``: videos of uniform noise instead of those shown, our rank;
+- ``chance/gaussian_videos``: videos of N(0, 1) pixels, the published null.
 """
 
 from __future__ import annotations
@@ -27,11 +28,17 @@ from torch import Tensor
 from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.bands import band_r2
 from mua_decode.analyses.encode.ceiling import Ceiling, split_half
-from mua_decode.analyses.encode.correlation import pooled_r, signed_square
+from mua_decode.analyses.encode.correlation import pooled_r, signed_square, time_r
 from mua_decode.analyses.encode.plan import EncodePlan
 from mua_decode.analyses.encode.predict import Predict, Prediction, predict_part
 from mua_decode.analyses.encode.rows import EncodingRows
-from mua_decode.analyses.encode.significance import condition_tests, floor_tests
+from mua_decode.analyses.encode.significance import (
+    condition_tests,
+    floor_tests,
+    null_r,
+    null_tests,
+)
+from mua_decode.analyses.encode.traces import power_spectra, typical_traces
 from mua_decode.data import Batch, DecodingData
 from mua_decode.data.independence import condition_groups
 from mua_decode.data.recorded import condition_means, recorded_trials
@@ -44,6 +51,7 @@ TIME_COURSE = "floor/time_course"
 CONDITION_MEAN = "floor/condition_mean"
 SPLIT_HALF = "ceiling/split_half"
 NOISE = "chance/noise_videos"
+GAUSSIAN = "chance/gaussian_videos"
 
 Encoder = Callable[[Tensor], Tensor]
 
@@ -65,12 +73,17 @@ class EncodingScores:
     tests
         What stands behind every p-value: reliabilities; per region, whether the prediction fits
         its own condition (permutation), whether it is better than the mean time course (paired),
-        and, as published, than that of noise videos.
+        than that of videos of uniform noise (rank), and, as published, than that of Gaussian
+        videos (t).
+    traces, spectra
+        Of the averages over the sites of a region; see :mod:`mua_decode.analyses.encode.traces`.
     """
 
     table: ResultTable
     sites: pd.DataFrame
     tests: HypothesisTable
+    traces: pd.DataFrame
+    spectra: pd.DataFrame
 
 
 def score_encoding(
@@ -100,21 +113,33 @@ def score_encoding(
         Ceiling(sites, data.pool.sites.site_id.tolist(), "reliability", plan),
         Ceiling(regions, list(recorded.regions), "reliability_region", plan),
     )
-    noise = _noise_predictions(encode, data, plan.noise_videos, rng)
+    noise, gaussian = _chance_predictions(encode, data, plan.noise_videos, rng=rng, seed=seed)
     rows = EncodingRows(recorded, *ceilings, rng=rng)
     rows.add_ceiling(SPLIT_HALF)
     for name, prediction in predictions.items():
         rows.add_prediction(name, prediction)
         for band in plan.bands:
             rows.add_band(name, prediction, band, bin_s=data.pool.bin_s)
+    by_region = encoder.average @ recorded.weight
+    own, drawn = time_r(by_region, recorded.by_region), null_r(gaussian, recorded)
     asked = [
         condition_tests(encoder, recorded, seed=seed),
         floor_tests(encoder, predictions[TIME_COURSE], recorded),
         rows.add_chance(NOISE, noise, encoder),
+        null_tests(own, drawn, recorded),
     ]
+    rows.add_null(GAUSSIAN, drawn, own)
+    for name, prediction in predictions.items():
+        for band in plan.bands:
+            rows.add_condition_band(name, prediction, band, bin_s=data.pool.bin_s)
     tests = [c.tests for c in ceilings] + [correct(t, method=plan.correction) for t in asked]
-    table = _site_table(data, predictions, recorded.values, ceilings[0], plan)
-    return EncodingScores(ResultTable.from_rows(rows.rows), table, HypothesisTable.concat(tests))
+    return EncodingScores(
+        ResultTable.from_rows(rows.rows),
+        _site_table(data, predictions, recorded.values, ceilings[0], plan),
+        HypothesisTable.concat(tests),
+        typical_traces(recorded, by_region, bin_s=data.pool.bin_s, window_s=data.pool.window_s),
+        power_spectra(recorded, by_region, bin_s=data.pool.bin_s),
+    )
 
 
 def _sizes(data: DecodingData) -> dict[str, int]:
@@ -141,7 +166,7 @@ def _predictions(
 def _recorded(data: DecodingData) -> Averages:
     conditions, sites = data.conditions(PART), data.pool.sites
     return Averages(
-        split=f"{PART} (leaking)" if data.leaking else PART,
+        split=data.leaks.label(PART),
         values=condition_means(recorded_trials(data, PART), **_sizes(data))[0][conditions],
         conditions=[data.stimuli.names[k] for k in conditions],
         groups=condition_groups(data)[conditions],
@@ -150,15 +175,34 @@ def _recorded(data: DecodingData) -> Averages:
     )
 
 
+def _chance_predictions(
+    encode: Encoder, data: DecodingData, number: int, *, rng: np.random.Generator, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Activity (V, T, N) predicted from videos of uniform, and of N(0, 1), pixels."""
+    gaussian = Stream.GAUSSIAN_VIDEOS.rng(seed)
+
+    def uniform(shape: tuple[int, ...]) -> np.ndarray:
+        return rng.random(shape, dtype=np.float32)
+
+    def normal(shape: tuple[int, ...]) -> np.ndarray:
+        return gaussian.standard_normal(shape, dtype=np.float32)
+
+    first, second = (_noise_predictions(encode, data, number, draw) for draw in (uniform, normal))
+    return first, second
+
+
 @torch.inference_mode()
 def _noise_predictions(
-    encode: Encoder, data: DecodingData, number: int, rng: np.random.Generator
+    encode: Encoder,
+    data: DecodingData,
+    number: int,
+    draw: Callable[[tuple[int, ...]], np.ndarray],
 ) -> np.ndarray:
-    """Activity (V, T, N) predicted from videos of independent uniform pixels."""
+    """Activity (V, T, N) predicted from videos of independent pixels."""
     channels, *size = data.frame_shape
     shape, found = (channels, data.n_bins, *size), []
     for first in range(0, number, 10):
-        video = rng.random((min(10, number - first), *shape), dtype=np.float32)
+        video = draw((min(10, number - first), *shape))
         found.append(encode(torch.from_numpy(video)).cpu().double().numpy())
     return np.concatenate(found)
 

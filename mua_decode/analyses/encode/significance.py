@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mua_decode.analyses.encode.averages import Averages
-from mua_decode.analyses.encode.correlation import correlate, pooled_r, time_r
+from mua_decode.analyses.encode.correlation import correlate, nan_mean, pooled_r, time_r
 from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.data.independence import group_means, unit_of
-from mua_decode.statistics import label_permutation, paired_t
+from mua_decode.statistics import label_permutation, paired_t, unpaired_t
 from mua_decode.types import HypothesisTable, Stream
 
 _LINKED = "conditions share recorded trials, so that p is too small"
@@ -73,6 +73,53 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
             asked = {"question": question, "group": name, "metric": metric, "n_unit": unit}
             tests.append(paired_t(a, b, **asked))
     return HypothesisTable.concat(tests)
+
+
+def null_tests(own: np.ndarray, drawn: np.ndarray, recorded: Averages) -> HypothesisTable:
+    """Test averages of conditions against predictions for Gaussian videos, as published.
+
+    Two-sided t-test of 64 condition averages against 100 predictions, t(162)
+    (doi 10.1038/s42003-025-09486-7). What is compared is our reading: Pearson's r over time, of a
+    condition's own prediction with its own average, and of the prediction for a random video with
+    the average of every condition, averaged over conditions. A region with an onset passes it.
+
+    Parameters
+    ----------
+    own
+        float (Q, G), r of every condition and region.
+    drawn
+        float (V, G), r of every random video.
+
+    Returns
+    -------
+    One row per region; the note says how many of the null are not below the mean of ours.
+    """
+    tests: list[HypothesisTable] = []
+    linked = len(np.unique(recorded.groups)) < len(recorded.groups)
+    for g, name in enumerate(recorded.regions):
+        found = unpaired_t(
+            own[:, g],
+            drawn[:, g],
+            n_unit="conditions and Gaussian videos",
+            question="as published: is the video used at all?",
+            group=name,
+            metric="encoding_r_region_time",
+        ).frame
+        known = drawn[np.isfinite(drawn[:, g]), g]
+        beyond = int((known >= nan_mean(own[:, g])).sum())
+        said = f"{beyond} of {len(known)} null predictions at or above the mean of the conditions"
+        note = found["note"] + f"; {said}; r averaged over conditions is our reading"
+        tests.append(HypothesisTable(found.assign(note=note + (f"; {_LINKED}" if linked else ""))))
+    return HypothesisTable.concat(tests)
+
+
+def null_r(noise: np.ndarray, recorded: Averages) -> np.ndarray:
+    """Correlation (V, G) of predictions (V, T, N) over time, averaged over all conditions."""
+    by_region = noise @ recorded.weight
+    each = [
+        time_r(np.broadcast_to(v, recorded.by_region.shape), recorded.by_region) for v in by_region
+    ]
+    return np.stack([nan_mean(r) for r in each])
 
 
 def _paired_means(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarray:

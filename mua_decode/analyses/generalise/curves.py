@@ -45,7 +45,7 @@ def curve_variants(plan: CurvePlan, data: DecodingData, *, seed: int) -> dict[Po
             name = f"sites_{share:g}_draw_{draw}"
             mask = f"{sum(number.values())} sites, draw {draw}"
             variants[Point(SITES, None, draw, mask)] = Variant(name, tuple(changes))
-    if not data.leaking:
+    if not data.split.pooled_first:
         for trials in sorted(plan.train_trials):
             if trials < fewest_training_trials(data):
                 change = f"data.split.train_trials={trials}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from mua_decode import figures
+from mua_decode.analyses.isolate.figure import seen
+from mua_decode.analyses.isolate.measures import frame_rows, summarise
 from mua_decode.analyses.isolate.plan import IsolatePlan
 from mua_decode.analyses.isolate.significance import NetworkTests, network_tests
 from mua_decode.runs.findings import Findings, headlines, relabel, score_table, stamp
@@ -69,7 +72,9 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
     -------
     Findings
         Column ``mask`` of the results is ``none`` (all sites), ``only MT`` or ``only MT, 10 sites,
-        draw 0``; ``chance/noise`` in column ``run`` is the mean score of the noise inputs.
+        draw 0``; ``chance/noise`` in column ``run`` is the mean score of the noise inputs. Tables:
+        ``measures`` of every condition, and ``alone``, the colours and directions that the paper
+        prints of one region.
     """
     networks = {a.variant.name: a for a in networks_of(source, plan)}
     own = score_unvaried(source, folder).counted
@@ -81,9 +86,9 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
     variants = [a.variant for a in networks.values()]
     outcome = run_variants(source, variants, folder, each, what="network")
     scored = [table for table, _ in outcome.found.values()]
-    tested = [tests for _, tests in outcome.found.values()]
-    chance = [rows for t in tested for rows in t.chance]
-    every = HypothesisTable.concat([t for n in tested for t in n.tests])
+    networks_tested = [tests for _, tests in outcome.found.values()]
+    chance = [rows for t in networks_tested for rows in t.chance]
+    every = HypothesisTable.concat([t for n in networks_tested for t in n.tests])
     tests = correct(every, method=plan.correction, within=("metric", "test"))
     table = ResultTable.concat([own, *scored, *chance])
     shown = _by_set(headlines(table), list(networks.values()), spread=plan.equal_sites is not None)
@@ -92,7 +97,10 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
         for r in shown.to_dict("records")
     }
     for row in tests.frame.to_dict("records"):
-        metrics[key(row["group"], row["metric"], "p_corrected")] = number(row["p_corrected"])
+        fraction = row["test"].startswith("fraction")
+        name, value = ("fraction", "effect") if fraction else ("p_corrected", "p_corrected")
+        metrics[key(row["group"], row["metric"], name)] = number(row[value])
+    measures = pd.concat([t.measures for t in networks_tested], ignore_index=True)
     equal = plan.equal_sites
     title = "One region alone" + ("" if equal is None else f", {equal} sites each")
     drawn = figures.comparison(
@@ -103,7 +111,30 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
     mine, said = shown[shown["run"] == "decoder"], f"{title}: single trials of the decoder"
     screen = [score_table(mine, title=said, names=["row"])]
     return Findings(
-        results=table, metrics=metrics, tests=tests, figures={"regions": drawn}, screen=screen
+        results=table,
+        metrics=metrics,
+        tests=tests,
+        tables={"measures": measures, "alone": summarise(measures, seed=source.seed)},
+        figures={"regions": drawn, "seen": _pictures(source, networks, outcome.found, title)},
+        screen=screen,
+    )
+
+
+def _pictures(
+    source: Run,
+    networks: Mapping[str, Alone],
+    found: Mapping[str, tuple[ResultTable, NetworkTests]],
+    title: str,
+) -> Figure:
+    """Frames of every network; of several draws of sites the first."""
+    frames = {networks[n].name: t.frames for n, (_, t) in found.items() if networks[n].draw == 0}
+    first = next(iter(frames.values()))
+    stimuli = source.data.stimuli
+    return seen(
+        frame_rows(frames),
+        names=[stimuli.names[k] for k in first.conditions],
+        times_s=[float(t * stimuli.frame_s) for t in first.times],
+        title=f"{title}: averages over test trials{source.leaks.mark}",
     )
 
 

@@ -23,7 +23,7 @@ class IsolatePlan:
         Give every region or group so many sites, drawn ``repeats`` times, so that a region's size
         is not mistaken for its role; a group's are shared out evenly over its regions.
     noise_inputs
-        How many Gaussian noise inputs make the published chance distribution; 0: none.
+        How many Gaussian noise inputs, of which chance is made; 0: none.
     permutations
         How often conditions are permuted; 0: not at all.
     correction

@@ -125,6 +125,18 @@ def units_of(
     return units
 
 
+def response_units(condition: np.ndarray, response: np.ndarray) -> Units:
+    """Say what the response of pseudo-trials (n,) belongs to: they share trials of one of both.
+
+    The condition, where it decides the response; else the pair, permuted within the condition.
+    """
+    pair = pd.DataFrame({"c": condition, "r": response})
+    if pair.groupby("c")["r"].nunique().max() == 1:
+        return Units("conditions", condition)
+    each = pair.groupby(["c", "r"], sort=False).ngroup().to_numpy()
+    return Units("responses to a condition", each, condition, "conditions")
+
+
 def as_text(value: object) -> str:
     """Write a label; whole numbers without a point, no value as "missing"."""
     if value is None or value != value:

@@ -19,20 +19,21 @@ from mua_decode.types import HypothesisTable, InputError, ResultTable
 
 
 def map_latents(run: Run, folder: Path, *, max_points: int) -> None:
-    """Map sites, trials and the bottleneck; silhouettes of their labels with tests.
+    """Map sites, trials and the bottleneck of the test part; silhouettes of labels with tests.
 
-    Writes results.csv, tests.csv and a file of points per space and method.
+    As published, everything after the training is of the test part. Writes results.csv, tests.csv
+    and a file of points per space and method.
     """
     data, seed = run.data, run.seed
-    shared: dict[str, Any] = {"max_points": max_points, "seed": seed}
+    shared: dict[str, Any] = {"part": "test", "max_points": max_points, "seed": seed}
     encoder = getattr(run.network.cpu(), "encode", None)
     spaces = {
         "sites": site_trial_vectors(data, run.recording, **shared),
-        "population": population_vectors(data, **shared),
+        "population": population_vectors(data, run.recording, **shared),
         "session": session_vectors(data, run.recording, **shared),
     }
     if encoder is not None:
-        spaces["bottleneck"] = population_vectors(data, encode=encoder, **shared)
+        spaces["bottleneck"] = population_vectors(data, run.recording, encode=encoder, **shared)
     results: list[ResultTable] = []
     tests: list[HypothesisTable] = []
     for name, vectors in spaces.items():
@@ -49,6 +50,8 @@ def map_latents(run: Run, folder: Path, *, max_points: int) -> None:
                 x=embedding.points[:, 0],
                 y=embedding.points[:, 1],
                 space=vectors.space,
+                dimension=vectors.points.shape[1],
+                part=vectors.part,
                 explained=json.dumps(embedding.explained),
             )
             path = folder / f"points_{name}_{embedding.method}.csv"

@@ -11,6 +11,7 @@ from mua_decode.analyses.latents.figure import embedding
 from mua_decode.report import Picture
 from mua_decode.report.paper import TITLES, PaperTable, Results
 
+_ABOUT = ("x", "y", "space", "dimension", "part", "explained")
 _METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
@@ -30,7 +31,8 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
             continue
         space = str(points["space"].iloc[0])
         explained = points["explained"].iloc[0]
-        labels = points.drop(columns=["x", "y", "space", "explained"]).astype(str)
+        dimension, part = points["dimension"].iloc[0], points["part"].iloc[0]
+        labels = points.drop(columns=list(_ABOUT)).astype(str)
         silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])
         figure = embedding(
             points[["x", "y"]].to_numpy(),
@@ -39,9 +41,10 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
             explained=tuple(json.loads(explained)) if isinstance(explained, str) else None,
             silhouettes=silhouettes,
             chance=chance,
-            title=f"{space}, {protocol}",
+            title=f"{space}, {dimension} dimensions, {protocol}",
         )
-        found.append(Picture(figure, f"{_METHODS[method]} of {space}, {TITLES[protocol]}."))
+        caption = f"{_METHODS[method]} of {space} ({dimension} dimensions), part {part}"
+        found.append(Picture(figure, f"{caption}, {TITLES[protocol]}."))
     return found
 
 

@@ -9,7 +9,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.latents.labels import Units, Vectors, as_text, condition_labels, units_of
+from mua_decode.analyses.latents.labels import (
+    Units,
+    Vectors,
+    condition_labels,
+    response_units,
+    units_of,
+)
+from mua_decode.analyses.latents.responses import one_response, responses_of
 from mua_decode.data import DecodingData
 from mua_decode.data.recorded import SessionTrials, recorded_trials
 from mua_decode.types import Recording, Stream
@@ -22,7 +29,7 @@ def site_trial_vectors(
     data: DecodingData,
     recording: Recording,
     *,
-    part: str = "train",
+    part: str = "test",
     max_points: int = 600,
     seed: int = 0,
 ) -> Vectors:
@@ -72,6 +79,7 @@ def site_trial_vectors(
 
 def population_vectors(
     data: DecodingData,
+    recording: Recording | None = None,
     *,
     part: str = "test",
     max_points: int = 600,
@@ -82,6 +90,10 @@ def population_vectors(
 
     Parameters
     ----------
+    recording
+        What ``data`` was built from. Where its trials tables know the response, every pseudo-trial
+        is put together anew of recorded trials of one response (``one_response``) and labelled
+        by it; ``None``: as ``data`` drew them, without a response.
     encode
         Takes standardised activity (B, T, N), returns latents (B, D): ``model.encode`` of a model
         in evaluation mode, with its parameters on the CPU.
@@ -90,17 +102,22 @@ def population_vectors(
 
     Returns
     -------
-    Vectors labelled by the labels of the condition. A pseudo-trial mixes recorded trials, so it
-    has no response; see :func:`session_vectors`. Pseudo-trials of one condition share recorded
-    trials, so the condition is the unit of their labels.
+    Vectors labelled by the labels of the condition, and by the response. Pseudo-trials of one
+    condition and response share recorded trials, so these are the unit of their labels: the
+    condition, or where it does not decide the response, both, permuted within the condition.
     """
     pseudo = data.pseudo_trials(part)
     rng = Stream.LATENT_POPULATION.rng(seed)
     rows = _balanced(pseudo.condition, max_points, rng)
-    activity = data.standardise.trials(pseudo, rows)
-    condition = pseudo.condition[rows]
+    drawn = None if recording is None else one_response(data, recording, part, rows, seed=seed)
+    chosen, response = (pseudo.select(rows), None) if drawn is None else drawn
+    activity = data.standardise.trials(chosen, np.arange(len(chosen)))
+    condition = chosen.condition
     labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
     units = dict.fromkeys(map(str, labels.columns), Units("conditions", condition))
+    if response is not None:
+        labels["response"] = response
+        units["response"] = response_units(condition, response)
     space = "pseudo-trials" if encode is None else "latents of pseudo-trials"
     points = _encoded(activity, encode)
     return Vectors(points, labels, units, space, "pseudo_trial", _part(data, part))
@@ -110,13 +127,13 @@ def session_vectors(
     data: DecodingData,
     recording: Recording,
     *,
-    part: str = "train",
+    part: str = "test",
     max_points: int = 600,
     seed: int = 0,
 ) -> Vectors:
     """Recorded trials of the session with most sites in the population.
 
-    The only points with one response each; ``recording`` is what ``data`` was built from, and its
+    Each has a response of its own; ``recording`` is what ``data`` was built from, and its
     trials table knows the response.
 
     Returns
@@ -137,7 +154,7 @@ def session_vectors(
 
 
 def _part(data: DecodingData, part: str) -> str:
-    return f"{part} (leaking)" if data.leaking else part
+    return data.leaks.label(part)
 
 
 def _encoded(activity: np.ndarray, encode: Encode | None) -> np.ndarray:
@@ -164,8 +181,9 @@ def _trial_labels(
     trials = recording.select_sessions([session]).sessions[0].trials.iloc[rows]
     condition = trials["condition"].to_numpy(np.int64)
     labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
-    if "response" in trials.columns:
-        labels["response"] = trials["response"].map(as_text).to_numpy()
+    response = responses_of(trials)
+    if response is not None:
+        labels["response"] = response
     return labels.assign(_condition=condition)
 
 

@@ -30,7 +30,7 @@ def find_in_noise(
     flat, part = scored.metrics, scored.run.scored_part
     trials = scored.run.data.split.trials[part]
     found = {
-        "leaking": bool(flat["leaking"]),
+        "leaking": flat["leaking"],
         "chance": flat["chance/identification"],
         "n_recorded_trials": flat[f"{part}/n_recorded_trials"],
         "n_independent": min(

@@ -41,7 +41,7 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     frames = [t.frame.assign(split=t.frame["split"] + f", seed_{s}") for s, t in tables.items()]
     table = ResultTable(pd.concat(frames, ignore_index=True))
     summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first))
-    title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaking_mark}"
+    title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaks.mark}"
     scores = whole(summary[summary["minus"] == ""])
     trained = {"n_seeds": plan.n_seeds, "n_seeds_trained": len(tables)}
     metrics = stamp(source, outcome.failures) | trained

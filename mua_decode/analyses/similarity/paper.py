@@ -22,8 +22,18 @@ def similarity(results: Results) -> PaperTable:
     return results.table("S12_similarity", title, "similarity/results.csv", make)
 
 
-def drawn_similarity(table: pd.DataFrame, protocol: str) -> Picture:
-    """Mean correlations of trials."""
-    figure = draw(ResultTable(table), title=f"Similarity, {protocol}")
-    caption = "Mean Pearson r of pairs of trials; bars: lowest to highest condition."
+def trials(results: Results) -> PaperTable:
+    """S34: how many trials were compared."""
+    title = (
+        "Similarity: trials per condition that were compared, the fewest of any condition and "
+        "session, dealt to subsets; pairs within a subset are compared"
+    )
+    return results.table("S34_similarity_trials", title, "similarity/trials.csv")
+
+
+def drawn_similarity(table: pd.DataFrame, distributions: pd.DataFrame, protocol: str) -> Picture:
+    """Correlations of single pairs of trials, and their means."""
+    title = f"Similarity, {protocol}"
+    figure = draw(ResultTable(table), distributions, title=title)
+    caption = "Pearson r of pairs of trials: every pair (violins) and means (marks)."
     return Picture(figure, f"{caption} {TITLES[protocol].capitalize()}.")

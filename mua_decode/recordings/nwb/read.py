@@ -10,9 +10,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 
@@ -23,7 +25,7 @@ from mua_decode.recordings.conditions import (
     require_columns,
     usable_trials,
 )
-from mua_decode.recordings.files import named, open_hdf5, source_files
+from mua_decode.recordings.files import check_dataset, named, open_hdf5, source_files
 from mua_decode.recordings.nwb.spikes import read_spikes, read_units
 from mua_decode.recordings.nwb.videos import own_stimuli, read_series
 from mua_decode.recordings.videos import VideoSource
@@ -189,6 +191,7 @@ def open_nwb(path: Path) -> Iterator[Any]:
     with open_hdf5(path) as file:
         if "nwb_version" not in file.attrs:
             raise InputError(f"{path}: is an HDF5 file but not an NWB file (no nwb_version)")
+        file.visititems(partial(_check, path))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # columns called as attributes are; older versions
@@ -196,6 +199,11 @@ def open_nwb(path: Path) -> Iterator[Any]:
         except Exception as error:  # hdmf raises whatever the missing part causes
             raise InputError(f"{path}: is not a complete NWB file: {_reason(error)}") from error
         yield nwb
+
+
+def _check(path: Path, _: str, item: object) -> None:
+    if isinstance(item, h5py.Dataset):
+        check_dataset(item, path, read=False)  # raw signals are not
 
 
 def _reason(error: Exception) -> str:

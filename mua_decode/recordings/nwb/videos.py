@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.limits import check_memory
 from mua_decode.recordings.files import named
-from mua_decode.recordings.videos import VideoSource, read_frames, segments_of
+from mua_decode.recordings.pictures import read_frames
+from mua_decode.recordings.videos import VideoSource, segments_of
 from mua_decode.types import InputError, StimulusSet, nearest_name
 
 MODULE = "stimulus_set"
@@ -25,7 +27,7 @@ def own_stimuli(nwb: Any, path: Path) -> StimulusSet | None:
     module = nwb.processing[MODULE]
     with named(f"{path}: {MODULE}", KeyError, ValueError, TypeError, AttributeError):
         tables = {n: _table(module[n]) for n in ("conditions", "videos", "segments")}
-        frames = np.asarray(nwb.stimulus_template[SERIES].data[:])
+        frames = _all_of(nwb.stimulus_template[SERIES], path)
         frames = frames if frames.ndim == 4 else frames[..., None]
         videos = frames.reshape(len(tables["videos"]), -1, *frames.shape[1:])
         return StimulusSet(
@@ -150,11 +152,17 @@ def _frames(series: Any, index: np.ndarray | None, path: Path, where: str) -> li
             raise InputError(f"{where}: external film has fewer frames than its timestamps")
         return [kept[i] for i in order]
     if index is None:
-        return list(np.asarray(series.data[:]))
+        return list(_all_of(series, path))
     unique, back = np.unique(index, return_inverse=True)
     if unique[0] < 0 or unique[-1] >= len(series.data):
         raise InputError(f"{where}: names frame {unique[-1]} of {len(series.data)}")
     return list(np.asarray(series.data[unique])[back])
+
+
+def _all_of(series: Any, path: Path) -> np.ndarray:
+    """Every frame of a series, if memory holds them."""
+    check_memory(int(getattr(series.data, "nbytes", 0)), f"{path}: series '{series.name}'")
+    return np.asarray(series.data[:])
 
 
 def _external(series: Any, path: Path) -> Any:

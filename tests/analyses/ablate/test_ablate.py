@@ -52,6 +52,18 @@ def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
     changes = pd.read_csv(ablated / "changes.csv")
     assert len(changes) == 2 * 7 * 3
     assert (changes.loc[changes["metric"] == "cue_pixels", "change"].dropna() >= 0).all()
+    predictions = pd.read_csv(ablated / "prediction_tests.csv")
+    assert set(predictions["group"]) == set(tests["group"])
+    known = predictions["df"].dropna()
+    assert set(known) == {8 + 8 - 2}
+    contrasts = pd.read_csv(ablated / "contrasts.csv")
+    assert contrasts["group"].nunique() == 15  # regions alone, no group of them
+    assert contrasts.loc[contrasts["p"].notna(), "correction"].str.match("Holm over ").all()
+    means = pd.read_csv(ablated / "means.csv").set_index("metric")
+    assert set(means.loc["cue_pixels", "units"]) == {"cues"}
+    assert set(means.loc["colour_error", "units"]) == {"colours"}
+    assert set(means.loc["ssim", "units"]) == {"cues × colours × directions"}
+    assert (means["n_units"] <= means["n"]).all()
     subsets = pd.read_csv(ablated / "subsets.csv")
     assert len(subsets) == 2 * 64
     video = np.load(ablated / subsets["file"].iloc[-1])["predicted"]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mua_decode.analyses.ablate.contrasts import region_contrasts
 from mua_decode.analyses.ablate.losses import (
     loss_table,
     loss_tests,
@@ -15,6 +16,7 @@ from mua_decode.analyses.ablate.losses import (
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.metrics import MSE, Identification
+from mua_decode.statistics import Units
 from mua_decode.types import SiteMask
 
 METRICS = [MSE(), Identification(similarity="correlation")]
@@ -176,6 +178,78 @@ def test_shapley_values_sum_to_full_minus_nothing() -> None:
 
 
 def test_results_name_the_mask_and_its_fill() -> None:
-    table = mask_results([UNMASKED, *MASKED], metrics=METRICS, names=NAMES, split="test").frame
+    asked = {"metrics": METRICS, "names": NAMES, "split": "test", "guess": {}}
+    table = mask_results([UNMASKED, *MASKED], **asked).frame
     assert set(table["mask"]) == {"none", "without MT (shuffle)", "without PFC (shuffle)"}
     assert len(table) == 3 * 2 * 2 * 25
+
+
+def test_results_count_undefined_directions_alike_for_every_mask() -> None:
+    made = [scores(r, mse=10.0, seed=20 + i) for i, r in enumerate(("", "MT", "PFC"))]
+    for one in made:
+        one.average["mse"][:4] = np.nan  # whatever is masked
+    made[1].average["mse"][:20] = np.nan
+    asked = {"metrics": METRICS[:1], "names": NAMES, "split": "test", "guess": {"mse": 90.0}}
+    table = mask_results(made, **asked).frame
+    rows = table[table["trial"] == "trial_average"]
+    by_mask = {m: part.set_index("condition")["value"] for m, part in rows.groupby("mask")}
+    for value in by_mask.values():
+        assert value[NAMES].isna().tolist() == [True] * 4 + [False] * 20
+    assert (by_mask["without MT (shuffle)"][NAMES[4:20]] == 90).all()
+    assert set(rows[rows["condition"] == "all"]["n"]) == {20}
+
+
+CUES = Units.crossed([("cues", np.repeat(["cross", "circle", "triangle", "ring"], 6))])
+
+
+def of_cues(effects: list[float], *, seed: int) -> pd.DataFrame:
+    """Losses of a region that depend on the cue, and noise."""
+    after = scores("MT", mse=0.1, seed=seed)
+    after.single["mse"][:] += np.repeat(effects, 6)
+    units = {m.name: CUES for m in METRICS}
+    table = loss_table([UNMASKED, after], metrics=METRICS[:1], names=NAMES, guess={}, units=units)
+    return table[table["trial"] == "single_trial"]
+
+
+def test_a_loss_with_one_cue_speaks_for_these_conditions_and_not_for_other_cues() -> None:
+    one = of_cues([0.4, 0.0, 0.0, 0.0], seed=30)
+    means = mean_losses(one, rng=np.random.default_rng(0)).iloc[0]
+    assert (means["interval_of"], means["units"]) == ("these 24 conditions", "cues")
+    assert (means["n"], means["n_units"]) == (24, 4)
+    assert means["low"] > 0
+    assert means["units_low"] < 0
+    tests = loss_tests(one, rng=np.random.default_rng(0)).frame
+    p = tests.set_index("test")["p"]
+    assert p["paired t, two-sided"] < 0.01
+    assert p["unit means, t over cues, two-sided"] > 0.1
+    assert tests["n"].tolist() == [48, 24, 4]
+    every = of_cues([0.4, 0.35, 0.42, 0.38], seed=31)
+    assert mean_losses(every, rng=np.random.default_rng(0))["units_low"][0] > 0
+    p = loss_tests(every, rng=np.random.default_rng(0)).frame.set_index("test")["p"]
+    assert p["unit means, t over cues, two-sided"] < 0.01
+
+
+def test_the_unpaired_test_of_errors_is_called_our_reading(losses: pd.DataFrame) -> None:
+    tests = loss_tests(losses, rng=np.random.default_rng(0)).frame
+    unpaired = tests[tests["test"].str.startswith("two-sample")]
+    assert unpaired["note"].str.startswith("errors against the truth (our reading)").all()
+    assert not tests["question"].str.contains("published").any()
+
+
+def test_regions_are_compared_pair_by_pair() -> None:
+    regions = ["V4", "MT", "IT", "LIP", "FEF", "PFC"]
+    made = [scores(r, mse=0.4 if r == "V4" else 0.1, seed=40 + i) for i, r in enumerate(regions)]
+    units = {m.name: CUES for m in METRICS}
+    about = {"metrics": METRICS[:1], "names": NAMES, "guess": {}, "units": units}
+    table = loss_table([UNMASKED, *made], **about)
+    tests = region_contrasts(table, measure="loss").frame
+    assert len(tests) == 15 * 2 * 2
+    assert set(tests["correction"]) == {"Holm over 15"}
+    over_cues = tests["test"].str.contains("cues")
+    assert set(tests.loc[~over_cues, "n"]) == {24}
+    assert set(tests.loc[over_cues, "n"]) == {4}
+    with_v4 = tests["group"].str.startswith("V4 - ")
+    assert with_v4.sum() == 5 * 4
+    assert (tests.loc[with_v4, "p_corrected"] < 0.05).all()
+    assert (tests.loc[with_v4, "effect"] > 0).all()
+    assert (tests.loc[~with_v4, "p_corrected"] > 0.05).all()

@@ -7,12 +7,15 @@ import pandas as pd
 import pytest
 
 from mua_decode.commands.main import main
+from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS
 
+PATTERNS = ["axis", "category", "both", "neither"]
 SMALL = [
     "recording.imagery.regions.VTC=30",
     "~recording.imagery.regions.MTL",
     "recording.imagery.images=120",
-    "recording.imagery.sessions=1",
+    "recording.imagery.sessions=2",
+    "recording.imagery.categories=4",
     "features=[pixels,gabor_energy]",
     "features.gabor_energy.n_scales=2",
     "features.gabor_energy.grid=4",
@@ -34,9 +37,24 @@ def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
     assert metrics["imagery/share_reactivated_low"] <= 0.4
     assert metrics["imagery/share_reactivated_high"] >= 0.4
     assert metrics["axis/noise_ceiling"] == "from single trials"
+    assert metrics["axis/n_components"] == 15
+    published = pd.read_csv(tmp_path / "published.csv").set_index(["quantity", "region"])
+    tuned = published.loc[("axis-tuned, of visually responsive", "all")]
+    again = published.loc[("reactivated, of axis-tuned", "all")]
+    assert (tuned["published"], again["published"]) == (0.8, 0.4)
+    assert tuned["ours"] == pytest.approx(metrics["axis/share_tuned"])
+    assert again["ours"] == pytest.approx(metrics["imagery/share_reactivated"])
+    assert (tuned["n_sites"], tuned["n_sessions"]) == (metrics["axis/n_sites"], 2)
+    assert "Beside the published values" in (tmp_path / "report.html").read_text()
     assert "axis/compare/pixels_with_gabor_energy/share_pixels_better" in metrics
     tests = pd.read_csv(tmp_path / "tests.csv")
-    assert tests[["test", "n", "n_tests", "correction"]].notna().all().all()
+    assert tests[["test", "n", "n_unit", "correction"]].notna().all().all()
+    assert tuple(tests.columns) == HYPOTHESIS_COLUMNS
+    assert {"heldout", "ramp", "reactivated", "category_beyond_axis"} <= set(tests["metric"])
+    assert tests.loc[tests["p"].notna(), "p_corrected"].notna().all()
+    assert metrics["axis/intervals"].startswith("95 % intervals over 2 subjects")
+    assert sum(metrics[f"axis/category_pattern/{k}"] for k in PATTERNS) == pytest.approx(1)
+    assert pd.read_csv(tmp_path / "categories.csv")["pattern"].isin(PATTERNS).all()
     sites = pd.read_csv(tmp_path / "sites.csv")
     assert len(sites) == 60
     planted = pd.read_csv(tmp_path / "planted_sites.csv")
@@ -47,10 +65,11 @@ def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
         "tuning_shares",
         "reconstruction",
         "effective",
+        "effective_answers",
         "imagery_scatter",
         "reality",
     }
-    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,") == 6
+    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,") == 7
     assert {"run", "metric", "value"} <= set(pd.read_csv(tmp_path / "results.csv").columns)
 
 
@@ -61,6 +80,7 @@ def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
         (["test.correction=bonferroni"], "correction must be one of"),
         (["features=alexnet"], "weights is not set"),
         (["features=gabor"], "did you mean 'gabor_energy'"),
+        (["reality.regions=ventral"], "reality.regions must be auto, all or a list"),
         (["imagery=maybe"], "imagery must be auto, true or false"),
         (["response.window_s=[0.5,0.2]"], "response.window_s must be"),
         (["recording=simulated_small", "imagery=true"], "no imagery trials"),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mua_decode.analyses.axis.effective import NaturalPrior, climb, line_along_axis, rank_library
+from mua_decode.analyses.axis.climb import NaturalPrior, climb
+from mua_decode.analyses.axis.effective import line_along_axis, rank_library
 from mua_decode.analyses.axis.pixels import fit_pixel_decoder, train_image_decoder
 from mua_decode.analyses.axis.reconstruction import _accuracy, reconstruct, standardised
 from mua_decode.analyses.axis.ridge import make_blocks

@@ -8,7 +8,7 @@ import pytest
 
 from mua_decode.analyses.axis.comparison import compare_spaces
 from mua_decode.analyses.axis.plan import ResponsePlan, SignificancePlan
-from mua_decode.analyses.axis.ramp import principal_orthogonal_axes
+from mua_decode.analyses.axis.ramp import measure_ramps, principal_orthogonal_axes
 from mua_decode.analyses.axis.responses import collect_responses
 from mua_decode.analyses.axis.ridge import make_blocks
 from mua_decode.analyses.axis.tuning import fit_axes
@@ -119,7 +119,11 @@ def test_better_space_is_named_and_a_copy_is_not(planted):
     assert (best[: N // 2] == "planted").mean() > 0.8
     assert (best == "noise").sum() <= 1
     assert (table[table["other"] == "copy"]["better"] == "neither").all()
-    assert all(n.correction and n.n and n.test for n in notes)
+    frame = notes.frame
+    assert (frame["n"] > 0).all()
+    assert (frame[["test", "n_unit", "correction"]] != "").all().all()
+    over = frame[frame["question"].str.startswith("does one")]
+    assert over["p_corrected"].notna().all()
 
 
 def test_images_and_responses_of_different_number_are_refused(planted):
@@ -140,3 +144,45 @@ def test_missing_repeats_are_left_out_of_means_and_variances():
     assert found.n_trials[0].tolist() == [3, 4]
     assert found.mean[0, 0, 0] == pytest.approx(kept.mean())
     assert found.variance[0, 0] == pytest.approx(kept.var(ddof=1))
+
+
+def _bins(rng, *, images=30, bins=6, n=150, slope=0.0):
+    """Videos whose features and noise drift slowly, and a time course that all share."""
+
+    def smooth(*size):
+        steps = rng.standard_normal((images, bins, *size))
+        return (rng.standard_normal((images, 1, *size)) + 0.5 * steps).reshape(-1, *size)
+
+    x, noise = smooth(4), smooth(n)
+    course = np.tile(3 * rng.standard_normal((bins, 1)), (images, 1))
+    weight = rng.standard_normal((4, n))
+    unit = (x @ weight) / np.sqrt(np.einsum("pn,pq,qn->n", weight, np.cov(x.T), weight))
+    return x + course, weight, noise + course + slope * unit
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_ramps_of_bins_count_images(slope):
+    """Bins counted as images: p ≤ .05 in a fifth of sites without a slope or more."""
+    rng, level, naive = np.random.default_rng(0), [], []
+    for _ in range(4):
+        x, weight, y = _bins(rng, slope=slope)
+        given = {"x_train": x, "x_test": x, "y_test": y, "flat_fraction": 0.5}
+        found = measure_ramps(weight, **given, per_image=6)
+        assert found.n_images == 30
+        level.append([found.p_preferred <= 0.05, found.p_orthogonal <= 0.05])
+        naive.append(measure_ramps(weight, **given).p_orthogonal <= 0.05)
+    preferred, orthogonal = np.mean(level, axis=(0, 2))
+    assert orthogonal == pytest.approx(0.05, abs=0.03)
+    assert np.mean(naive) > 0.15
+    if slope:
+        assert preferred > 0.9
+        assert np.median(found.slope_preferred) > 0
+    else:
+        assert preferred == pytest.approx(0.05, abs=0.03)
+
+
+def test_r2_of_explainable_of_sites_without_an_axis_is_about_zero(planted):
+    *_, model = planted
+    others = model.sites["r2_of_explainable"][N // 2 :]
+    assert abs(others.mean()) < 0.06
+    assert others.min() < 0

@@ -32,6 +32,14 @@ def test_compare_trains_baselines_on_the_same_split(run: Path) -> None:
     assert row["effect"] == pytest.approx(
         metrics["decoder/single_trial/mse"] - metrics["mlp_decoder/single_trial/mse"], rel=1e-3
     )
+    # Every model, floor and the ceiling in every colour channel, beside the metrics asked for.
+    channels = table[table["metric"].str.match("(red|green|blue)_correlation")]
+    overall = channels[(channels["condition"] == "all") & (channels["segment"] == "all")]
+    assert (overall.groupby("run")["metric"].nunique() == 3).all()
+    assert set(overall["run"]) == set(table["run"])
+    ceiling = overall[overall["run"].str.startswith("ceiling")]
+    assert (ceiling["value"] > 0.9).all()
+    assert (folder / "figures" / "channels.png").is_file()
     mine, theirs = Run.open(folder / "mlp_decoder").cfg, Run.open(run).cfg
     for group in ("data", "loss", "task", "trainer", "seed"):
         assert mine[group] == theirs[group]

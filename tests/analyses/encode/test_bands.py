@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from mua_decode.analyses.encode.bands import Band, band_r2, read_bands, window_note
+from mua_decode.analyses.encode.bands import (
+    Band,
+    band_r2,
+    condition_band_r2,
+    read_bands,
+    window_note,
+)
 from mua_decode.types import InputError
 
 STEP = 0.02
@@ -43,6 +49,26 @@ def test_r2_counts_only_the_band() -> None:
     assert abs(band_r2(waves(5), recorded, Band(10, None), bin_s=STEP)[0]) < 0.05
     assert band_r2(-waves(5), recorded, Band(2, 10), bin_s=STEP)[0] < -2.5
     assert np.isnan(band_r2(recorded, 0 * recorded, Band(2, 10), bin_s=STEP)[0])
+
+
+def test_the_published_r2_is_of_each_condition_by_itself() -> None:
+    scale = np.array([10.0, 1.0, 1.0, 1.0])[:, None, None]
+    recorded = scale * (waves(5, 20) + np.zeros((4, 1, 1)))
+    predicted = scale * waves(5)
+    low, high = (
+        condition_band_r2(predicted, recorded, band, bin_s=STEP)
+        for band in (Band(2, 10), Band(10, None))
+    )
+    assert low.shape == (4, 1)
+    assert low.min() > 0.98  # the planted band
+    assert np.abs(high).max() < 0.05  # the other
+    # Only the strongest of four conditions is predicted: pooled says all, the mean a quarter.
+    predicted[1:] = 0
+    pooled = band_r2(predicted, recorded, Band(2, 10), bin_s=STEP)[0]
+    each = condition_band_r2(predicted, recorded, Band(2, 10), bin_s=STEP)
+    assert pooled > 0.95
+    assert each.mean() == pytest.approx(0.25, abs=0.02)
+    assert np.isnan(condition_band_r2(recorded, 0 * recorded, Band(2, 10), bin_s=STEP)).all()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -51,8 +52,8 @@ def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded:
     folder = trained / "encoding"
     files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     named = {"config.yaml", "epochs.csv", "metrics.json", "results.csv", "sites.csv", "tests.csv"}
-    named |= {"recording.json"}
-    figures = {"figures/encoding.png", "figures/loss.png"}
+    named |= {"recording.json", "traces.csv", "spectra.csv"}
+    figures = {f"figures/{n}.png" for n in ("encoding", "loss", "traces", "spectra")}
     assert files == named | figures | {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
     for key in (
         "test/single_trial/encoding_r",
@@ -62,6 +63,8 @@ def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded:
         "floor/condition_mean/single_trial/encoding_r",
         "ceiling/split_half/trial_average/encoding_r/V4",
         "chance/noise_videos/trial_average/encoding_r_region/LIP",
+        "chance/gaussian_videos/trial_average/encoding_r_region_time/LIP",
+        "chance/gaussian_videos/trial_average/null_fraction/LIP",
     ):
         assert isinstance(encoded[key], float)
     assert encoded["bands/2-10 Hz"] == (
@@ -260,3 +263,26 @@ def test_bad_input_is_said_in_one_line(
     assert len(lines) == 1
     assert message in lines[0]
     assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_a_finer_step_measures_the_bands_that_a_coarse_one_refuses(
+    trained: Path, tmp_path: Path
+) -> None:
+    fine = ["data.window.step_s=0.02", "data.pseudo.per_condition=5"]
+    source = Run.open(trained, checkpoint=None).changed(fine)
+    flat = encode_again(source, tmp_path / "fine", QUICK)
+    assert flat["bin_s"] == 0.02
+    assert flat["window_s"] == 0.1
+    # Every bin shows the frame at the centre of its window.
+    stimuli, whole = source.data.stimuli, source.recording.stimuli
+    assert (source.data.n_bins, stimuli.n_frames) == (221, 221)
+    frame = ((np.arange(221) * 0.02 + 0.05) / 0.1 + 1e-6).astype(int)
+    np.testing.assert_array_equal(stimuli.videos[3], whole.videos[3][frame])
+    for band in ("2-10Hz", "above10Hz"):
+        assert flat[f"bands/{band.replace('Hz', ' Hz').replace('above', 'above ')}"].startswith(
+            "measured"
+        )
+        for metric in ("band_r2_region", "band_r2_region_time"):
+            assert flat[f"test/trial_average/{metric}_{band}/V4"] <= 1
+    spectra = pd.read_csv(tmp_path / "fine" / "spectra.csv")
+    assert 24.5 < spectra["frequency_hz"].max() <= 25

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 
 from mua_decode.analyses.encode.averages import Averages
@@ -14,9 +15,15 @@ from mua_decode.analyses.encode.plan import EncodePlan
 from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.analyses.encode.rows import EncodingRows
 from mua_decode.analyses.encode.score import EncodingScores, score_encoding
-from mua_decode.analyses.encode.significance import condition_tests, floor_tests
+from mua_decode.analyses.encode.significance import (
+    condition_tests,
+    floor_tests,
+    null_r,
+    null_tests,
+)
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.data.recorded import condition_means, recorded_trials
+from mua_decode.models import InvertedVideoUNet
 from mua_decode.types import COLUMNS, InputError, Recording
 
 Build = Callable[..., Recording]
@@ -284,3 +291,51 @@ def test_intervals_of_means_over_sites_draw_sessions() -> None:
         return float(found["encoding_r_high"]) - float(found["encoding_r_low"])  # type: ignore[arg-type]
 
     assert interval(np.repeat(list("abcd"), 10)) > 2 * interval(np.repeat(["a"], 40))
+
+
+def test_the_published_null_is_a_t_of_conditions_against_gaussian_videos(
+    scores: EncodingScores,
+) -> None:
+    rows = scores.tests.frame[scores.tests.frame["n_unit"] == "conditions and Gaussian videos"]
+    assert rows["group"].tolist() == ["V4", "MT"]
+    assert (rows["n"] == 8 + 30).all()
+    assert (rows["df"] == 8 + 30 - 2).all()
+    assert (rows["p_corrected"] < 1e-6).all()
+    assert rows["note"].str.contains("0 of 30 null predictions").all()
+    here = {"run": "chance/gaussian_videos", "trial": "trial_average", "mask": "only V4"}
+    assert value(scores, metric="null_fraction", **here) == 0
+    # 64 conditions against 100 videos, as printed: t(162).
+    rng = np.random.default_rng(0)
+    recorded = averages(rng.normal(size=(64, 9, 2)), sessions=np.array(["a", "b"]))
+    own, drawn = rng.normal(size=(64, 1)), rng.normal(size=(100, 1))
+    row = null_tests(own, drawn, recorded).frame.iloc[0]
+    expected = stats.ttest_ind(own[:, 0], drawn[:, 0])
+    assert (row["df"], row["n"]) == (162, 164)
+    assert row["p"] == pytest.approx(expected.pvalue)
+    assert row["test"] == "two-sample t, two-sided, equal variances"
+
+
+def test_an_untrained_network_on_untuned_sites_does_not_pass_the_published_null(
+    build_recording: Build,
+) -> None:
+    untuned = data_of(build_recording(tuned=False, trials=20, n_conditions=8, n_frames=12))
+    p: list[float] = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        network = InvertedVideoUNet(
+            untuned.n_sites, untuned.n_bins, untuned.frame_shape,
+            width=4, kernel_sizes=[3, 3, 3, 3], spike_hidden=64,
+        ).eval()  # fmt: skip
+        found = score(untuned, lambda video, network=network: network(video)).tests.frame
+        p += found.loc[found["n_unit"] == "conditions and Gaussian videos", "p"].tolist()
+    assert len(p) == 6
+    assert min(p) > 0.05
+
+
+def test_a_null_prediction_is_compared_with_every_condition() -> None:
+    rng = np.random.default_rng(1)
+    recorded = averages(rng.normal(size=(5, 9, 4)), sessions=np.repeat(["a"], 4))
+    noise = rng.normal(size=(3, 9, 4))
+    for v, row in zip(noise, null_r(noise, recorded), strict=True):
+        each = [np.corrcoef(v.mean(1), x.mean(1))[0, 1] for x in recorded.values]
+        assert row[0] == pytest.approx(np.mean(each))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from mua_decode.analyses.isolate.noise_inputs import (
     ShownTrials,
     compare_with_noise,
+    published_comparison,
     score_noise_inputs,
 )
 from mua_decode.metrics import MSE, Identification, Shown
@@ -84,10 +86,40 @@ def test_rank_of_the_data_among_pairings_of_few_noise_inputs() -> None:
     assert tests.frame["p"].tolist() == [pytest.approx(1e-4), 1.0]
     assert (tests.frame["n"] == 9999).all()
     assert tests.frame["note"].str.contains("100 noise inputs, reused").all()
-    assert set(tests.frame["question"]) == {"as published: is the input used at all?"}
+    assert set(tests.frame["question"]) == {"is the input used at all?"}  # our test, so named
     assert rows.frame["run"].tolist() == ["chance/noise"] * 2
     assert rows.frame["value"].tolist() == [pytest.approx(noise.mean(), abs=1e-3)] * 2
     assert rows.frame["n"].tolist() == [100, 100]
     assert set(tests.frame["group"]) == set(rows.frame["mask"]) == {"only V4"}
     six = correct(HypothesisTable.concat([rank(scores, mse=0.1)[1]] * 6)).frame
     assert (six["p_corrected"] < 0.05).all()
+
+
+def published(averages: np.ndarray, noise: np.ndarray) -> pd.DataFrame:
+    rows = [
+        LABELS | {"metric": "mse", "trial": "trial_average", "condition": f"c{k}", "value": v}
+        for k, v in enumerate(averages)
+    ]
+    asked = {"mask": "only V4", "higher_is_better": HIGHER}
+    return published_comparison({("mse", "all"): noise}, ResultTable.from_rows(rows), **asked).frame
+
+
+def test_the_published_test_compares_64_averages_with_100_predictions() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0.3, 0.02, (100, 64))
+    t, fraction = (row for _, row in published(rng.normal(0.1, 0.02, 64), noise).iterrows())
+    assert (t["df"], t["n"], t["p"] < 1e-6) == (162, 164, True)
+    assert t["note"].startswith("one noise input scored in one condition, in turn (our reading)")
+    assert (fraction["effect"], fraction["n"]) == (0, 100)
+    assert np.isnan(fraction["p"])
+    t, fraction = (row for _, row in published(rng.normal(0.3, 0.02, 64), noise).iterrows())
+    assert t["p"] > 0.05
+    assert 0.3 < fraction["effect"] < 0.7
+    assert set(t[["question"]]) == {"published test: is the input used at all?"}
+
+
+def test_a_worse_score_than_noise_is_beyond_none_of_it() -> None:
+    rng = np.random.default_rng(1)
+    worse = published(rng.normal(0.6, 0.02, 64), rng.normal(0.3, 0.02, (100, 64)))
+    assert worse["p"][0] < 1e-6  # two-sided, as published: it says that they differ
+    assert worse["effect"][1] == 1

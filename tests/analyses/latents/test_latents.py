@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from mua_decode.analyses.latents.embed import embed, separation
-from mua_decode.analyses.latents.labels import Units, Vectors, condition_labels, units_of
+from mua_decode.analyses.latents.labels import (
+    Units,
+    Vectors,
+    condition_labels,
+    response_units,
+    units_of,
+)
+from mua_decode.analyses.latents.responses import one_response
 from mua_decode.analyses.latents.vectors import (
     population_vectors,
     session_vectors,
@@ -151,7 +158,8 @@ def test_site_trial_vectors_carry_the_response_of_their_trial(build_recording: B
     recording = described(build_recording(2))
     data = make(recording)
     found = site_trial_vectors(data, recording, max_points=10**6)
-    assert found.points.shape == (2 * 28 * 3, 6)
+    assert found.part == "test"  # as published: after the training, the test part alone
+    assert found.points.shape == (2 * 8 * 3, 6)
     assert list(found.labels) == [
         "region",
         "cue",
@@ -161,19 +169,19 @@ def test_site_trial_vectors_carry_the_response_of_their_trial(build_recording: B
         "response",
     ]
     session = recording.sessions[0]
-    for i in range(0, 84, 7):  # the points of the first session
+    for i in range(0, 24, 3):  # the points of the first session
         values = found.points[i]
         z = (data.pool.counts[:, :3] - data.standardise.mean[:3, None]) / data.standardise.std[
             :3, None
         ]
         trial, site = np.argwhere((np.abs(z - values) < 1e-4).all(axis=2))[0]
-        assert trial in data.split.trials["train"]["s0"]
+        assert trial in data.split.trials["test"]["s0"]
         assert found.labels["response"][i] == session.trials["response"][trial]
         assert found.labels["region"][i] == session.sites.region[site]
     assert found.units["response"].name == "recorded trials"
     assert found.units["cue"].name == "conditions"
     assert found.units["region"].name == "sites"
-    assert 36 <= len(site_trial_vectors(data, recording, max_points=40).points) <= 44
+    assert 18 <= len(site_trial_vectors(data, recording, max_points=20).points) <= 22
 
 
 def test_population_vectors_are_balanced_and_encoded_in_batches(build_recording: Build) -> None:
@@ -200,9 +208,9 @@ def test_session_vectors_come_from_one_session(
     recording = described(build_recording(2))
     data = make(recording)
     found = session_vectors(data, recording)
-    assert found.points.shape == (28, 6 * 3)
+    assert found.points.shape == (8, 6 * 3)
     assert found.space == "trials of s0"
-    rows = data.split.trials["train"]["s0"]
+    rows = data.split.trials["test"]["s0"]
     trials = recording.sessions[0].trials.iloc[rows]
     assert found.labels["response"].tolist() == trials["response"].tolist()
 
@@ -227,7 +235,7 @@ def test_trials_with_missing_sites_are_left_out_of_a_session(build_recording: Bu
     holed = Session(name="s0", sites=s.sites, trials=s.trials, counts=counts, bin_s=0.1)
     recording = Recording(name="holed", sessions=(holed,), stimuli=whole.stimuli)
     data = make(recording)
-    rows = data.split.trials["train"]["s0"]
+    rows = data.split.trials["test"]["s0"]
     assert len(session_vectors(data, recording).points) == (rows % 3 != 0).sum()
 
 
@@ -277,8 +285,82 @@ def test_a_label_that_groups_decide_has_nothing_to_permute() -> None:
 
 def test_regions_are_permuted_within_sessions(build_recording: Build) -> None:
     data = make(build_recording(2))
-    found = site_trial_vectors(data, described(build_recording(2)), max_points=40)
+    found = site_trial_vectors(data, described(build_recording(2)), max_points=20)
     unit = found.units["region"]
     assert unit.within_name == "sessions"
     assert unit.within is not None
     assert len(np.unique(unit.within)) == 2
+
+
+def test_pseudo_trials_of_one_response_are_made_of_trials_of_that_response(
+    build_recording: Build,
+) -> None:
+    recording = described(build_recording(2, trials=20))
+    data = make(recording)
+    rows = np.arange(len(data.pseudo_trials("test")))
+    drawn = one_response(data, recording, "test", rows, seed=0)
+    assert drawn is not None
+    pseudo, response = drawn
+    assert set(response) == {"left", "right"}
+    sites = data.pool.sites
+    for p in range(len(pseudo)):
+        for n in range(len(sites)):
+            name, row = sites.session[n], pseudo.source_trial[p, n]
+            trial = recording.select_sessions([name]).sessions[0].trials.iloc[row]
+            assert trial["response"] == response[p]
+            assert trial["condition"] == pseudo.condition[p]
+            assert row in data.split.trials["test"][name]
+    again = one_response(data, recording, "test", rows, seed=0)
+    assert again is not None
+    np.testing.assert_array_equal(again[0].source_trial, pseudo.source_trial)
+    plain = build_recording(2, trials=20)
+    assert one_response(make(plain), plain, "test", rows, seed=0) is None
+
+
+def test_a_response_without_common_trials_is_mixed(build_recording: Build) -> None:
+    recording = described(build_recording(2, trials=20))
+    first, second = recording.sessions
+    left = replace(first, trials=first.trials.assign(response="left"))
+    right = replace(second, trials=second.trials.assign(response="right"))
+    apart = replace(recording, sessions=(left, right))
+    data = make(apart)
+    drawn = one_response(data, apart, "test", np.arange(5), seed=0)
+    assert drawn is not None
+    assert set(drawn[1]) == {"mixed"}
+    kept = data.pseudo_trials("test").source_trial[:5]
+    np.testing.assert_array_equal(drawn[0].source_trial, kept)
+
+
+def test_population_points_carry_a_response_and_its_units(build_recording: Build) -> None:
+    recording = described(build_recording(2, trials=20))
+    data = make(recording)
+    found = population_vectors(data, recording, max_points=24)
+    assert found.part == "test"
+    assert {"cue", "stimulus", "response"} <= set(found.labels)
+    unit = found.units["response"]
+    assert unit.name == "responses to a condition"
+    assert unit.within_name == "conditions"
+    row = separation(found, seed=0, n_permutations=19).tests.frame.set_index("metric")
+    assert "within conditions" in row.loc["silhouette_response", "test"]
+    # A choice planted in every site is found; where the condition decides it, it is its unit.
+    sure = response_units(np.array([0, 0, 1, 1]), np.array(["left", "left", "right", "right"]))
+    assert (sure.name, sure.within) == ("conditions", None)
+
+
+@pytest.mark.parametrize("planted", [True, False])
+def test_a_planted_choice_is_found_and_no_choice_is_not(
+    build_recording: Build, planted: bool
+) -> None:
+    recording = build_recording(2, trials=20, tuned=False, n_conditions=8)
+    rng, sessions = np.random.default_rng(0), []
+    for s in recording.sessions:
+        left = rng.random(s.n_trials) < 0.5
+        counts = (s.counts + 6 * left[:, None, None] * planted).astype(np.uint16)
+        trials = s.trials.assign(response=np.where(left, "left", "right"))
+        sessions.append(replace(s, counts=counts, trials=trials))
+    chosen = replace(recording, sessions=tuple(sessions))
+    found = population_vectors(make(chosen), chosen, max_points=48)
+    row = separation(found, seed=0, n_permutations=99).tests.frame.set_index("metric")
+    p = row.loc["silhouette_response", "p"]
+    assert p < 0.05 if planted else p > 0.05
+    assert (row.loc["silhouette_response", "statistic"] > 0.1) == planted

@@ -16,6 +16,7 @@ from mua_decode.data import DecodingData
 from mua_decode.metrics import Identification, Shown
 from mua_decode.runs.config import compose
 from mua_decode.runs.instantiate import instantiate
+from mua_decode.types import LeakState
 
 SMALL_FRAMES = "recording.stimulus.frame.resolution=0.25"
 CHANCE = 1 / 16
@@ -60,7 +61,7 @@ def test_split_first_is_at_chance() -> None:
 
 def test_pooled_first_is_far_above_chance_and_flagged() -> None:
     data, scores = floors("data.split.unit=pseudo_trial")
-    assert data.leaking
+    assert data.leaks is LeakState.LEAKING
     assert data.audit.shared == data.audit.test == 3840
     assert data.audit.line.startswith("LEAKING")
     assert all(score > 4 * CHANCE for score in scores.values())

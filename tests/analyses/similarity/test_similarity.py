@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mua_decode.analyses.similarity.plan import SimilarityPlan
 from mua_decode.analyses.similarity.similarity import METRICS, similarity
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.types import InputError, Recording, Session
@@ -21,8 +22,11 @@ def _data(recording: Recording, **split: object) -> DecodingData:
     )
 
 
-def _table(data: DecodingData, max_pairs: int = 10**6) -> pd.DataFrame:
-    return similarity(data, max_pairs=max_pairs, seed=0).frame
+ALL = SimilarityPlan(trials=10**6, subset=10**6)
+
+
+def _table(data: DecodingData, plan: SimilarityPlan = ALL) -> pd.DataFrame:
+    return similarity(data, plan, seed=0).table.frame
 
 
 def _value(frame: pd.DataFrame, metric: str, trial: str, mask: str = "none") -> float:
@@ -115,14 +119,44 @@ def test_missing_sites_leave_the_pairs_they_share(build_recording: Build) -> Non
         assert b != a
 
 
-def test_fewer_pairs_are_drawn_evenly_by_the_seed(build_recording: Build) -> None:
-    data = _data(build_recording(2, trials=20))
-    few = similarity(data, max_pairs=400, seed=0).frame
-    pseudo = few[(few["trial"] == "pseudo_trial") & (few["metric"] == METRICS[0])]
-    pseudo = pseudo[pseudo["mask"] == "none"]
-    # 4 conditions and 400 ordered pairs: 5 trials each, 10 pairs.
-    assert pseudo.loc[pseudo["condition"] != "all", "n"].tolist() == [10] * 4
-    pd.testing.assert_frame_equal(few, similarity(data, max_pairs=400, seed=0).frame)
-    assert not few.equals(similarity(data, max_pairs=400, seed=1).frame)
-    with pytest.raises(InputError, match="max_pairs"):
-        similarity(data, max_pairs=3, seed=0)
+def test_subsets_of_twelve_hold_a_hundred_trials_of_each_condition(build_recording: Build) -> None:
+    data = _data(build_recording(2, trials=20), train=0.5, val=0.0, test=0.5)
+    assert data.pseudo_plan.per_condition == 120  # 60 in each part
+    plan = SimilarityPlan(trials=50, subset=12)
+    found = similarity(data, plan, seed=0)
+    trials = found.trials.set_index(["trial", "part"])
+    assert trials.loc[("pseudo_trial", "train")].tolist() == [60, 5]
+    assert trials.loc[("pseudo_trial", "test")].tolist() == [60, 5]
+    assert trials.loc[("recorded_trial", "train")].tolist() == [10, 1]
+    rows = found.table.frame.query("trial == 'pseudo_trial' and mask == 'none'")
+    single = rows[rows["condition"] != "all"]
+    # Five subsets of 4 conditions x 12 trials: pairs of one subset alone.
+    within, cross = (single.loc[single["metric"] == m, "n"].tolist() for m in METRICS[::2])
+    assert within == [5 * 12 * 11 / 2] * 4
+    assert cross == [5 * 12 * 12] * 4
+    pd.testing.assert_frame_equal(rows, similarity(data, plan, seed=0).table.frame.loc[rows.index])
+    assert not rows.equals(similarity(data, plan, seed=1).table.frame.loc[rows.index])
+    # The mean over subsets is that over all pairs but for sampling.
+    for metric in METRICS:
+        few, every = (_value(f, metric, "pseudo_trial") for f in (rows, _table(data)))
+        assert few == pytest.approx(every, abs=0.02)
+
+
+def test_distributions_hold_every_pair_once_and_average_to_the_table(
+    build_recording: Build,
+) -> None:
+    found = similarity(_data(build_recording(2, trials=20)), ALL, seed=0)
+    for (trial, mask, metric), part in found.distributions.groupby(["trial", "mask", "metric"]):
+        row = found.table.frame.query("condition == 'all'")
+        row = row[(row["trial"] == trial) & (row["mask"] == mask)]
+        row = row[row["metric"] == metric].iloc[0]
+        assert part["pairs"].sum() == row["n"]
+        centre = (part["low"] + part["high"]) / 2
+        assert np.average(centre, weights=part["pairs"]) == pytest.approx(row["value"], abs=3e-3)
+    assert len(found.distributions.groupby(["trial", "mask", "metric"])) == 2 * 3 * 4
+
+
+@pytest.mark.parametrize(("trials", "subset"), [(10, 1), (10, 12)])
+def test_impossible_subsets_are_refused(trials: int, subset: int) -> None:
+    with pytest.raises(InputError, match="subset"):
+        SimilarityPlan(trials=trials, subset=subset)

@@ -1,8 +1,9 @@
 """Compiled kernels: built with the machine's own compiler on first use, and kept.
 
-The shared library lies in a cache folder named after source, compiler and processor, so a home
-folder shared by unlike machines is safe. Where there is no compiler, or the build or the library
-fails its check, :func:`load_lanes` returns None and the layers take their PyTorch route.
+The shared library lies in a cache folder (:mod:`mua_decode.nn.fast.kernels.cache`), named after
+source, compiler and processor, so a home folder shared by unlike machines is safe. Where there is
+no compiler, or the build or the library fails its check, :func:`load_lanes` returns None and the
+layers take their PyTorch route.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from mua_decode.nn.fast.kernels.cache import load_kept
 
 _SOURCE = Path(__file__).with_name("lanes.cpp")
 # No -ffast-math: linked into a library it would switch denormal numbers off for the whole process.
@@ -48,13 +50,6 @@ def find_compiler() -> str | None:
     return None
 
 
-def cache_folder() -> Path:
-    """Folder of the built libraries, ``$MUA_DECODE_CACHE`` or ``~/.cache/mua_decode``."""
-    given = os.environ.get("MUA_DECODE_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(given) if given else base / "mua_decode"
-
-
 @lru_cache(maxsize=1)
 def load_lanes() -> ctypes.CDLL | None:
     """Return the library of ``lanes.cpp``, built if need be; None where that is not possible.
@@ -67,15 +62,19 @@ def load_lanes() -> ctypes.CDLL | None:
     if compiler is None:
         return None
     try:
-        library = ctypes.CDLL(str(_build(compiler)))
-    except (OSError, subprocess.SubprocessError) as error:
-        detail = getattr(error, "stderr", None) or error
+        return _declared(load_kept(_name(compiler), partial(_build, compiler)))
+    except (OSError, subprocess.SubprocessError, AttributeError) as error:
+        detail = " ".join(str(getattr(error, "stderr", None) or error).split())
         warnings.warn(
-            f"the compiled kernels could not be built ({str(detail).strip()[-300:]}); "
+            f"the compiled kernels could not be built or loaded ({detail[-300:]}); "
             "the PyTorch route is used",
             stacklevel=2,
         )
         return None
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    """Declare what the functions take; AttributeError if one is missing."""
     for name, number in _POINTERS.items():
         function = getattr(library, name)
         function.argtypes = [ctypes.c_void_p] * number
@@ -92,22 +91,16 @@ def run_kernel(name: str, sizes: ctypes.Structure, *tensors: Tensor | None) -> N
     getattr(library, name)(ctypes.byref(sizes), *addresses)
 
 
-def _build(compiler: str) -> Path:
-    """Compile the source unless the cache holds it; safe against two processes at once."""
+def _name(compiler: str) -> str:
     key = "\n".join(
         [_SOURCE.read_text(), compiler, _processor(), torch.__version__, *_FLAGS]
     ).encode()
-    folder = cache_folder()
-    target = folder / f"lanes_{hashlib.sha256(key).hexdigest()[:16]}.so"
-    if target.is_file():
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        built = Path(work) / target.name
-        command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(built)]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-        built.replace(target)
-    return target
+    return f"lanes_{hashlib.sha256(key).hexdigest()[:16]}.so"
+
+
+def _build(compiler: str, built: Path) -> None:
+    command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(built)]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
 
 
 def _processor() -> str:

@@ -1,0 +1,1 @@
+"""The video decoded at several sampling rates."""

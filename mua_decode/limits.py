@@ -1,0 +1,137 @@
+"""What may be read at all: bounds from the machine, checked before anything is unpacked."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from mua_decode.types import InputError
+
+GIB = 1 << 30
+# Above 1 GiB, data packed tighter than this are no recording: deflate of nothing but zeros gives
+# 1000, counts and rendered videos give 5 to 100.
+_MOST_PACKED = 250
+_SHARE = 0.75  # of the memory that one array may take
+_MOST_NODES, _DEEPEST, _LONGEST_TEXT = 1_000_000, 64, 1 << 25
+
+
+def memory_bytes() -> int:
+    """Memory this process may fill: the machine's, or less where a limit is set for it."""
+    found = [_physical_bytes(), *_cgroup_limits()]
+    try:
+        import resource
+    except ImportError:  # Windows
+        return min(found)
+    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        soft = resource.getrlimit(kind)[0]
+        if soft != resource.RLIM_INFINITY:
+            found.append(soft)
+    return min(found)
+
+
+def _physical_bytes() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 64 * GIB
+
+
+def _cgroup_limits() -> Iterator[int]:
+    """Limits of the control groups this process is in, version 2 and the root of version 1."""
+    root = Path("/sys/fs/cgroup")
+    places = [root / "memory" / "memory.limit_in_bytes", root / "memory.max"]
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    for own in (Path(line[4:]) for line in lines if line.startswith("0::/")):
+        places += [root / str(p)[1:] / "memory.max" for p in (own, *own.parents)]
+    for place in dict.fromkeys(places):
+        try:
+            yield int(place.read_text())
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+
+
+def check_memory(n_bytes: int, where: object) -> None:
+    """Refuse what would take more memory than there is.
+
+    Raises InputError naming ``where``, its size and that of the memory.
+    """
+    most = memory_bytes()
+    if n_bytes > _SHARE * most:
+        raise InputError(
+            f"{where} would take {n_bytes / GIB:.1f} GiB of memory, and this process may fill "
+            f"{most / GIB:.1f} GiB"
+        )
+
+
+def check_packed(n_bytes: int, packed: int, where: object) -> None:
+    """Refuse what unpacks to more than data ever do.
+
+    Parameters
+    ----------
+    n_bytes, packed
+        Size when unpacked, as the file declares it, and in the file.
+
+    Raises InputError naming ``where`` and both sizes.
+    """
+    if n_bytes > GIB + _MOST_PACKED * packed:
+        raise InputError(
+            f"{where} declares {n_bytes / GIB:.1f} GiB in {packed / 2**20:.3g} MiB of file; "
+            "refused, no data are packed so tightly"
+        )
+
+
+def check_saved(path: Path) -> None:
+    """Refuse a file of ``torch.save`` whose parts are packed: PyTorch never packs any.
+
+    Raises InputError naming ``path``; what is no archive, or a damaged one, passes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            packed = any(part.file_size > part.compress_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return
+    if packed:
+        raise InputError(f"{path}: refused, it is packed, which torch.save never does")
+
+
+def check_yaml(text: str, where: object) -> None:
+    """Refuse YAML that would grow without end when it is read; what is wrong otherwise passes.
+
+    Aliases count as often as they are used.
+
+    Raises InputError naming ``where``, or YAMLError if it cannot be parsed.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise InputError(f"{where}: {len(text) / 2**20:.0f} MiB of YAML; refused, as too long")
+    sizes: dict[str, int] = {}
+    open_: list[tuple[str | None, int]] = []  # anchor and nodes of every collection not closed
+    nodes = 0  # of the innermost open collection and what it holds
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, nodes))
+            nodes = 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_.pop()
+            if anchor is not None:
+                sizes[anchor] = nodes
+            nodes += before
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor in {anchor for anchor, _ in open_}:
+                raise InputError(f"{where}: '*{event.anchor}' holds itself; refused")
+            nodes += sizes.get(str(event.anchor), 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            nodes += 1
+            if event.anchor is not None:
+                sizes[event.anchor] = 1
+        if len(open_) > _DEEPEST or nodes > _MOST_NODES:
+            raise InputError(
+                f"{where}: refused, it holds over {_MOST_NODES:,} values, aliases counted as often "
+                f"as they are used, or is nested over {_DEEPEST} deep"
+            )

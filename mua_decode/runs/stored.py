@@ -1,0 +1,104 @@
+"""Configs that lie in a folder: read without running anything, and obeyed only so far.
+
+What describes a result (recording, data, model, loss, task, the length of a training) is taken
+from the folder of a run. What says who is told of it, where it runs and what is plugged into the
+trainer is not: a folder may come from elsewhere, and those reach the network, the environment and
+other processes. They are given on the command line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mua_decode.limits import check_yaml
+from mua_decode.types import InputError
+
+# Emptied when a config is taken from a folder.
+_OF_THE_COMMAND: dict[str, Any] = {"logger": {}, "launcher": {}, "storage": None, "trusted": []}
+_TRAINER = {
+    *("_target_", "accelerator", "devices", "num_nodes", "strategy", "precision"),
+    *("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time"),
+    *("limit_train_batches", "limit_val_batches", "limit_test_batches", "overfit_batches"),
+    *("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches"),
+    *("gradient_clip_val", "gradient_clip_algorithm", "deterministic", "benchmark"),
+    *("inference_mode", "detect_anomaly", "sync_batchnorm", "log_every_n_steps"),
+}
+_STRATEGY = {
+    *("_target_", "broadcast_buffers", "find_unused_parameters", "gradient_as_bucket_view"),
+    "static_graph",
+}
+# ${seed} refers to another option; ${oc.env:NAME} and every other resolver does something.
+_REFERENCE = re.compile(r"\$\{(?!\s*[A-Za-z_]\w*(?:\.\w+)*\s*\})")
+
+
+def load_stored(path: Path) -> DictConfig:
+    """Read a config that lies in a folder.
+
+    Raises InputError if it is none, refers to itself without end, or names a resolver of
+    OmegaConf such as ``${oc.env:NAME}``, which would read the environment.
+    """
+    try:
+        text = path.read_text()
+        check_yaml(text, path)
+        cfg = OmegaConf.create(text)
+        for name, value in _texts(OmegaConf.to_container(cfg, resolve=False)):
+            if _REFERENCE.search(value):
+                raise InputError(
+                    f"{path}: {name} is {value[:80]!r}; refused, a stored config may refer to its "
+                    "own options alone"
+                )
+        OmegaConf.resolve(cfg)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: is not readable YAML") from error
+    if not isinstance(cfg, DictConfig):
+        raise InputError(f"{path}: is not a config, it holds no options")
+    return cfg
+
+
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text of a config, keys too, with the dotted name where it stands."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            inside = f"{name}.{key}" if name else str(key)
+            yield inside, str(key)
+            yield from _texts(entry, inside)
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _texts(entry, f"{name}[{number}]")
+    elif isinstance(value, str):
+        yield name, value
+
+
+def without_command_line(cfg: DictConfig) -> tuple[DictConfig, list[str]]:
+    """Return a config taken from a folder less what the command line alone may say.
+
+    Returns
+    -------
+    A copy in which logger, launcher, storage and trusted packages are empty and the trainer keeps
+    only plain options, and the names of those that were left out.
+    """
+    kept, left_out = cfg.copy(), []
+    for name, empty in _OF_THE_COMMAND.items():
+        if name in kept:
+            if kept[name]:
+                left_out.append(name)
+            kept[name] = empty
+    trainer = kept.get("trainer")
+    if not isinstance(trainer, DictConfig):
+        return kept, left_out
+    for key in [str(k) for k in trainer]:
+        value = trainer[key]
+        plain = key in _TRAINER and not isinstance(value, DictConfig)
+        if key == "strategy" and isinstance(value, DictConfig):
+            plain = all(k in _STRATEGY and not OmegaConf.is_config(value[k]) for k in value)
+        if not plain:
+            left_out.append(f"trainer.{key}")
+            del trainer[key]
+    return kept, left_out

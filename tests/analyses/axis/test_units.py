@@ -1,0 +1,71 @@
+"""Intervals over sessions hold what they promise where sites of a session share its noise."""
+
+import numpy as np
+import pytest
+
+from mua_decode.analyses.axis.units import Units, unit_correlation, unit_interval, unit_share
+from mua_decode.statistics import median_interval, share
+from mua_decode.types import SiteTable
+
+
+def _sites(session, subject):
+    n = len(session)
+    return SiteTable([f"s{i}" for i in range(n)], ["IT"] * n, session, subject)
+
+
+def test_subjects_where_two_are_known_else_sessions():
+    assert Units.of_sites(_sites(["a", "b", "c"], ["x", "x", "y"])).name == "subjects"
+    assert Units.of_sites(_sites(["a", "b"], ["x", "x"])).name == "sessions"
+    assert Units.of_sites(_sites(["a", "b"], ["", "y"])).name == "sessions"
+    one = Units.of_sites(_sites(["a", "a"], ["x", "x"]))
+    assert one.said == "one of the sessions: no interval over sessions"
+    assert np.isnan(unit_share(np.array([True, False]), one.label).low)
+
+
+@pytest.mark.parametrize(("n_units", "runs"), [(3, 150), (8, 100)])
+def test_intervals_over_units_cover_and_those_over_sites_do_not(n_units, runs):
+    rng, inside = np.random.default_rng(n_units), np.zeros(4)
+    for _ in range(runs):
+        unit = np.repeat(np.arange(n_units), rng.integers(15, 40, n_units))
+        hit = rng.random(len(unit)) < rng.beta(1.6, 2.4, n_units)[unit]
+        value = rng.normal(0, 0.2, n_units)[unit] + rng.normal(0, 0.3, len(unit))
+        few = {"rng": rng, "draws": 100}
+        found = (
+            (unit_share(hit, unit), 0.4),
+            (unit_correlation(value, unit), 0),
+            (share(hit), 0.4),
+            (median_interval(value, **few), 0),
+        )
+        inside += [i.low <= true <= i.high for i, true in found]
+    covered = inside / runs
+    tolerance = 2.6 * np.sqrt(0.05 * 0.95 / runs)
+    assert (covered[:2] > 0.95 - tolerance).all()
+    assert (covered[2:] < 0.85).all()
+
+
+def test_resampled_units_cover_too():
+    rng, inside, runs = np.random.default_rng(0), 0, 200
+    for _ in range(runs):
+        unit = np.repeat(np.arange(25), rng.integers(2, 9, 25))
+        value = rng.normal(0, 0.5, 25)[unit] + rng.standard_normal(len(unit))
+        found = unit_interval(value, unit)
+        inside += found.low <= 0 <= found.high
+    assert 0.91 <= inside / runs <= 0.985
+    median = unit_interval(value, unit, of="median")
+    assert median.low < np.median(value) == median.estimate < median.high
+
+
+def test_a_share_that_no_unit_contradicts_keeps_the_exact_interval():
+    unit = np.repeat([0, 1, 2], 10)
+    found = unit_share(np.zeros(30, bool), unit)
+    assert found == share(np.zeros(30, bool))
+
+
+def test_equal_units_give_the_t_interval_of_their_means():
+    rng = np.random.default_rng(0)
+    value, unit = rng.standard_normal(40), np.repeat(np.arange(4), 10)
+    means = value.reshape(4, 10).mean(axis=1)
+    half = 3.182446 * means.std(ddof=1) / 2
+    expected = (means.mean(), means.mean() - half, means.mean() + half)
+    assert unit_interval(value, unit) == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(unit_interval(np.full(3, np.nan), np.arange(3))).all()

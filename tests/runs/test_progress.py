@@ -1,0 +1,82 @@
+"""On the terminal a name is a name: no markup, no emoji, no control character."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.table import Table
+from rich.text import Text
+
+from mua_decode.commands.main import main
+from mua_decode.recordings import write_recording
+from mua_decode.runs.progress import Overall, Screen, console, hushed, track, working
+from mua_decode.types import Recording, printable
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\r\u202e\x9b31m[red]V4[/x] :smile:"
+
+
+def controls(text: str) -> list[str]:
+    return [c for c in text if c != "\n" and not c.isprintable()]
+
+
+def test_control_characters_are_written_out() -> None:
+    assert printable("a\x1b[2J\tb\n\u202e\x7f") == "a\\x1b[2J\tb\n\\u202e\\x7f"
+    assert printable("größe 猿 é [red]") == "größe 猿 é [red]"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_whatever_is_printed(terminal: bool) -> None:
+    out = io.StringIO()
+    screen = Screen(file=out, width=200, force_terminal=terminal, color_system=None)
+    table = Table(title=EVIL)
+    table.add_column(EVIL)
+    table.add_row(EVIL)
+    for shown in (EVIL, table, Text(EVIL), Text.assemble((EVIL, "bold"))):
+        screen.print(shown)
+    screen.rule(EVIL)
+    written = out.getvalue()
+    assert controls(written) == []
+    assert written.count("[red]V4[/x] :smile:") == 7
+    assert r"\x1b]0;owned" in written
+
+
+def test_progress_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with working(EVIL):
+        pass
+    assert list(track([1], EVIL, 1)) == [1]
+    with Overall(EVIL, 1) as overall:
+        overall.begin(EVIL)
+        overall.end()
+    shown = capsys.readouterr().err
+    assert controls(shown) == []
+    assert shown.count("[red]V4[/x]") == 5
+    with hushed():
+        console.print(EVIL)
+    assert capsys.readouterr().err == ""
+
+
+def test_names_in_a_recording_and_in_an_error(
+    recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = recording.sessions[0]
+    name = EVIL.replace("/", "")  # which HDF5 takes for a folder
+    sites = replace(first.sites, region=np.array([EVIL] * 3), session=np.array([name] * 3))
+    odd = replace(
+        recording,
+        name=EVIL,
+        sessions=(replace(first, name=name, sites=sites),),
+        notes=(EVIL,),
+        provenance={"source": EVIL},
+    )
+    write_recording(odd, tmp_path / "r.h5")
+    main(["inspect", "recording=native", f"recording.path={tmp_path / 'r.h5'}"])
+    shown = capsys.readouterr()
+    assert controls(shown.out + shown.err) == []
+    assert shown.out.count("[red]V4") >= 3
+    with pytest.raises(SystemExit):
+        main(["inspect", "recording=native", f"recording.path={tmp_path}/{EVIL}.h5"])
+    assert controls(capsys.readouterr().err) == []

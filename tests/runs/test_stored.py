@@ -1,0 +1,198 @@
+"""What the folder of a run may decide about who opens it: its results, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from mua_decode.commands.main import main
+from mua_decode.runs import train
+from mua_decode.runs.config import load_option
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.run import Run
+from mua_decode.runs.stored import load_stored, without_command_line
+from mua_decode.runs.tracker import open_tracker
+from mua_decode.types import InputError
+from tests.stored_run import write_run
+
+WANDB = "pytorch_lightning.loggers.WandbLogger"
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose config was written by somebody else."""
+    folder = tmp_path_factory.mktemp("foreign") / "run"
+    write_run(folder)
+    (folder / "metrics.json").write_text("{}")
+    cfg = OmegaConf.load(folder / "config.yaml")
+    assert isinstance(cfg, DictConfig)
+    settings = {"git_root": str(folder), "save_code": True, "base_url": "http://127.0.0.1:9"}
+    cfg.logger = {"_target_": WANDB, "project": "x", "settings": settings}
+    cfg.trainer.profiler = "advanced"
+    cfg.trainer.plugins = [{"_target_": WANDB}]
+    cfg.trainer.strategy = {"_target_": "pytorch_lightning.strategies.DDPStrategy", "x": {}}
+    cfg.trusted = ["os"]
+    cfg.launcher = {"_target_": "mua_decode.sweep.launch.SubmititLauncher"}
+    cfg.storage = "sqlite:////tmp/x.db"
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["crossval", "n_folds=3"],
+        ["isolate"],
+        ["repeat"],
+        ["compare"],
+        ["generalise"],
+        ["encode"],
+    ],
+    ids=lambda c: c[0],
+)
+def test_no_command_trains_with_the_logger_or_plugins_of_a_folder(
+    stored: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    seen: list[Any] = []
+
+    def spy(cfg: DictConfig, folder: RunFolder) -> None:
+        seen.append(cfg.copy())
+        raise KeyboardInterrupt  # the training would begin
+
+    monkeypatch.setattr(train, "open_tracker", spy)
+    options = [f"run_dir={stored}", f"out_dir={tmp_path / 'out'}"]
+    if command != ["encode"]:
+        options += ["metric=mse", "floor=mean_video"]
+    with pytest.raises(SystemExit):
+        main([*command, *options])
+    (cfg,) = seen
+    assert not cfg.logger
+    assert not cfg.trusted
+    assert not {"profiler", "plugins", "strategy"} & set(cfg.trainer)
+    if command != ["encode"]:  # which has a logger and a trainer of its own
+        assert "note: logger is not taken from the folder of a run" in capsys.readouterr().err
+
+
+def test_what_is_plugged_in_comes_from_the_command_line(stored: Path) -> None:
+    plain = Run.open(stored)
+    assert not plain.cfg.logger
+    assert set(plain.left_out) == {
+        *("logger", "launcher", "storage", "trusted"),
+        *("trainer.profiler", "trainer.plugins", "trainer.strategy"),
+    }
+    assert plain.cfg.trainer.max_epochs == 40
+    asked = Run.open(stored, overrides=["logger=tensorboard", "+trainer.profiler=simple"])
+    assert asked.cfg.logger._target_.endswith("TensorBoardLogger")
+    assert asked.cfg.trainer.profiler == "simple"
+    ddp = OmegaConf.create({"trainer": load_option("trainer", "ddp")})
+    assert without_command_line(ddp) == (ddp, [])
+
+
+def test_the_command_of_a_git_folder_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published attack: W&B asks git about the folder, and git its core.fsmonitor."""
+    mark, folder = tmp_path / "ran", RunFolder.create(str(tmp_path / "run"), "run")
+    subprocess.run(["git", "init", "-q", str(folder.path)], check=True)
+    setting = ["git", "-C", str(folder.path), "config", "core.fsmonitor", f"touch {mark}; false"]
+    subprocess.run(setting, check=True)
+    subprocess.run(["git", "-C", str(folder.path), "status"], check=False, capture_output=True)
+    assert mark.exists()  # git does run it
+    mark.unlink()
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    logger = {"_target_": WANDB, "settings": {"git_root": str(folder.path), "save_code": True}}
+    cfg = OmegaConf.create({"name": "x", "logger": logger})
+    with pytest.raises(InputError, match=r"logger\.settings: is no option a logger may be given"):
+        open_tracker(cfg, folder)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "option", ["settings", "dir", "config", "id", "experiment", "save_dir", "checkpoint_name"]
+)
+def test_options_of_a_logger_are_a_list(tmp_path: Path, option: str) -> None:
+    cfg = OmegaConf.create({"name": "x", "logger": {"_target_": WANDB, option: "x"}})
+    with pytest.raises(InputError, match=rf"logger\.{option}: .* choose from: entity, group"):
+        open_tracker(cfg, RunFolder(tmp_path))
+    cfg.logger = {"_target_": "pytorch_lightning.Trainer"}
+    with pytest.raises(InputError, match="cannot stand in the place of a logger"):
+        open_tracker(cfg, RunFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        WANDB,
+        "pytorch_lightning.Trainer",
+        "mua_decode.sweep.launch.LocalLauncher",
+        "optuna.samplers.TPESampler",
+    ],
+)
+def test_a_part_with_a_reach_stands_in_no_other_place(target: str) -> None:
+    hidden = {"_target_": "mua_decode.models.MLPDecoder", "hidden_sizes": {"_target_": target}}
+    for cfg in ({"_target_": target}, hidden):
+        with pytest.raises(InputError, match="cannot stand in the place of a part"):
+            instantiate(OmegaConf.create(cfg), trusted=["optuna"])
+
+
+RESOLVERS = [
+    "${oc.env:SECRET}",
+    "a ${oc.env:SECRET,none} b",
+    "${oc.decode:'1'}",
+    "${oc.create:{}}",
+    "${${name}:SECRET}",
+    "${hydra:runtime.cwd}",
+    "${ oc.env:SECRET }",
+]
+
+
+@pytest.mark.parametrize("text", RESOLVERS)
+@pytest.mark.parametrize("command", ["evaluate", "crossval"])
+def test_a_stored_config_reads_nothing_of_the_environment(
+    stored: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    command: str,
+) -> None:
+    monkeypatch.setenv("SECRET", "the-key")
+    cfg = OmegaConf.load(stored / "config.yaml")
+    cfg.name, cfg.storage = text, [{"a": text}]
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
+    with pytest.raises(SystemExit) as stop:
+        main([command, f"run_dir={tmp_path}"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "config.yaml: name is" in said
+    assert "may refer to its own options alone" in said
+    assert "the-key" not in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_a_stored_config_may_refer_to_its_own_options(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("seed: 3\ndata: {seed: '${seed}', lr: 1e-3}\n")
+    assert load_stored(tmp_path / "c.yaml").data == {"seed": 3, "lr": 0.001}
+
+
+def test_aliases_in_a_stored_config_have_an_end(tmp_path: Path) -> None:
+    lines = ["a: &a [0,0,0,0,0,0,0,0,0,0]"]
+    lines += [
+        f"{b}: &{b} [{','.join([f'*{a}'] * 10)}]"
+        for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    ]
+    (tmp_path / "config.yaml").write_text("\n".join(lines))
+    start = time.process_time()
+    with pytest.raises(InputError, match=r"config\.yaml: refused, it holds over 1,000,000"):
+        RunFolder.existing(str(tmp_path)).load_config()
+    assert time.process_time() - start < 5
