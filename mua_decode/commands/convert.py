@@ -32,7 +32,7 @@ def run(cfg: DictConfig) -> None:
 
 def write(cfg: DictConfig, out: Path, kind: str) -> None:
     """Write the recording that a config names as ``native`` or ``nwb``, and say what it holds."""
-    RunFolder.create(str(out if kind == "nwb" else out.parent), "convert")
+    RunFolder.create(str(out if kind == "nwb" else out.parent), "convert", shared=True)
     recording = build_recording(cfg)
     files = [out]
     with working(f"writing {out}"):

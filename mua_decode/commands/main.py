@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Sequence
 
 from mua_decode import __version__
+from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
+from mua_decode.runs.lock import locks
 from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
@@ -51,13 +53,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args[0] == "--version":
         print(f"mua-decode {__version__}")
         return
+    end_on_sigterm()
+    end_with_parent()
     # Read when torch is loaded: on a shared machine, threads that wait should sleep, not spin.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
-        _run(args[0], args[1:])
+        with locks():
+            _run(args[0], args[1:])
     except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        told = terminated()
+        print("terminated (SIGTERM)" if told else "\ninterrupted", file=sys.stderr)
+        raise SystemExit(CODE if told else 130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
@@ -123,6 +129,7 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
+    warnings.filterwarnings("ignore", message="The `srun` command is available")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 

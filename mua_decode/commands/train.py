@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mua_decode.runs.ddp import share_run_dir, shared_run_dir
+from mua_decode.runs.ddp import is_first_process, shared, shared_run_dir
 from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import print_summary
@@ -17,15 +17,15 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """Train on the train part, choose by the val part, score on the test part.
 
     The run's folder holds config.yaml, checkpoints/best.ckpt and last.ckpt, epochs.csv,
-    metrics.json, results.csv and figures/. After Ctrl-C or a crash, go on with
-    run_dir=FOLDER ckpt_path=last and the same options. trainer=ddp trains in several processes;
-    the first of them writes and scores.
+    metrics.json, results.csv and figures/. After Ctrl-C, SIGTERM or a crash, go on with
+    run_dir=FOLDER ckpt_path=auto and the same options (auto begins where there is nothing to go on
+    from). trainer=ddp trains in several processes; the first of them writes and scores.
     """
-    folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name))
+    folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name), shared=not is_first_process())
     resume = resume_from(cfg, folder)
     if resume is not None and (begun := begun_in(resume)) is not None:
         keep_split(cfg, begun.config)
-    share_run_dir(folder)
-    scored = train_and_score(Run(folder, cfg), Training(resume=resume, processes=True))
+    with shared(folder):
+        scored = train_and_score(Run(folder, cfg), Training(resume=resume, processes=True))
     print_summary(scored.metrics, folder.path, scored.run.scored_part)
     return scored.metrics

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mua_decode.reproduce.step import Step, seconds_taken
+from mua_decode.runs.ending import child_environment, end_on_sigterm, end_with_parent
+from mua_decode.runs.lock import locks
 from mua_decode.runs.progress import console
 
 _EVERY_S = 2.0
@@ -45,8 +47,9 @@ def run_side_by_side(
     """
     names = list(dict.fromkeys(step.protocol for step in steps))
     threads = max(1, cores() // len(names))
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is loaded
+    before = dict(os.environ)
+    # Read when torch is loaded.
+    os.environ.update(child_environment() | {"OMP_NUM_THREADS": str(threads)})
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=_quietly, args=(work, cfg, name, out, threads)) for name in names
@@ -62,10 +65,8 @@ def run_side_by_side(
             if process.is_alive():
                 process.terminate()
             process.join()
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _quietly(
@@ -77,9 +78,11 @@ def _quietly(
 ) -> None:
     import torch
 
+    end_on_sigterm()
+    end_with_parent()
     torch.set_num_threads(threads)
     (out / name).mkdir(parents=True, exist_ok=True)
-    with (out / name / "log.txt").open("a", buffering=1) as log:
+    with (out / name / "log.txt").open("a", buffering=1) as log, locks():
         sys.stdout = sys.stderr = log
         work(cfg, name, out)
 

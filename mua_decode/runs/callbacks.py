@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from mua_decode.files import write_text
+from mua_decode.runs.ending import end_on_sigterm, sigterm_ends
 
 
 class EpochLog(pl.Callback):
@@ -59,3 +60,15 @@ class SeedEachEpoch(pl.Callback):
         """Seed torch's generators for this epoch and process."""
         entropy = [self._seed, 17, trainer.current_epoch, trainer.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+
+class KeepSigterm(pl.Callback):
+    """Keep SIGTERM ours while Lightning trains, where it is.
+
+    Lightning's own handler goes on to the end of the batch, and waits for all processes.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Put ours back: Lightning has set its own just before."""
+        if sigterm_ends():
+            end_on_sigterm()

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.strategies import DDPStrategy
 
 from mua_decode.nn import restore, synchronise
+from mua_decode.runs.ending import child_environment
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 from mua_decode.types import InputError
@@ -43,10 +44,19 @@ def shared_run_dir(cfg: DictConfig) -> str | None:
     return given or os.environ.get(_RUN_DIR)
 
 
-def share_run_dir(folder: RunFolder) -> None:
-    """Tell the processes that Lightning starts from this one where the run lies."""
-    if "WORLD_SIZE" not in os.environ:
-        os.environ[_RUN_DIR] = str(folder.path)
+@contextmanager
+def shared(folder: RunFolder) -> Iterator[None]:
+    """Tell the processes that Lightning starts meanwhile where the run lies, and whose they are."""
+    told = {_RUN_DIR: str(folder.path)} | child_environment()
+    if "WORLD_SIZE" in os.environ:
+        yield
+        return
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name in told:
+            os.environ.pop(name, None)
 
 
 def check_processes(trainer: pl.Trainer, *, allowed: bool) -> None:
@@ -84,7 +94,6 @@ def leave_but_first(trainer: pl.Trainer) -> None:
     trainer.strategy.barrier()
     if dist.is_initialized():
         dist.destroy_process_group()
-    os.environ.pop(_RUN_DIR, None)
     if not first:
         # Nothing is left to do or to clean up, and interpreter shutdown prints over the first.
         raise SystemExit(0)

@@ -43,8 +43,7 @@ def encoding_run(
                 f"{place.path} holds an encoding of another config: {difference}; remove the "
                 "folder or choose another out"
             )
-        if (place.checkpoints / "last.ckpt").is_file():
-            cfg.ckpt_path = "last"
+        cfg.ckpt_path = "auto"
     resume = resume_from(cfg, place, option="out_dir")
     device = choose_device("auto", accelerator=cfg.trainer.get("accelerator")).type
     run = Run(place, cfg, recording=source.recording, data=source.data, device=device)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from mua_decode.data import Population
 from mua_decode.files import write_text
 from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.runs.lock import lock
 from mua_decode.runs.stored import load_stored
 from mua_decode.types import COLUMNS, InputError, Recording, ResultTable
 
@@ -78,20 +81,24 @@ class RunFolder:
         return folder / name
 
     @classmethod
-    def create(cls, run_dir: str | None, name: str) -> RunFolder:
-        """Make the folder; without ``run_dir`` it is ``runs/NAME_DATE_TIME``.
+    def create(cls, run_dir: str | None, name: str, *, shared: bool = False) -> RunFolder:
+        """Make the folder; without ``run_dir`` it is ``runs/NAME_DATE_TIME``, and new.
 
-        Raises InputError if it cannot be written.
+        It is this command's alone until the command ends, unless it is ``shared``. Raises
+        InputError if it cannot be written, or another process writes to it.
         """
-        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        path = Path(run_dir).expanduser() if run_dir else Path("runs") / f"{name}_{stamp}"
+        path = Path(run_dir).expanduser() if run_dir else None
         try:
+            if path is None:
+                path = _new(Path("runs"), f"{name}_{datetime.now():%Y-%m-%d_%H-%M-%S}")
             path.mkdir(parents=True, exist_ok=True)
             probe = path / f".write-test-{os.getpid()}"
             probe.touch()
             probe.unlink()
         except OSError as error:
             raise InputError(f"run_dir: cannot write to {path}: {error.strerror}") from error
+        if not shared:
+            lock(path)
         return cls(path)
 
     @classmethod
@@ -183,6 +190,17 @@ class RunFolder:
         """Write ``results.csv`` and then ``metrics.json``."""
         write_text(self.results, table.to_csv(index=False, float_format="%.6g"))
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
+
+
+def _new(parent: Path, name: str) -> Path:
+    """Make a folder that was not there: jobs that start in one second have one each."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = parent / (name if number == 1 else f"{name}_{number}")
+        with suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise AssertionError
 
 
 def keep_split(cfg: DictConfig, begun: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,19 +13,26 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mua_decode.data import DecodingData, Population
 from mua_decode.runs.build import build_task, load_checkpoint, load_weights, try_once
-from mua_decode.runs.callbacks import EpochLog, SeedEachEpoch
+from mua_decode.runs.callbacks import EpochLog, KeepSigterm, SeedEachEpoch
+from mua_decode.runs.checkpoints import (
+    KeptCheckpoint,
+    WholeCheckpointIO,
+    bring_best,
+    newest_sound,
+)
 from mua_decode.runs.ddp import (
     check_processes,
     is_first_process,
     leave_but_first,
     one_batch,
 )
+from mua_decode.runs.ending import terminated
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
@@ -194,6 +202,8 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
     trainer = _trainer(cfg, folder, data, training.watch or TrainingProgress(), tracker)
     check_processes(trainer, allowed=training.processes)
     if is_first_process():
+        if training.resume is not None:
+            bring_best(training.resume, folder.checkpoints)
         folder.save_config(cfg)
         folder.save_recording(run.recording)
         if not isinstance(task, EncodeVideo):
@@ -205,7 +215,8 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
             raise KeyboardInterrupt
     except BaseException as error:
         abandon(ours)
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        # Another process that was told to end as well can break a step that both take part in.
+        if isinstance(error, KeyboardInterrupt | SystemExit) or terminated():
             _say_how_to_go_on(folder, training.run_dir or folder.path)
             raise KeyboardInterrupt from None
         raise
@@ -220,7 +231,8 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
 
 def _say_how_to_go_on(folder: RunFolder, run_dir: Path) -> None:
     if (folder.checkpoints / "last.ckpt").is_file():
-        console.print(f"stopped; go on with run_dir={run_dir} ckpt_path=last", soft_wrap=True)
+        line = f"stopped; go on with run_dir={run_dir} ckpt_path=auto and the same options"
+        console.print(line, highlight=False, soft_wrap=True)
     else:
         console.print("stopped before the first epoch ended; nothing to go on from")
 
@@ -246,24 +258,36 @@ def check_training(cfg: DictConfig) -> None:
 def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") -> Path | None:
     """Return the checkpoint to go on from, or ``None`` to begin in the folder ``option`` names.
 
+    A job that its scheduler has started again goes on by itself, as with ``ckpt_path=auto``.
+
     Raises InputError if the folder holds a run already, the checkpoint cannot be used, or an option
     of the training is wrong.
     """
     check_training(cfg)
-    if cfg.ckpt_path is None:
-        if (folder.checkpoints / "last.ckpt").is_file() or folder.metrics.is_file():
+    wanted = cfg.ckpt_path or ("auto" if requeued() else None)
+    if wanted is None:
+        if folder.trained or folder.metrics.is_file():
             raise InputError(
-                f"{option}: {folder.path} already holds a run; go on with it (ckpt_path=last) or "
+                f"{option}: {folder.path} already holds a run; go on with it (ckpt_path=auto) or "
                 f"choose another {option}"
             )
         return None
-    path = (
-        folder.checkpoint("last")
-        if cfg.ckpt_path == "last"
-        else Path(str(cfg.ckpt_path)).expanduser()
-    )
+    if wanted in ("auto", "last"):
+        newest = newest_sound(folder.checkpoints)
+        if newest is None and wanted == "last":
+            found = "no sound checkpoint" if folder.trained else "no checkpoint"
+            raise InputError(f"ckpt_path=last: {folder.checkpoints} holds {found}")
+        if newest is None and folder.trained:
+            console.print("note: no checkpoint here reads back; the training begins anew")
+        return newest
+    path = Path(str(wanted)).expanduser()
     load_checkpoint(path)
     return path
+
+
+def requeued() -> bool:
+    """Whether this is a job of SLURM that was stopped and started again."""
+    return os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
 
 
 def begun_in(checkpoint: Path) -> RunFolder | None:
@@ -286,6 +310,7 @@ def _trainer(
         SeedEachEpoch(int(cfg.seed)),
         _checkpoint(folder, "best", monitor),
         _checkpoint(folder, "last", None),
+        KeepSigterm(),
         watch,
     ]
     if cfg.early_stopping is not None:
@@ -305,12 +330,13 @@ def _trainer(
         )
     except MisconfigurationException as error:
         raise InputError(f"trainer: {error}") from error
+    trainer.strategy.checkpoint_io = WholeCheckpointIO()
     return trainer
 
 
-def _checkpoint(folder: RunFolder, name: str, monitor: str | None) -> ModelCheckpoint:
+def _checkpoint(folder: RunFolder, name: str, monitor: str | None) -> KeptCheckpoint:
     # At the end of the epoch, after the schedule has stepped, so that a resumed run is exact.
-    return ModelCheckpoint(
+    return KeptCheckpoint(
         dirpath=folder.checkpoints,
         filename=name,
         monitor=monitor,

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import pytorch_lightning as pl
 
+from mua_decode.runs.checkpoints import newest_sound
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import Overall, console, hushed, working
@@ -89,10 +90,9 @@ def run_variant(
             )
         if place.metrics.is_file() and place.results.is_file() and _difference(run) is None:
             return Scored(place.load_results(), run.trained_in(place))
-    last = place.checkpoints / "last.ckpt"
     quiet = training is None
     training = training or Training(watch=pl.Callback(), draw=False)
-    resume = last if begun and last.is_file() else None
+    resume = newest_sound(place.checkpoints) if begun else None
     with hushed() if quiet else contextlib.nullcontext():
         return train_and_score(run, training.going_on(resume))
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from mua_decode.runs.ending import child_environment
 from mua_decode.runs.progress import console
 from mua_decode.sweep.private import telling
 from mua_decode.sweep.worker import work_in
@@ -47,6 +48,7 @@ class LocalLauncher:
     def _start(self, index: int) -> None:
         command = [sys.executable, "-m", "mua_decode.sweep.worker", str(self._folder)]
         env = os.environ | worker_environment(index, self._number) | self._told
+        env |= child_environment()
         with (self._folder / "workers" / f"{index}.log").open("ab") as log:
             # In a session of its own, as Ctrl-C is for this process alone, which ends its workers.
             self._workers[index] = subprocess.Popen(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,17 +28,22 @@ from mua_decode.types import InputError, masked
 
 _OPTIONS, _RECORDING = "config", "recording"  # of the study
 _ORIGIN = "retry_of"  # of a trial, as is
+_LEFT = "left"  # the trial before it, which its worker gave back
 REASON = "reason"
 _PATIENCE_S = 120  # for other workers that hold the study
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One trial of the sweep, from 0: its latest attempt of how many begun or waiting."""
+    """One trial of the sweep, from 0: its latest attempt of how many begun or waiting.
+
+    ``fruitless`` workers in a row died at it without finishing an epoch that none before had.
+    """
 
     number: int
     trial: FrozenTrial
     attempts: int
+    fruitless: int
 
     @property
     def done(self) -> bool:
@@ -104,10 +109,10 @@ class SharedStudy:
                 following.setdefault(trial.user_attrs[_ORIGIN], trial)
         found = []
         for number, first in enumerate([t for t in trials if _ORIGIN not in t.user_attrs]):
-            latest, attempts = first, 1
-            while latest.number in following:
-                latest, attempts = following[latest.number], attempts + 1
-            found.append(Slot(number, latest, attempts))
+            attempts = [first]
+            while attempts[-1].number in following:
+                attempts.append(following[attempts[-1].number])
+            found.append(Slot(number, attempts[-1], len(attempts), _fruitless(attempts)))
         return found[: self.plan.n_trials]
 
     @property
@@ -127,9 +132,10 @@ class SharedStudy:
         for slot in self.slots():
             if slot.trial.state != TrialState.FAIL or slot.failed:
                 continue
-            if slot.attempts > self.plan.retries:
+            if slot.fruitless > self.plan.retries:
                 # A finished trial takes no notes; a last attempt carries the reason.
-                attributes = {REASON: f"its worker died {slot.attempts} times"}
+                reason = f"its worker died {slot.fruitless} times without a new epoch"
+                attributes: dict[str, Any] = {REASON: reason}
                 self._follow(slot.trial, TrialState.FAIL, attributes)
             else:
                 self._follow(slot.trial, TrialState.WAITING, {})
@@ -172,7 +178,8 @@ class SharedStudy:
         """Leave a trial to whoever comes next."""
         if self.runs(slot):
             self.finish(slot, TrialState.FAIL)
-            self._follow(self.storage.get_trial(slot.trial._trial_id), TrialState.WAITING, {})
+            left = self.storage.get_trial(slot.trial._trial_id)
+            self._follow(left, TrialState.WAITING, {_LEFT: left.number})
 
     @contextmanager
     def heartbeat(self, slot: Slot) -> Iterator[None]:
@@ -200,6 +207,19 @@ class SharedStudy:
             state=state, params=drawn, distributions=ranges, user_attrs=noted
         )
         self.study.add_trial(again)
+
+
+def _fruitless(attempts: Sequence[FrozenTrial]) -> int:
+    """How many of the latest attempts in a row died before any epoch that was not known yet."""
+    given_back = {trial.user_attrs.get(_LEFT) for trial in attempts}
+    count, reached = 0, -1
+    for trial in attempts:
+        epoch = max(trial.intermediate_values, default=-1)
+        died = trial.state == TrialState.FAIL and trial.number not in given_back
+        if died:
+            count = 0 if epoch > reached else count + 1
+        reached = max(reached, epoch)
+    return count
 
 
 def _open(url: str, heartbeat_s: int, grace_s: int) -> RDBStorage:

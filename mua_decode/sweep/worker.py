@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
@@ -19,8 +17,10 @@ import pandas as pd
 import pytorch_lightning as pl
 from optuna.trial import Trial, TrialState
 
-from mua_decode.runs.build import load_checkpoint
+from mua_decode.runs.checkpoints import newest_sound
+from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.lock import FolderInUseError, locks
 from mua_decode.runs.progress import hushed
 from mua_decode.runs.run import Run
 from mua_decode.runs.stored import load_stored, without_command_line
@@ -90,11 +90,15 @@ def work(sweep: Sweep, after: Callable[[SharedStudy], None] | None = None) -> No
             # Others are at work; should one of them die, its trial is ours.
             time.sleep(min(2.0, sweep.plan.heartbeat_s))
             continue
-        with shared.heartbeat(slot):
+        with shared.heartbeat(slot), locks():
             try:
                 _run_trial(sweep, shared, slot)
             except TrialLostError:
                 pass
+            except FolderInUseError:
+                # Its worker only seemed dead; it leaves the trial when its epoch ends.
+                shared.release(slot)
+                time.sleep(sweep.plan.heartbeat_s)
             except (KeyboardInterrupt, SystemExit):
                 shared.release(slot)
                 raise KeyboardInterrupt from None
@@ -144,17 +148,13 @@ def _sampler(plan: SweepPlan, number: int) -> optuna.samplers.BaseSampler:
 
 def _begun(run: Run) -> Path | None:
     """Checkpoint of an interrupted trial to go on from."""
-    last = run.folder.checkpoints / "last.ckpt"
-    if not run.folder.config.is_file() or not last.is_file():
+    if not run.folder.config.is_file() or not run.folder.trained:
         return None
-    difference, place = run.fingerprint.difference(run.folder.fingerprint()), run.folder.path
+    difference = run.fingerprint.difference(run.folder.fingerprint())
     if difference is not None:
-        raise InputError(f"{place} holds another run: {difference}; choose another out_dir")
-    try:
-        load_checkpoint(last)
-    except InputError:
-        return None  # cut off while it was written
-    return last
+        where = run.folder.path
+        raise InputError(f"{where} holds another run: {difference}; choose another out_dir")
+    return newest_sound(run.folder.checkpoints)
 
 
 def work_in(folder: str) -> None:
@@ -162,11 +162,8 @@ def work_in(folder: str) -> None:
 
     Storage, trusted packages, logger and trainer are those it was told by who started it.
     """
-
-    def stop(number: int, frame: Any) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+    end_on_sigterm()
+    end_with_parent()
     cfg, _ = without_command_line(load_stored(Path(folder) / "sweep.yaml"))
     for name, value in told().items():
         cfg[name] = value
@@ -180,4 +177,4 @@ if __name__ == "__main__":
         print(printable(masked(str(error))), file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        raise SystemExit(CODE if terminated() else 130) from None

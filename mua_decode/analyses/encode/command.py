@@ -24,7 +24,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     config.yaml, checkpoints/best.ckpt and last.ckpt, epochs.csv, metrics.json, results.csv,
     sites.csv (one row per site), tests.csv (what every p-value is) and figures/. Everything is
     scored on the test part. After Ctrl-C or a crash, go on with the same options and
-    ckpt_path=last.
+    ckpt_path=auto.
     """
     source = open_run(cfg, checkpoint=None)
     folder = Path(cfg.out_dir or source.folder.path / "encoding").expanduser()

@@ -187,7 +187,7 @@ def test_an_interrupted_encoding_goes_on_exactly(
     with pytest.raises(SystemExit) as stopped:
         encode(run, "trainer.max_epochs=3")
     assert stopped.value.code == 130
-    assert f"go on with run_dir={run} ckpt_path=last" in capsys.readouterr().err.replace("\n", "")
+    assert f"go on with run_dir={run} ckpt_path=auto" in capsys.readouterr().err.replace("\n", "")
     assert not (run / "encoding" / "metrics.json").exists()
     monkeypatch.undo()
     assert encode(run, "trainer.max_epochs=3", "ckpt_path=last") == unbroken
@@ -232,7 +232,7 @@ def test_other_splits_and_populations(tmp_path: Path, changes: list[str]) -> Non
     ("args", "message"),
     [
         (["run_dir=null"], "run_dir is not set"),
-        ([], "already holds a run; go on with it (ckpt_path=last) or choose another out_dir"),
+        ([], "already holds a run; go on with it (ckpt_path=auto) or choose another out_dir"),
         (["out_dir=OUT", "model.width=0"], "width: expected at least 1, found 0"),
         (["out_dir=OUT", "model.width=wide"], "InvertedVideoUNet: "),
         (["out_dir=OUT", "model=mlp_decoder"], "model, loss or task: "),

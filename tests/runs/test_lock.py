@@ -1,0 +1,98 @@
+"""One process writes to a folder at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mua_decode.runs import lock as room
+from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.lock import NAME, FolderInUseError, lock, locks
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from mua_decode.runs.lock import lock, locks
+with locks():
+    lock(Path(sys.argv[1]))
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_folder_another_process_writes_to_is_refused_until_it_dies(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    with locks():
+        with pytest.raises(FolderInUseError, match=f"process {process.pid} on ") as refused:
+            lock(tmp_path)
+        assert "\n" not in str(refused.value)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        lock(tmp_path)  # left behind by the dead, and taken over at once
+        lock(tmp_path)  # ours already
+        assert json.loads((tmp_path / NAME).read_text())["pid"] == os.getpid()
+    assert not (tmp_path / NAME).exists()
+
+
+def test_another_machine_is_believed_as_long_as_it_gives_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A file system that tells this machine nothing of the locks of others: only the file is seen.
+    monkeypatch.setattr(room, "_DEAD_S", 2.0)
+    path = tmp_path / NAME
+    path.write_text(json.dumps({"machine": "elsewhere 1", "pid": 7, "since": "now"}))
+    beat = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import os, time\nwhile True: os.utime({str(path)!r}); time.sleep(.3)",
+        ]
+    )
+    try:
+        with locks(), pytest.raises(FolderInUseError, match="process 7 on elsewhere, since now"):
+            lock(tmp_path)
+    finally:
+        beat.kill()
+        beat.wait()
+    start = time.monotonic()
+    with locks():
+        lock(tmp_path)
+    assert 1 < time.monotonic() - start < 20
+    path.write_text(json.dumps({"machine": "elsewhere 1", "pid": 7}))
+    os.utime(path, (0, 0))  # silent for long: nothing to wait for
+    start = time.monotonic()
+    with locks():
+        lock(tmp_path)
+    assert time.monotonic() - start < 1
+
+
+def test_a_damaged_lock_keeps_nobody_out(tmp_path: Path) -> None:
+    for content in (b"", b"\xff\x00", b"[1]", b'{"pid": "x"}'):
+        (tmp_path / NAME).write_bytes(content)
+        os.utime(tmp_path / NAME, (0, 0))
+        with locks():
+            lock(tmp_path)
+        assert not (tmp_path / NAME).exists()
+
+
+def test_folders_nobody_named_are_never_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = {RunFolder.create(None, "train").path for _ in range(5)}
+    assert len(made) == 5
