@@ -1,6 +1,7 @@
 # make env   a virtual environment in .venv/ with everything the project needs
 # make demo  simulate the experiment, train a decoder, show how well it sees
 # make test  style, types, import contracts and tests
+# make test-oldest   a share of the tests on the oldest dependencies that are admitted
 # make docs  the documentation as a site in site/
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test test-slow docs format clean
+.PHONY: env demo test test-slow test-oldest docs format clean
 
 env: $(READY)
 
@@ -33,6 +34,15 @@ test: $(READY)
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m "slow"
 
+# Gigabytes, in an environment of its own: torch of that age has no build for the CPU alone on PyPI.
+OLDEST := .venv-oldest
+test-oldest:
+	test -d $(OLDEST) || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --prefer-binary --constraint .ci/oldest.txt \
+		--editable . "pytest>=8" "pytest-timeout>=2.3" "scikit-image>=0.24" "hypothesis>=6.100" "nwbinspector>=0.6"
+	$(OLDEST)/bin/python -m pytest tests/types tests/recordings tests/data tests/models tests/nn \
+		tests/losses tests/metrics tests/figures tests/runs tests/commands tests/sweep
+
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
@@ -41,4 +51,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,41 +2,77 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import platform
+import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+
+_PARTIAL = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)\.partial[^/]*", re.DOTALL)
+# Whether a process of another machine lives cannot be told; what nothing has touched for so long
+# is given up.
+_GIVEN_UP_S = 7 * 86400.0
+_swept: set[Path] = set()
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a place beside ``path`` to write a file or fill a folder; it takes the name at the end.
 
-    Where the block raises, ``path`` stays as it was and nothing is left beside it. The place keeps
-    the suffix of ``path`` and is unique to this process; folders above it are made.
+    What is written is on the disk before it takes the name, and the name before this returns.
+    Where the block raises, ``path`` stays as it was and nothing is left beside it; what a process
+    that was killed left in the folder is removed. The place keeps the suffix of ``path`` and is
+    unique to this process; folders above it are made.
 
     Yields
     ------
     Path
         Where to write; nothing is there yet.
+
+    Raises OSError naming ``path`` where it cannot be written: a full disk, say.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    partial = path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}.partial{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         yield partial
+        # A folder that is itself being written is settled as a whole at its end.
+        inside = any(_PARTIAL.fullmatch(above.name) for above in path.parents)
+        if not inside:
+            _settle(partial)
         partial.replace(path)
+        if not inside:
+            _sync(path.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(partial), partial):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.unlink(missing_ok=True)
+        _remove(partial)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file in UTF-8, whole or not at all."""
     with whole(path) as partial:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
+
+
+def reserve(descriptor: int, n_bytes: int) -> None:
+    """Claim space on the disk for a file that is open for writing, before it is needed.
+
+    Raises OSError if there is not so much; does nothing where the file system cannot tell.
+    """
+    try:
+        os.posix_fallocate(descriptor, 0, n_bytes)
+    except (AttributeError, OSError) as error:  # macOS has no such call
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
 
 
 def sha256(paths: Iterable[Path]) -> str:
@@ -47,3 +83,67 @@ def sha256(paths: Iterable[Path]) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+@cache
+def _machine() -> str:
+    """Tell this machine from others that share its folders; containers count as machines."""
+    space = ""
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder; once in a process."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for entry in os.scandir(folder):
+        found = _PARTIAL.fullmatch(entry.name)
+        if found is None:
+            continue
+        with suppress(OSError):  # another process may be sweeping too
+            if found["machine"] == _machine():
+                left = not _lives(int(found["pid"]))
+            else:
+                left = time.time() - entry.stat(follow_symlinks=False).st_mtime > _GIVEN_UP_S
+            if left:
+                _remove(Path(entry.path))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _remove(partial: Path) -> None:
+    if partial.is_dir() and not partial.is_symlink():
+        shutil.rmtree(partial, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        partial.unlink()
+
+
+def _settle(place: Path) -> None:
+    """Have a file, or all of a folder, on the disk."""
+    if place.is_dir():
+        for inside in place.iterdir():
+            _settle(inside)
+    _sync(place)
+
+
+def _sync(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems have no way to sync a folder, or a file opened for reading.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

@@ -45,14 +45,14 @@ def _cgroup_limits() -> Iterator[int]:
     root = Path("/sys/fs/cgroup")
     places = [root / "memory" / "memory.limit_in_bytes", root / "memory.max"]
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     for own in (Path(line[4:]) for line in lines if line.startswith("0::/")):
         places += [root / str(p)[1:] / "memory.max" for p in (own, *own.parents)]
     for place in dict.fromkeys(places):
         try:
-            yield int(place.read_text())
+            yield int(place.read_text(encoding="utf-8"))
         except (OSError, ValueError):  # no such group, or "max"
             continue
 

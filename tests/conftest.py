@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 # Read when torch is loaded: on a busy machine, threads that wait should sleep, not spin.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,22 @@ def build_recording() -> Callable[..., Recording]:
         return Recording(name="built", sessions=sessions, stimuli=shown)
 
     return build
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 128 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(place)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mua_decode"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -81,6 +85,50 @@ def test_a_config_goes_no_deeper_than_commands_and_runs() -> None:
     assert deep == {}
 
 
+def _takes_the_locale(call: ast.Call) -> bool:
+    """Whether a call opens text in whatever encoding the machine is set to."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name not in ("open", "read_text", "write_text") or any(
+        k.arg == "encoding" for k in call.keywords
+    ):
+        return False
+    if name != "open":
+        # mua_decode.files.write_text, a plain name, is UTF-8 itself.
+        return isinstance(call.func, ast.Attribute)
+    modes = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    builtin = isinstance(call.func, ast.Name)
+    # Openers of runs, sweeps and descriptors are called open too, and take no mode.
+    return (builtin or bool(modes)) and not any("b" in mode for mode in modes)
+
+
+def test_text_has_one_encoding() -> None:
+    open_ended = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and _takes_the_locale(node)
+    ]
+    assert open_ended == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("path.read_text()", True),
+        ("path.write_text(text)", True),
+        ("open(path)", True),
+        ("path.open('w')", True),
+        ("path.open('wb')", False),
+        ("path.read_text(encoding='utf-8')", False),
+        ("write_text(path, text)", False),
+        ("Run.open(path)", False),
+    ],
+)
+def test_text_in_the_encoding_of_the_machine_is_found(line: str, found: bool) -> None:
+    (call,) = (n for n in ast.walk(ast.parse(line)) if isinstance(n, ast.Call))
+    assert _takes_the_locale(call) == found
+
+
 def test_modules_and_functions_are_short() -> None:
     long: list[str] = []
     for path in MODULES:
@@ -117,3 +165,19 @@ def test_every_command_has_its_room_its_options_and_its_tests() -> None:
         tests = root / "tests" / room
         own = f"test_{name}.py" if module.name == "command.py" else "test_*.py"
         assert list(tests.glob(own)), f"{name}: no {tests.relative_to(root)}/{own}"
+
+
+def test_the_oldest_versions_are_those_declared() -> None:
+    root = PACKAGE.parent
+    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    lower = {}
+    for line in declared:
+        name, version = re.match(r"([\w-]+)(?:\[\w+\])?>=([\d.]+)", line).groups()
+        lower[name] = version
+    pinned = dict(
+        line.split("==")
+        for line in (root / ".ci" / "oldest.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    assert set(pinned) == set(lower)
+    assert [n for n in lower if not f"{pinned[n]}.".startswith(f"{lower[n]}.")] == []

@@ -94,7 +94,7 @@ def _machine(plan: BenchmarkPlan) -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo") as lines:  # noqa: PTH123
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
             return next(line.split(":")[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

@@ -35,7 +35,7 @@ def measure_apart(kind: str, **options: Any) -> dict[str, float]:
 def _resident(field: str) -> float:
     """Return VmRSS or VmHWM in MiB; the peak since the start where /proc is missing."""
     if _STATUS.is_file():
-        for line in _STATUS.read_text().splitlines():
+        for line in _STATUS.read_text(encoding="utf-8").splitlines():
             if line.startswith(field):
                 return int(line.split()[1]) / 1024
     unit = 2**20 if sys.platform == "darwin" else 2**10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -53,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args[0] == "--version":
         print(f"mua-decode {__version__}")
         return
+    for stream in (sys.stdout, sys.stderr):
+        # Where the terminal has no sign for a letter, a mark stands for it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     end_on_sigterm()
     end_with_parent()
     # Read when torch is loaded: on a shared machine, threads that wait should sleep, not spin.
@@ -166,7 +171,7 @@ def _command_help(command: str) -> str:
     from mua_decode.runs.config import config_folder, groups
 
     module = importlib.import_module(home(command))
-    text = (config_folder() / f"{command}.yaml").read_text()
+    text = (config_folder() / f"{command}.yaml").read_text(encoding="utf-8")
     return "\n".join(
         [
             f"mua-decode {command}: {COMMANDS[command]}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from mua_decode.commands.convert import write
@@ -11,4 +9,4 @@ from mua_decode.commands.convert import write
 
 def run(cfg: DictConfig) -> None:
     """Render the videos, simulate the sessions, and write one HDF5 file with the planted truth."""
-    write(cfg, Path(cfg.out).expanduser(), "native")
+    write(cfg, "native")

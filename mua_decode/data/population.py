@@ -170,7 +170,7 @@ class Population:
 def read_population(path: Path) -> Population:
     """Read ``population.json`` of a run; an :class:`InputError` says why it cannot be read."""
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not readable JSON") from error
     if not isinstance(values, dict):

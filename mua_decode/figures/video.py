@@ -151,6 +151,7 @@ def _text(parts: Iterable[tuple[str, float]], width: int, align: str) -> np.ndar
     figure = Figure(figsize=(width / _DPI, _TEXT_PX / _DPI), dpi=_DPI)
     canvas = FigureCanvasAgg(figure)
     for text, x in parts:
-        figure.text(x / width, 0.5, text, ha=align, va="center_baseline", fontsize=9)
+        style: dict[str, Any] = {"ha": align, "va": "center_baseline", "fontsize": 9}
+        figure.text(x / width, 0.5, text, **style, parse_math=False)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[:, :, :3]

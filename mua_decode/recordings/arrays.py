@@ -57,7 +57,7 @@ def _described(source: Path) -> dict[str, Any]:
     if not source.is_file():
         raise InputError(f"no such file: {source} (arrays need a YAML file that describes them)")
     try:
-        text = source.read_text()
+        text = source.read_text(encoding="utf-8")
         check_yaml(text, source)
         found = yaml.safe_load(text)
     except InputError:

@@ -14,6 +14,9 @@ import pandas as pd
 from mua_decode.limits import check_memory, check_packed
 from mua_decode.types import InputError
 
+# Columns of names: 007 is no number there, and NA not missing.
+_NAMES = ("name", "region", "site_id")
+
 
 @contextmanager
 def named(where: object, *kinds: type[Exception]) -> Iterator[None]:
@@ -45,12 +48,14 @@ def source_files(path: str | Sequence[str] | None, option: str, suffix: str) -> 
     given = [Path(p).expanduser() for p in ([path] if isinstance(path, str | Path) else path)]
     files: list[Path] = []
     for item in given:
-        inside = sorted(item.glob(f"*{suffix}")) if item.is_dir() else [item]
+        inside = [item]
+        if item.is_dir():
+            inside = sorted(f for f in item.glob(f"*{suffix}") if not f.name.startswith("."))
         if not inside:
             raise InputError(f"{option}: {item} holds no {suffix} file")
         if not inside[0].is_file():
             raise InputError(f"{option}: no such file: {item}")
-        files += [f for f in inside if not f.name.startswith(".")]
+        files += inside
     return files
 
 
@@ -66,8 +71,9 @@ def is_matlab_5(path: Path) -> bool:
 def open_hdf5(path: Path, *, soft_links: bool = True) -> Iterator[h5py.File]:
     """Open an HDF5 file (which MATLAB v7.3 files are) for reading; links inside it may be refused.
 
-    An InputError if it is missing, truncated, another kind of file, or holds a link to another
-    file. (Data that lie in another file are refused by :func:`require_numbers`.)
+    An InputError if it is missing, truncated, damaged, another kind of file, or holds a link to
+    another file: whatever h5py raises of a part it cannot make sense of, on whichever way there,
+    is said of the file. (Data that lie in another file are refused by :func:`require_numbers`.)
     """
     if is_matlab_5(path):
         raise InputError(f"{path}: is a MATLAB 5 file, expected v7.3 (save it with '-v7.3')")
@@ -79,8 +85,15 @@ def open_hdf5(path: Path, *, soft_links: bool = True) -> Iterator[h5py.File]:
     try:
         _check_links(file, path, soft=soft_links)
         yield file
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}") from error
     except (OSError, RuntimeError) as error:  # h5py raises these when a block is missing
         raise InputError(f"{path}: cannot be read to the end: {error}") from error
+    except (LookupError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        said = " ".join(map(str, error.args))
+        raise InputError(f"{path}: cannot be read, it is damaged: {said}") from error
     finally:
         file.close()
 
@@ -127,9 +140,12 @@ def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
 
 
 def load_csv(path: Path) -> pd.DataFrame:
-    """Load a table; an InputError if the file is none."""
+    """Load a table, names of things as they stand there; an InputError if the file is none."""
     with named(f"{path}: is not a table", ValueError, OSError):
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
+        names = table.columns.intersection(pd.Index(_NAMES)).tolist()
+        text = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False)
+        return table.assign(**{name: text[name] for name in names})
 
 
 def require_numbers(item: object, path: Path) -> h5py.Dataset:

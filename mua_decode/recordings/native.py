@@ -16,12 +16,17 @@ Layout (version 1)::
     /sessions/NAME/spike_times/observed                      bool (trials, N), where not all is True
     /sessions/NAME/trials/COLUMN, /sessions/NAME/sites/COLUMN
     /truth/TABLE/COLUMN   what a simulator planted
+
+What HDF5 cannot have in a name stands there as in an address: ``choice%2Freward`` (attribute
+``names`` = "percent"; files without it have their names as they are).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +35,13 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import whole
+from mua_decode.recordings.blocks import new_hdf5
 from mua_decode.recordings.files import check_dataset, named, open_hdf5, require_numbers
+from mua_decode.recordings.names import PERCENT, escaped, kept_values, unescaped
 from mua_decode.recordings.seal import SEAL_BYTES, check_seal, seal
 from mua_decode.recordings.videos import segments_of, segments_table
 from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
+from mua_decode.types.checksum import checksum
 
 _FORMAT = "mua_decode recording"
 _VERSION = 1
@@ -68,12 +76,36 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
 
 
 def write_recording(recording: Recording, path: Path) -> None:
-    """Write a recording to one HDF5 file, whole or not at all."""
+    """Write a recording to one HDF5 file, whole or not at all; it is read back first.
+
+    Raises InputError if the file would hold something else, OSError if it cannot be written.
+    """
     with whole(path) as partial:
-        with h5py.File(partial, "w", userblock_size=SEAL_BYTES) as file:
+        made = new_hdf5(partial, userblock_size=SEAL_BYTES)
+        with named(f"{path}: cannot be written", ValueError), made as file:
             _write(recording, file)
-            file.attrs.update(format=_FORMAT, version=_VERSION, sha256=_digest(file))
+            attributes = {"format": _FORMAT, "version": _VERSION, "names": PERCENT}
+            file.attrs.update(attributes, sha256=_digest(file))
         seal(partial)
+        try:
+            same = _content(read_native(partial)) == _content(recording)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{partial}: ")
+            raise InputError(f"{path}: not written, it could not be read back: {reason}") from error
+        if not same:
+            raise InputError(f"{path}: not written, what was read back is another recording")
+
+
+def _content(recording: Recording) -> str:
+    """Checksum of what a file keeps of a recording; what is no number is kept as text."""
+    sessions = [replace(s, trials=_as_kept(s.trials)) for s in recording.sessions]
+    stimuli = replace(recording.stimuli, conditions=_as_kept(recording.stimuli.conditions))
+    truth = [[name, _as_kept(frame)] for name, frame in sorted(recording.truth.items())]
+    return checksum([recording.name, *recording.notes, *sessions, stimuli, truth])
+
+
+def _as_kept(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({str(c): kept_values(frame[c]) for c in frame.columns}, index=frame.index)
 
 
 def _check_contents(file: h5py.File, source: Path) -> None:
@@ -105,7 +137,7 @@ def _write(recording: Recording, file: h5py.File) -> None:
     _write_table(group, "segments", segments_table(stimuli))
     sessions = file.create_group("sessions", track_order=True)
     for session in recording.sessions:
-        group = sessions.create_group(session.name)
+        group = sessions.create_group(escaped(session.name))
         _write_table(group, "trials", session.trials)
         _write_table(group, "sites", session.sites.to_frame())
         if session.counts is not None:
@@ -129,23 +161,24 @@ def _write_array(
 ) -> None:
     small = values.size == 0
     options = {} if small else {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    group.create_dataset(name, data=values, chunks=None if small else chunks or True, **options)
+    group.create_dataset(
+        escaped(name), data=values, chunks=None if small else chunks or True, **options
+    )
 
 
 def _write_table(group: h5py.Group, name: str, frame: pd.DataFrame) -> None:
-    table = group.create_group(name, track_order=True)
+    table = group.create_group(escaped(name), track_order=True)
     for column in frame.columns:
-        values = frame[column].to_numpy()
-        if values.dtype.kind in "biuf":
-            _write_array(table, str(column), values)
+        values = kept_values(frame[column])
+        if values.dtype.kind == "O":
+            table.create_dataset(escaped(str(column)), data=values, dtype=h5py.string_dtype())
         else:
-            text = [str(v) for v in values]
-            table.create_dataset(str(column), data=text, dtype=h5py.string_dtype())
+            _write_array(table, str(column), values)
 
 
 def _read(file: h5py.File) -> Recording:
     stimuli = file["stimuli"]
-    sessions = tuple(_read_session(name, group) for name, group in file["sessions"].items())
+    sessions = tuple(_read_session(name, group) for name, group in _items(file["sessions"]))
     return Recording(
         name=str(file.attrs["name"]),
         sessions=sessions,
@@ -157,7 +190,7 @@ def _read(file: h5py.File) -> Recording:
             frame_s=float(stimuli.attrs["frame_s"]),
         ),
         provenance=json.loads(file.attrs["provenance"]),
-        truth={name: _read_table(group) for name, group in file["truth"].items()},
+        truth={name: _read_table(group) for name, group in _items(file["truth"])},
         notes=tuple(json.loads(file.attrs["notes"])),
     )
 
@@ -186,10 +219,17 @@ def _read_session(name: str, group: h5py.Group) -> Session:
 
 def _read_table(group: h5py.Group) -> pd.DataFrame:
     columns = {}
-    for name, dataset in group.items():
+    for name, dataset in _items(group):
         is_text = h5py.check_string_dtype(dataset.dtype) is not None
         columns[name] = dataset.asstr()[()] if is_text else dataset[()]
     return pd.DataFrame(columns)
+
+
+def _items(group: h5py.Group) -> Iterator[tuple[str, Any]]:
+    """Yield what a group holds under the names that were given."""
+    percent = group.file.attrs.get("names") == PERCENT
+    for name, item in group.items():
+        yield (unescaped(name) if percent else name), item
 
 
 def _digest(file: h5py.File) -> str:

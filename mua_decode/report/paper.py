@@ -13,7 +13,7 @@ import pandas as pd
 
 from mua_decode.report.elements import NotApplicable, Picture, Section
 from mua_decode.report.films import Films
-from mua_decode.types import whole
+from mua_decode.types import read_table, whole
 
 Tables = Mapping[str, "PaperTable"]
 """Tables by their number."""
@@ -87,7 +87,7 @@ class Results:
         if not self.has(protocol, name.split("/")[0]) or not path.is_file():
             return None
         try:
-            return pd.read_csv(path)
+            return read_table(path)
         except pd.errors.EmptyDataError:
             return None
 
@@ -170,7 +170,7 @@ class Results:
         path = self.out / protocol / "noise" / "canary.json"
         if not self.has(protocol, "noise") or not path.is_file():
             return None
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from mua_decode.figures.save import take_literally
 from mua_decode.report.encoding import base64_text
 from mua_decode.types import InputError
 
@@ -61,6 +62,7 @@ def _read(path: Path) -> tuple[str, bytes]:
 def _drawn(figure: Figure) -> tuple[str, bytes]:
     """Kind and bytes of a figure, as lines or as pixels."""
     lines, dots = io.BytesIO(), io.BytesIO()
+    take_literally(figure)
     # Without a date and with fixed names the same figure gives the same file.
     with rc_context({"svg.hashsalt": "mua_decode"}):
         figure.savefig(lines, format="svg", metadata={"Date": None})

@@ -32,10 +32,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     folder holds tables/, results.csv, report.html and a folder per step; the same command with the
     same out= goes on where it stopped. ``published=wadia2026``: axes and imagery instead.
     """
-    folder = RunFolder.create(cfg.out, "reproduce")
     if is_of_images(cfg):
-        return reproduce_images(cfg, folder.path)
-    plan = read_plan(ReproducePlan, cfg)
+        return reproduce_images(cfg, RunFolder.create(cfg.out, "reproduce", option="out").path)
+    _ = (plan := read_plan(ReproducePlan, cfg)).names
+    folder = RunFolder.create(cfg.out, "reproduce", option="out")
     keep_split(cfg, folder.config)
     paper = Reproduction(plan, _base(cfg, folder))
     folder.save_config(cfg)

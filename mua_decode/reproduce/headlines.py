@@ -87,7 +87,7 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
     path = results.out / protocol.name / "decoder" / "run" / "metrics.json"
     if not path.is_file() or not results.has(protocol.name, "decoder"):
         return []
-    flat = json.loads(path.read_text())
+    flat = json.loads(path.read_text(encoding="utf-8"))
     part = "test" if "test/single_trial/identification" in flat else "val"
     score = flat.get(f"{part}/single_trial/identification")
     if score is None:

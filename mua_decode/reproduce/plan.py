@@ -12,6 +12,23 @@ from mua_decode.analyses.similarity.plan import SimilarityPlan
 from mua_decode.types import InputError, nearest_name
 
 PROTOCOLS = ("published", "rigorous")
+# What a step asks, by its name, in order.
+STEPS = {
+    "decoder": "how well is the video decoded?",
+    "ablation": "what is lost without each region?",
+    "encoding": "does the video predict the activity?",
+    "encoding_bands": "does it predict fast changes of the activity?",
+    "similarity": "how alike are trials?",
+    "latents": "what lies next to what?",
+    "reference": "the decoder at the size of the networks below",
+    "isolate": "what does one region alone decode?",
+    "compare": "do simpler networks do as well?",
+    "sampling": "what is decoded at other sampling rates?",
+    "crossval": "does it depend on the split?",
+    "repeat": "does it depend on the seed?",
+    "generalise": "conditions never trained on, and less data",
+    "noise": "what does this protocol find in pure noise?",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +109,19 @@ class ReproducePlan:
     retrained: tuple[str, ...]
     reproduce: SizePlan
     published: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in () if self.steps == "all" else self.wanted:
+            if name not in STEPS:
+                raise InputError(
+                    f"steps: there is no step '{name}'{nearest_name(name, STEPS)}; "
+                    f"choose from {', '.join(STEPS)}"
+                )
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of the steps asked for."""
+        return (self.steps,) if isinstance(self.steps, str) else self.steps
 
     @property
     def names(self) -> list[str]:

@@ -21,7 +21,7 @@ from mua_decode.reproduce.steps import steps_of
 from mua_decode.reproduce.tables import paper_tables, write_tables
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
-from mua_decode.types import COLUMNS, InputError, nearest_name
+from mua_decode.types import COLUMNS, InputError, nearest_name, read_table
 
 
 class Reproduction:
@@ -47,8 +47,8 @@ class Reproduction:
         known = list(dict.fromkeys(s.name for s in steps))
         if self.plan.steps == "all":
             return steps
-        wanted = [self.plan.steps] if isinstance(self.plan.steps, str) else self.plan.steps
-        for name in wanted:
+        wanted = self.plan.wanted
+        for name in wanted:  # one protocol has fewer
             if name not in known:
                 raise InputError(
                     f"steps: there is no step '{name}'{nearest_name(name, known)}; "
@@ -112,7 +112,7 @@ class Reproduction:
             path = self.out / step.key / own
             if step.key not in outcome.done or not path.is_file():
                 continue
-            frame = pd.read_csv(path)[list(COLUMNS)]
+            frame = read_table(path)[list(COLUMNS)]
             frame.insert(0, "step", step.name)
             frame.insert(0, "protocol", step.protocol)
             parts.append(frame)

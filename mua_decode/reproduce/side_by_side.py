@@ -82,7 +82,7 @@ def _quietly(
     end_with_parent()
     torch.set_num_threads(threads)
     (out / name).mkdir(parents=True, exist_ok=True)
-    with (out / name / "log.txt").open("a", buffering=1) as log, locks():
+    with (out / name / "log.txt").open("a", buffering=1, encoding="utf-8") as log, locks():
         sys.stdout = sys.stderr = log
         work(cfg, name, out)
 

@@ -144,7 +144,7 @@ def _key(step: Step, name: str) -> str:
 def seconds_taken(out: Path, step: Step) -> float | None:
     """Seconds a step took when it was done with the same settings, None if it was not."""
     try:
-        mark = json.loads((out / step.key / _DONE).read_text())
+        mark = json.loads((out / step.key / _DONE).read_text(encoding="utf-8"))
         return float(mark["seconds"]) if mark["identity"] == step.fingerprint.digest else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

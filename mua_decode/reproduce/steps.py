@@ -27,6 +27,7 @@ from mua_decode.analyses.repeat.repeat import repeat
 from mua_decode.analyses.sampling.sampling import sampling
 from mua_decode.analyses.similarity.similarity import enough_pseudo_trials, similarity
 from mua_decode.files import write_text
+from mua_decode.reproduce.plan import STEPS
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Step, StepNotApplicableError
 from mua_decode.runs.config import compose
@@ -73,24 +74,6 @@ def steps_of(protocol: Protocol) -> list[Step]:
     return steps
 
 
-_ASKS = {
-    "decoder": "how well is the video decoded?",
-    "ablation": "what is lost without each region?",
-    "encoding": "does the video predict the activity?",
-    "encoding_bands": "does it predict fast changes of the activity?",
-    "similarity": "how alike are trials?",
-    "latents": "what lies next to what?",
-    "reference": "the decoder at the size of the networks below",
-    "isolate": "what does one region alone decode?",
-    "compare": "do simpler networks do as well?",
-    "sampling": "what is decoded at other sampling rates?",
-    "crossval": "does it depend on the split?",
-    "repeat": "does it depend on the seed?",
-    "generalise": "conditions never trained on, and less data",
-    "noise": "what does this protocol find in pure noise?",
-}
-
-
 def _step(
     protocol: Protocol,
     name: str,
@@ -110,7 +93,7 @@ def _step(
     return Step(
         name=name,
         protocol=protocol.name,
-        what=_ASKS[name],
+        what=STEPS[name],
         weight=weight,
         work=partial(work, protocol),
         fingerprint=replace(known, options=options),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import mua_decode
 from mua_decode.types import InputError, nearest_name
 
+_NOTHING = object()
+_LARGEST_SEED = 2**63 - 1
 # Values of these are paths: quoted for Hydra, so that they can be typed as they are.
 _PATHS = (
     "recording.root", "recording.path", "recording.labels", "run_dir", "out", "out_dir",
@@ -37,6 +40,7 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
 
     Raises InputError in one line, with the nearest right name, if an override cannot be applied.
     """
+    _check_lists(overrides)
     try:
         with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
             cfg = hydra.compose(command, overrides=[_quoted(o) for o in overrides])
@@ -65,21 +69,29 @@ def compose(command: str, overrides: Sequence[str]) -> DictConfig:
     chosen = [o for o in overrides if "." not in o.split("=")[0]]
     if len(chosen) < len(overrides):
         _check_kinds(cfg, compose(command, chosen))
-    seed = cfg.get("seed", 0)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: expected a whole number >= 0, found {seed}")
+    check_seed(cfg.get("seed", 0), "seed")
     return cfg
 
 
+def check_seed(seed: object, where: str) -> None:
+    """Refuse what no generator of random numbers can be seeded with."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"{where}: expected a whole number >= 0, found {seed}")
+    if seed > _LARGEST_SEED:
+        raise InputError(f"{where}: expected at most {_LARGEST_SEED} (2^63 - 1), found {seed}")
+
+
 def _check_kinds(cfg: DictConfig, default: DictConfig) -> None:
-    """Refuse text where the default is a number, or anything else where it is true or false."""
+    """Refuse text where the default is a number, a number where it is a list, and the like."""
     present = set(_keys(cfg))
     for name in _keys(default):
         expected = OmegaConf.select(default, name)
-        if not isinstance(expected, bool | int | float) or name not in present:
+        if not isinstance(expected, bool | int | float | ListConfig) or name not in present:
             continue
         found = OmegaConf.select(cfg, name)
-        if isinstance(expected, bool):
+        if isinstance(expected, ListConfig):
+            kind, fits = "a list", not isinstance(found, bool | int | float)
+        elif isinstance(expected, bool):
             kind, fits = "true or false", isinstance(found, bool)
         elif isinstance(expected, int):
             kind, fits = "a whole number", isinstance(found, int) and not isinstance(found, bool)
@@ -88,6 +100,25 @@ def _check_kinds(cfg: DictConfig, default: DictConfig) -> None:
             kind, fits = "a number", fits and math.isfinite(found)
         if not fits and not (found is None and name.startswith("trainer.")):
             raise InputError(f"{name}: expected {kind} such as {expected}, found {found!r}")
+
+
+def _check_lists(overrides: Sequence[str]) -> None:
+    """Refuse a change of the run's config that is no list of quoted changes."""
+    parser = OverridesParser.create()
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        if name != "overrides" or not equals:
+            continue
+        try:
+            changes = parser.parse_override(override).value()
+        except HydraException:
+            changes = None
+        if not isinstance(changes, list) and value != "null":
+            inside = value.strip("[]'\" ") or "name=value"
+            raise InputError(
+                "overrides: expected a list of quoted changes such as "
+                f"overrides='[\"{inside}\"]', found {value}"
+            )
 
 
 def _quoted(override: str) -> str:
@@ -142,7 +173,8 @@ def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """Return a resolved copy of a run's config with options changed.
 
     ``data.regions=[MT]`` sets an option; ``model=mlp_decoder`` or ``metric=[mse,ssim]`` put the
-    named configs of a group in the place of what was there.
+    named configs of a group in the place of what was there. ``+task.optimizer.momentum=0.9`` adds
+    an option that the config does not have.
 
     Raises InputError if an override cannot be applied, naming it.
     """
@@ -150,14 +182,9 @@ def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
     assert isinstance(cfg, DictConfig)
     for override in overrides:
         name, equals, value = override.lstrip("+").partition("=")
-        top = name.split(".")[0]
         if not equals:
             raise InputError(f"overrides: '{override}' is not written name=value")
-        if top not in cfg and top not in groups():
-            known = [str(key) for key in cfg]
-            raise InputError(
-                f"overrides: '{top}' is not an option of the run{nearest_name(top, known)}"
-            )
+        _check_known(cfg, name, added=override.startswith("+"))
         try:
             if name in groups():
                 chosen = OmegaConf.create(f"chosen: {value}").chosen
@@ -173,6 +200,34 @@ def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
     return cfg
 
 
+def _check_known(cfg: DictConfig, name: str, *, added: bool) -> None:
+    """Refuse an option that neither the run has nor the configs it was made of."""
+    top = name.split(".")[0]
+    here, hint = [str(key) for key in cfg], ""
+    if top not in {*here, *groups(), *_declared("train")}:
+        name, known = top, here
+    elif added or name == top or OmegaConf.select(cfg, name, default=_NOTHING) is not _NOTHING:
+        return
+    else:
+        known, hint = [*_keys(cfg), *_shipped(cfg, top)], f"; +{name}=... adds it"
+        if name in known:
+            return
+    near = nearest_name(name, dict.fromkeys(known))
+    raise InputError(f"overrides: '{name}' is not an option of the run{near}{hint}")
+
+
+def _shipped(cfg: DictConfig, group: str) -> Iterator[str]:
+    """Names that the options of a group have by now, of those that a run was made of."""
+    here = cfg.get(group)
+    for option in groups().get(group, []) if isinstance(here, DictConfig) else ():
+        target = OmegaConf.select(
+            OmegaConf.load(config_folder() / group / f"{option}.yaml"), "_target_"
+        )
+        # Several lie side by side by their names, as metrics do.
+        if option in here or target == here.get("_target_"):
+            yield from _keys(load_option(group, option), f"{group}.")
+
+
 def _one_line(command: str, error: Exception) -> str:
     """Say what Hydra objects to in one line, with the nearest right name."""
     text = str(error)
@@ -186,8 +241,9 @@ def _one_line(command: str, error: Exception) -> str:
 
 def _keys(cfg: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(cfg, DictConfig):
-        for key in cfg:
+        given: Iterable[Any] = cfg  # a name, or a number in codes
+        for key in given:
             name = f"{prefix}{key!s}"
             yield name
-            if not OmegaConf.is_missing(cfg, key):
+            if not OmegaConf.is_missing(cfg, key) and not OmegaConf.is_interpolation(cfg, key):
                 yield from _keys(cfg[key], f"{name}.")

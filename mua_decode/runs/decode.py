@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -15,7 +16,7 @@ import torch
 from mua_decode import __version__
 from mua_decode.data import NewTrials, Population
 from mua_decode.figures import write_film
-from mua_decode.files import whole, write_text
+from mua_decode.files import reserve, whole, write_text
 from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
 from mua_decode.scoring.stream import decode_stream
@@ -95,10 +96,14 @@ def _write_array(
 ) -> None:
     channels, *size = about.frame_shape
     shape = (n_trials, channels, about.n_bins, *size)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    for place, video in zip(array, chain.from_iterable(videos), strict=True):
-        place[:] = (video * 255).round() if dtype == "uint8" else video
-    array.flush()
+    about_array = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    # Not memory-mapped: where the disk is full, a page that cannot be written ends the process.
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, about_array)
+        reserve(file.fileno(), file.tell() + math.prod(shape) * np.dtype(dtype).itemsize)
+        for _, video in zip(range(n_trials), chain.from_iterable(videos), strict=True):
+            kept = (video * 255).round() if dtype == "uint8" else video
+            file.write(np.ascontiguousarray(kept, dtype).reshape(shape[1:]).data)
 
 
 def _summary(run: Run, trials: NewTrials, plan: DecodePlan) -> dict[str, Any]:

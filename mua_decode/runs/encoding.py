@@ -34,7 +34,7 @@ def encoding_run(
             "stand for a site; give a run with data.pseudo.draw=site or session"
         )
     cfg = encoding_config(cfg, source)
-    place = RunFolder.create(str(folder), "encoding")
+    place = RunFolder.create(str(folder), "encoding", option="out_dir")
     if go_on and place.config.is_file():
         ours = Fingerprint.of(cfg, source.recording.checksum, but=("out_dir",))
         difference = ours.difference(place.fingerprint(but=("out_dir",)))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mua_decode import __version__
 from mua_decode.files import sha256, whole, write_text
 from mua_decode.nn import fold_batchnorm
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console, working
 from mua_decode.runs.run import Run
 from mua_decode.types import InputError
@@ -63,6 +64,8 @@ class ExportPlan:
                     f"format=onnx needs {package}, which is not installed: "
                     "pip install 'mua-decode[export]'"
                 ) from error
+        # Before any work is done.
+        RunFolder.create(str(path.parent), "out", shared=True, option="out")
         return path
 
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.data import Population
 from mua_decode.files import write_text
+from mua_decode.runs.config import check_seed
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.lock import lock
 from mua_decode.runs.stored import load_stored
@@ -81,11 +82,19 @@ class RunFolder:
         return folder / name
 
     @classmethod
-    def create(cls, run_dir: str | None, name: str, *, shared: bool = False) -> RunFolder:
+    def create(
+        cls,
+        run_dir: str | None,
+        name: str,
+        *,
+        shared: bool = False,
+        option: str = "run_dir",
+    ) -> RunFolder:
         """Make the folder; without ``run_dir`` it is ``runs/NAME_DATE_TIME``, and new.
 
         It is this command's alone until the command ends, unless it is ``shared``. Raises
-        InputError if it cannot be written, or another process writes to it.
+        InputError naming the ``option`` it was given with if it cannot be written, or another
+        process writes to it.
         """
         path = Path(run_dir).expanduser() if run_dir else None
         try:
@@ -96,7 +105,7 @@ class RunFolder:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(f"run_dir: cannot write to {path}: {error.strerror}") from error
+            raise InputError(f"{option}: cannot write to {path}: {error.strerror}") from error
         if not shared:
             lock(path)
         return cls(path)
@@ -141,7 +150,7 @@ class RunFolder:
         if not self.recording.is_file():
             return None
         try:
-            return str(json.loads(self.recording.read_text())["checksum"])
+            return str(json.loads(self.recording.read_text(encoding="utf-8"))["checksum"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.recording}: is damaged") from error
 
@@ -158,8 +167,7 @@ class RunFolder:
         for name in ("recording", "data", "model", "loss", "task"):
             if not isinstance(cfg.get(name), DictConfig):
                 raise InputError(f"{self.config}: is not the config of a run, it lacks '{name}'")
-        if not isinstance(cfg.get("seed"), int):
-            raise InputError(f"{self.config}: seed must be a whole number")
+        check_seed(cfg.get("seed"), f"{self.config}: seed")
         keep_split(cfg, self.config)
         if "weights" not in cfg:  # earlier versions scored the best epoch alone
             cfg.weights = "best"

@@ -95,7 +95,7 @@ def _shipped_targets(place: str | None) -> frozenset[str]:
     conf = config_folder()
     files = (conf / place).rglob("*.yaml") if place else conf.rglob("*.yaml")
     texts = (
-        path.read_text()
+        path.read_text(encoding="utf-8")
         for path in files
         if place or path.relative_to(conf).parts[0] not in _OWN_PLACE
     )

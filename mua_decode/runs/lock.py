@@ -160,7 +160,8 @@ def _owner(descriptor: int) -> dict[str, Any]:
 
 def _me() -> dict[str, Any]:
     boot = Path("/proc/sys/kernel/random/boot_id")  # tells machines of one name apart
-    machine = f"{socket.gethostname()} {boot.read_text().strip() if boot.exists() else ''}"
+    started = boot.read_text(encoding="utf-8").strip() if boot.exists() else ""
+    machine = f"{socket.gethostname()} {started}"
     return {"machine": machine, "pid": os.getpid()}
 
 

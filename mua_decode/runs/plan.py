@@ -72,6 +72,9 @@ def _convert(value: Any, hint: Any, name: str) -> Any:
     if hint is Any:
         return value
     if dataclasses.is_dataclass(hint):
+        if value is not None and not isinstance(value, Mapping):
+            names = ", ".join(f"{name}.{field.name}" for field in dataclasses.fields(hint))
+            raise InputError(f"{name}: is a group of options ({names}), found {value}")
         return _read(typing.cast(Any, hint), value or {}, f"{name}.", {})
     if origin is tuple:
         if isinstance(value, str) or not isinstance(value, list | tuple):

@@ -214,7 +214,11 @@ class Run:
         return video
 
     def score_as(self, cfg: DictConfig) -> Run:
-        """Take the metrics and floors that the config of a command names; returns the run."""
+        """Take the metrics and floors that the config of a command names; returns the run.
+
+        Raises InputError if it names no metric.
+        """
+        check_metrics(cfg)
         self.cfg.metric, self.cfg.floor = cfg.get("metric") or {}, cfg.get("floor") or {}
         return self
 
@@ -260,7 +264,8 @@ class Run:
 
     def out(self, out_dir: str | None, name: str) -> Path:
         """Folder for the results of a question: as asked for, or NAME in the run's folder."""
-        return RunFolder.create(str(out_dir or self.folder.path / name), name).path
+        where = str(out_dir or self.folder.path / name)
+        return RunFolder.create(where, name, option="out_dir" if out_dir else "run_dir").path
 
 
 def open_run(cfg: DictConfig, **options: Any) -> Run:
@@ -279,6 +284,15 @@ def weights_of(cfg: DictConfig) -> str:
     if found not in WEIGHTS:
         raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
     return str(found)
+
+
+def check_metrics(cfg: DictConfig) -> None:
+    """Refuse a config that scores by nothing.
+
+    Raises InputError if no metric is chosen.
+    """
+    if not cfg.get("metric"):
+        raise InputError("metric: none is chosen; name at least one, e.g. metric=[mse]")
 
 
 def check_part(part: str) -> str:

@@ -43,7 +43,7 @@ def load_stored(path: Path) -> DictConfig:
     OmegaConf such as ``${oc.env:NAME}``, which would read the environment.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         check_yaml(text, path)
         cfg = OmegaConf.create(text)
         for name, value in _texts(OmegaConf.to_container(cfg, resolve=False)):

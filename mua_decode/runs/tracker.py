@@ -104,7 +104,7 @@ def _run_id(folder: RunFolder) -> str:
     path = folder.path / "wandb_id.txt"
     if not path.is_file():
         write_text(path, secrets.token_hex(4) + "\n")
-    return path.read_text().strip()
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _start(logger: WandbLogger) -> Any:

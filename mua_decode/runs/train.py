@@ -37,7 +37,7 @@ from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import TrainingProgress, console, hushed
-from mua_decode.runs.run import Run, weights_of
+from mua_decode.runs.run import Run, check_metrics, weights_of
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
@@ -71,7 +71,7 @@ class Scored:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The flat numbers of its ``metrics.json``."""
-        found: dict[str, Any] = json.loads(self.run.folder.metrics.read_text())
+        found: dict[str, Any] = json.loads(self.run.folder.metrics.read_text(encoding="utf-8"))
         return found
 
     @cached_property
@@ -127,6 +127,7 @@ class Training:
 
 def train_and_score(run: Run, training: Training) -> Scored:
     """Train a run and score it; see ``mua-decode train`` for the files."""
+    check_metrics(run.cfg)
     data = run.data
     for note in data.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")

@@ -27,7 +27,8 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     OUT_DIR holds study.db (Optuna's), trials/NNNN (a run's folder each, as mua-decode train makes
     them, without scores), trials.csv, best.yaml and figures/.
     """
-    folder = RunFolder.create(str(cfg.out_dir or "") or None, str(cfg.name), shared=True).path
+    where = str(cfg.out_dir or "") or None
+    folder = RunFolder.create(where, str(cfg.name), shared=True, option="out_dir").path
     keep_split(cfg, folder / "sweep.yaml")
     sweep = Sweep.open(cfg, folder)
     launcher = instantiate(cfg.launcher, place="launcher")

@@ -68,7 +68,8 @@ class LocalLauncher:
             log = self._folder / "workers" / f"{index}.log"
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             if code == 2:  # an option or the recording is wrong, and would be again
-                how = f"ended: {log.read_text().splitlines()[-1]}"
+                said = log.read_text(encoding="utf-8", errors="replace")
+                how = f"ended: {said.splitlines()[-1]}"
             again = self.restarts > 0 and code != 2
             what = "started again" if again else f"see {log}"
             console.print(f"worker {index} {how}; {what}", highlight=False, soft_wrap=True)

@@ -11,7 +11,7 @@ from mua_decode.types.leaks import LeakState
 from mua_decode.types.masks import SiteMask, only, region_of
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
-from mua_decode.types.results import COLUMNS, ResultTable, whole
+from mua_decode.types.results import COLUMNS, ResultTable, read_table, whole
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.split import PARTS, Split
 from mua_decode.types.stimuli import Segment, StimulusSet
@@ -42,6 +42,7 @@ __all__ = [
     "nearest_name",
     "only",
     "printable",
+    "read_table",
     "region_of",
     "whole",
 ]

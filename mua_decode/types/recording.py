@@ -112,6 +112,9 @@ class Session:
             raise InputError(f"{where}: trials table has no column 'condition'")
         if len(self.trials) == 0:
             raise InputError(f"{where}: no usable trial")
+        columns = [str(c) for c in self.trials.columns]
+        if len(set(columns)) < len(columns):
+            raise InputError(f"{where}: columns of the trials repeat: {columns}")
         condition = pd.to_numeric(self.trials["condition"], errors="coerce").to_numpy(float)
         if not (np.isfinite(condition) & (condition == np.floor(condition))).all():
             raise InputError(f"{where}: trials column 'condition' must hold whole numbers")

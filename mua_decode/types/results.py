@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -20,6 +21,8 @@ COLUMNS = (
     "unit",
     "n",  # number of values averaged
 )
+# Columns of tables that hold names, which users give.
+_NAMES = ("run", "split", "condition", "mask", "segment", "region", "site_id", "session", "subject")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,15 @@ class ResultTable:
     def concat(cls, tables: list[ResultTable]) -> ResultTable:
         """Stack tables."""
         return cls(pd.concat([t.frame for t in tables], ignore_index=True))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table that was written as CSV; only what is empty there is missing here.
+
+    A region may be called NA, a condition None, and a site 007.
+    """
+    kinds = dict.fromkeys(_NAMES, str)
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
 
 
 def whole(rows: pd.DataFrame) -> pd.DataFrame:

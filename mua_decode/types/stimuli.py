@@ -32,7 +32,8 @@ class StimulusSet:
         int array (V,): the condition each video belongs to. Several videos of one condition are
         its *variants* (the same stimulus with other random dots, say).
     conditions
-        One row per condition, row number = condition. Column ``name`` is required; other columns
+        One row per condition, row number = condition. Column ``name``, which tells every
+        condition from the others, is required; other columns
         describe the condition (``cue``, ``colour``, ``direction_deg``, ``movie`` ...).
     segments
         Contiguous, in order, covering all T frames.
@@ -62,6 +63,7 @@ class StimulusSet:
             )
         if "name" not in self.conditions.columns:
             raise InputError("stimuli: conditions table has no column 'name'")
+        self._check_names()
         without = np.setdiff1d(np.arange(len(self.conditions)), self.condition)
         if len(without):
             name = self.conditions["name"].iloc[without[0]]
@@ -73,6 +75,20 @@ class StimulusSet:
             raise InputError(
                 f"stimuli: segments must cover frames 0..{v.shape[1]} without gaps, found "
                 f"{[(s.name, s.start, s.stop) for s in self.segments]}"
+            )
+
+    def _check_names(self) -> None:
+        columns = [str(c) for c in self.conditions.columns]
+        if len(set(columns)) < len(columns):
+            raise InputError(f"stimuli: columns of the conditions table repeat: {columns}")
+        names = pd.Series(self.names)
+        if (names.str.strip() == "").any():
+            raise InputError("stimuli: a condition has an empty name")
+        if names.duplicated().any():
+            first, second = np.flatnonzero(names == names[names.duplicated()].iloc[0])[:2]
+            raise InputError(
+                f"stimuli: conditions {first} and {second} are both called '{names[first]}'; give "
+                "every condition a name of its own"
             )
 
     @property

@@ -181,3 +181,24 @@ def test_nothing_is_written_over(
         decode(run[0], tmp_path / "none.h5", tmp_path / "out")
     assert "is not empty" in capsys.readouterr().err
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", ["npy", "mp4", "gif"])
+def test_a_full_disk_is_said_in_one_line(
+    run: tuple[Path, Recording],
+    tmp_path: Path,
+    small_disk: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+) -> None:
+    folder, recording = run
+    write_recording(recording, tmp_path / "new.h5")
+    (small_disk / "other").write_bytes(b"x" * 126_000)
+    with pytest.raises(SystemExit) as stopped:
+        decode(folder, tmp_path / "new.h5", small_disk / "out", f"format={kind}")
+    assert stopped.value.code == 2
+    (line,) = (x for x in capsys.readouterr().err.splitlines() if x.startswith("mua-decode: "))
+    assert f"out: {small_disk / 'out'} cannot be written" in line or "video: " in line
+    if kind == "npy":
+        assert "No space left on device" in line
+    assert [p.name for p in small_disk.iterdir()] == ["other"]

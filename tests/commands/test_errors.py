@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from mua_decode.commands.main import COMMANDS, main
+from mua_decode.recordings import write_recording
+from mua_decode.types import Recording
+from tests.stored_run import write_run
 
 SMALL = "recording=simulated_small"
 
@@ -126,3 +133,82 @@ def test_every_command_has_a_script() -> None:
         check=True,
     )
     assert "mua-decode inspect" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "a"
+    write_run(folder)
+    (folder / "metrics.json").write_text("{}")  # as if it were finished
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["evaluate", "device=cuda"], "device=cuda: this machine has no CUDA device"),
+        (["evaluate", "out_dir=/proc/no"], "out_dir: cannot write to /proc/no"),
+        (["encode", "out_dir=/proc/no"], "out_dir: cannot write to /proc/no"),
+        (["crossval", "out_dir=/proc/no"], "out_dir: cannot write to /proc/no"),
+        (["export", "format=torch", "out=/proc/no/x.pt2"], "out: cannot write to /proc/no"),
+        (["generalise", "held_out=foo"], "held_out: is a group of options (held_out.combinations"),
+        (["encode", "bands=foo"], "bands: expected a list of [low, high] in Hz, found foo"),
+        (["crossval", "n_folds=500"], "4 trials are fewer than n_folds=500"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_said_in_one_line(
+    run: Path, args: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "device=cuda" in args and torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    line = fails(capsys, args[0], f"run_dir={run}", *args[1:])
+    assert message in line
+    assert "could be trained" not in line  # said before any is tried
+    assert not list(run.rglob("fold_*"))
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["train", "seed=12345678901234567890123"], "seed: expected at most 9223372036854775807"),
+        (["train", "model.kernel_sizes=3"], "model.kernel_sizes: expected a list such as [7, 5"),
+        (["reproduce", "steps=[decodr]"], "there is no step 'decodr' (did you mean 'decoder'?)"),
+        (["simulate", "out="], "out is not set; give a file: out=FILE.h5"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_recording_is_read(
+    args: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main([*args, SMALL])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "reading the recording" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_are_shown_on_a_terminal_that_has_no_sign_for_them(
+    recording: Recording, tmp_path: Path
+) -> None:
+    write_recording(replace(recording, name="größe ² 味"), tmp_path / "ä.h5")
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "mua_decode", "inspect", "recording=native"]
+    done = subprocess.run(
+        [*command, f"recording.path={tmp_path / 'ä.h5'}"],
+        capture_output=True,
+        check=False,
+        env=os.environ | ascii_only,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"gr??e" in done.stdout or b"gr?e" in done.stdout
+
+
+def test_steps_are_those_that_are_known() -> None:
+    from mua_decode.reproduce import steps
+    from mua_decode.reproduce.plan import STEPS
+
+    source = Path(steps.__file__).read_text(encoding="utf-8")
+    assert set(re.findall(r'step\(\s*"(\w+)"', source)) == set(STEPS)

@@ -248,3 +248,24 @@ def test_a_function_handle_in_an_older_file_is_refused(
     with pytest.raises(InputError, match="refused, it holds a function handle"):
         read_mat(path, ["spikeTimes"])
     assert lab_sessions.read_mat is read_mat
+
+
+def test_a_damaged_v73_file_is_named(tmp_path: Path) -> None:
+    names = ["spikeTimes", "unitInfo"]
+    units = pd.DataFrame({"electrode": [7.0, 9.0], "name": ["a", "b"]})
+    whole = tmp_path / "whole.mat"
+    write_v73(whole, {"spikeTimes": contents()["spikeTimes"], "unitInfo": units})
+    assert len(read_mat(whole, names)["unitInfo"]) == 2
+    source, rng, said = whole.read_bytes(), np.random.default_rng(0), {}
+    for number in range(60):
+        data = bytearray(source)
+        for place in rng.integers(512, len(data), rng.integers(1, 40)):
+            data[place] = rng.integers(256)
+        path = tmp_path / f"damaged{number}.mat"
+        path.write_bytes(data)
+        try:
+            read_mat(path, names)
+        except InputError as error:
+            said[path] = str(error)
+    assert len(said) > 40
+    assert [line for path, line in said.items() if str(path) not in line] == []

@@ -185,7 +185,15 @@ def test_steps_done_on_another_recording_are_not_done(
     seconds = []
     for seed in (0, 1):
         simulated = ["recording=simulated_small", "recording.stimulus.frame.resolution=0.5"]
-        main(["simulate", *simulated, f"recording.seed={seed}", f"out={tmp_path / 'today.h5'}"])
+        main(
+            [
+                "simulate",
+                *simulated,
+                f"recording.seed={seed}",
+                "overwrite=true",
+                f"out={tmp_path / 'today.h5'}",
+            ]
+        )
         main(["reproduce", *small, *options])
         seconds.append(json.loads((tmp_path / "out" / "metrics.json").read_text()))
     assert "seconds/rigorous/crossval" in seconds[0]

@@ -21,5 +21,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     one folder per fold. After Ctrl-C the same command goes on where it stopped.
     """
     source = open_to_retrain(cfg)
+    plan = read_plan(CrossvalPlan, cfg)
     folder = source.out(cfg.out_dir, "crossval")
-    return crossval(source, read_plan(CrossvalPlan, cfg), folder).publish(folder)
+    return crossval(source, plan, folder).publish(folder)

@@ -10,7 +10,7 @@ from mua_decode import figures
 from mua_decode.analyses.crossval.plan import CrossvalPlan
 from mua_decode.analyses.crossval.statistics import fold_summary, over_folds
 from mua_decode.runs.findings import SHOWN, Findings, score_table, stamp
-from mua_decode.runs.progress import console
+from mua_decode.runs.progress import console, hushed
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants
 from mua_decode.scoring.flat import key, number
@@ -45,6 +45,8 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
         Variant(f"fold_{f}", (f"data.split.n_folds={plan.n_folds}", f"data.split.fold={f}"))
         for f in range(plan.n_folds)
     ]
+    with hushed():
+        _ = source.changed(variants[0].overrides).data  # too many folds: none is to be tried
     outcome = run_variants(source, variants, folder, lambda _, s: s.counted, what="fold")
     table = over_folds(outcome.found, n_folds=plan.n_folds)
     summary = fold_summary(table)

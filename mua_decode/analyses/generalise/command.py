@@ -23,5 +23,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     where it stopped.
     """
     source = open_to_retrain(cfg)
+    plan = read_plan(GeneralisePlan, cfg)
     folder = source.out(cfg.out_dir, "generalise")
-    return generalise(source, read_plan(GeneralisePlan, cfg), folder).publish(folder)
+    return generalise(source, plan, folder).publish(folder)

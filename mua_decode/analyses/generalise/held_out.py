@@ -64,7 +64,7 @@ def held_out_variants(
 
 def _override(name: str, **options: object) -> str:
     given = {"_target_": _METRIC, "similarity": "correlation", **options}
-    return f"metric.{name}={json.dumps(given, ensure_ascii=False)}"
+    return f"+metric.{name}={json.dumps(given, ensure_ascii=False)}"
 
 
 def label_held_out(

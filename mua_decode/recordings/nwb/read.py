@@ -26,8 +26,9 @@ from mua_decode.recordings.conditions import (
     usable_trials,
 )
 from mua_decode.recordings.files import check_dataset, named, open_hdf5, source_files
+from mua_decode.recordings.names import unescaped
 from mua_decode.recordings.nwb.spikes import read_spikes, read_units
-from mua_decode.recordings.nwb.videos import own_stimuli, read_series
+from mua_decode.recordings.nwb.videos import MODULE, own_stimuli, read_series
 from mua_decode.recordings.videos import VideoSource
 from mua_decode.types import InputError, Recording, Session, StimulusSet
 
@@ -224,13 +225,14 @@ def _trials(
     wanted = [align, *columns, *([bad_trial] if bad_trial else [])]
     known = list(nwb.trials.colnames)
     require_columns(known, wanted, f"{path}: trials table")
-    plain = {}
+    plain, ours = {}, MODULE in nwb.processing
     for name in known:
         data = nwb.trials[name].data
         if getattr(data, "ndim", np.ndim(data)) == 1 and len(data) == len(nwb.trials):
             values = np.asarray(data[:])
             if values.dtype.kind in "biufSUO" and not _refers(values):
-                plain[name] = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
+                column = unescaped(name) if ours else name
+                plain[column] = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
     table = pd.DataFrame(plain)
     require_columns(table, wanted, f"{path}: trials table, one value per trial")
     if not pd.api.types.is_numeric_dtype(table[align]):

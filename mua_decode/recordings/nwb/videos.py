@@ -11,6 +11,7 @@ import pandas as pd
 
 from mua_decode.limits import check_memory
 from mua_decode.recordings.files import named
+from mua_decode.recordings.names import unescaped
 from mua_decode.recordings.pictures import read_frames
 from mua_decode.recordings.videos import VideoSource, segments_of
 from mua_decode.types import InputError, StimulusSet, nearest_name
@@ -177,5 +178,5 @@ def _external(series: Any, path: Path) -> Any:
 
 def _table(table: Any) -> pd.DataFrame:
     """Return the columns as plain lists, so that text is text and numbers are numbers."""
-    columns = {c: np.asarray(table[c].data[:]).tolist() for c in table.colnames}
+    columns = {unescaped(c): np.asarray(table[c].data[:]).tolist() for c in table.colnames}
     return pd.DataFrame(columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,10 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import whole
+from mua_decode.recordings.blocks import new_hdf5
+from mua_decode.recordings.files import named
+from mua_decode.recordings.names import escaped, kept_values
+from mua_decode.recordings.nwb.read import read_nwb
 from mua_decode.recordings.nwb.videos import MODULE, SERIES
 from mua_decode.recordings.videos import digest, segments_table
 from mua_decode.types import InputError, Recording, Session, SpikeTimes, StimulusSet
@@ -24,13 +28,15 @@ _GAP_S = 1.0  # between trials laid end to end; whole, so that adding starts cos
 def write_nwb(
     recording: Recording, folder: Path, *, species: str | None = None, age: str | None = None
 ) -> list[Path]:
-    """Write ``SESSION.nwb`` for every session, each whole or not at all; return the files.
+    """Write ``SESSION.nwb`` for every session, each read back first; return the files.
 
     The trials of a session are laid end to end on one clock, since a recording does not keep when
     they happened. Counts become as many spikes, spread evenly over their bin, which the file says;
-    what a simulator planted (``truth``) has no place in the format and is left out. Raises
-    InputError if a session holds anything but spikes: averages, standardised activity, or counts in
-    windows with gaps or overlaps.
+    what a simulator planted (``truth``) has no place in the format and is left out. What the format
+    cannot have in the name of a column or a region stands there as in an address
+    (``choice%2Freward``). Raises InputError if a session holds anything but spikes (averages,
+    standardised activity, or counts in windows with gaps or overlaps), or a file would hold
+    something else; OSError if it cannot be written.
 
     Parameters
     ----------
@@ -41,17 +47,59 @@ def write_nwb(
         the format's way to say that nothing is known.
     """
     spikes = [as_spike_times(s) for s in recording.sessions]
-    names = [re.sub(r"[^\w.-]+", "_", s.name) for s in recording.sessions]
-    if len({n.lower() for n in names}) < len(names):
-        raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
+    files = nwb_files(recording, folder)
     sums = [digest(v) for v in recording.stimuli.videos]
     written, animal = [], {"species": species, "age": age or "P0D/"}
-    for name, session, times in zip(names, recording.sessions, spikes, strict=True):
-        path = folder / f"{name}.nwb"
+    for path, session, times in zip(files, recording.sessions, spikes, strict=True):
         with whole(path) as partial:
-            _write(recording, session, times, sums, animal, partial)
+            with named(f"{path}: cannot be written", ValueError):
+                _write(recording, session, times, sums, animal, partial)
+            _read_back(partial, path, session, times, recording.stimuli)
         written.append(path)
     return written
+
+
+def nwb_files(recording: Recording, folder: Path) -> list[Path]:
+    """Files that :func:`write_nwb` writes, one per session; an InputError if two are one."""
+    names = [re.sub(r"^\.+|[^\w.-]+", "_", s.name) for s in recording.sessions]
+    if len({n.lower() for n in names}) < len(names):
+        raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
+    return [folder / f"{name}.nwb" for name in names]
+
+
+def _read_back(
+    partial: Path, path: Path, session: Session, spikes: SpikeTimes, stimuli: StimulusSet
+) -> None:
+    """Refuse a file that is not read as what was written."""
+    try:
+        found = read_nwb([str(partial)])
+    except InputError as error:
+        reason = str(error).removeprefix(f"{partial}: ")
+        raise InputError(f"{path}: not written, it could not be read back: {reason}") from error
+    back, shown = found.sessions[0], found.stimuli
+    assert back.spike_times is not None
+    trials = session.trials.rename(columns=_trial_columns(session.trials))
+    kept = {
+        "session": back.name == session.name,
+        "trials": _same(trials, back.trials),
+        "sites": _same(session.sites.to_frame(), back.sites.to_frame(), but=("subject",)),
+        "spikes": len(back.spike_times.time_s) == len(spikes.time_s),
+        "conditions": _same(stimuli.conditions, shown.conditions),
+        "videos": np.array_equal(stimuli.videos, shown.videos),
+    }
+    for what, same in kept.items():
+        if not same:
+            raise InputError(f"{path}: not written, its {what} would be read back as others")
+
+
+def _same(given: pd.DataFrame, found: pd.DataFrame, *, but: Sequence[str] = ()) -> bool:
+    given, found = (f.drop(columns=[c for c in but if c in f]) for f in (given, found))
+    if set(map(str, given.columns)) != set(found.columns) or len(given) != len(found):
+        return False
+    pairs = [(kept_values(given[c]), kept_values(found[str(c)])) for c in given.columns]
+    return all(
+        np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f") for a, b in pairs
+    )
 
 
 def as_spike_times(session: Session) -> SpikeTimes:
@@ -123,7 +171,7 @@ def _write(
         # A column called name is reached as table["name"], which is how it is read here.
         warnings.filterwarnings("ignore", message="An attribute 'name' already exists")
         _add_stimuli(nwb, recording.stimuli, sums)
-    with NWBHDF5IO(str(path), "w") as io:
+    with new_hdf5(path) as file, NWBHDF5IO(file=file, mode="w") as io:
         io.write(nwb)
 
 
@@ -136,19 +184,18 @@ def _date(text: object) -> datetime:
 
 
 def _add_trials(nwb: Any, trials: pd.DataFrame, start_s: np.ndarray, duration_s: float) -> None:
-    columns = {f"source_{c}" if c in _RESERVED else str(c): c for c in trials.columns}
+    columns = {escaped(name): c for c, name in _trial_columns(trials).items()}
     for name in columns:
         nwb.add_trial_column(name, f"{name} of the trial")
-    values = {name: _plain(trials[c]) for name, c in columns.items()}
+    values = {name: kept_values(trials[c]).tolist() for name, c in columns.items()}
     for row, start in enumerate(start_s.tolist()):
         given = {name: column[row] for name, column in values.items()}
         nwb.add_trial(start_time=start, stop_time=start + duration_s, **given)
 
 
-def _plain(column: pd.Series) -> list[Any]:
-    """Numbers and truth values as they are, everything else as text."""
-    kept = column.to_numpy().dtype.kind in "biuf"
-    return column.tolist() if kept else [str(v) for v in column]
+def _trial_columns(trials: pd.DataFrame) -> dict[Any, str]:
+    """Column of the trials -> its name in the file, which has some of its own."""
+    return {c: f"source_{c}" if c in _RESERVED else str(c) for c in trials.columns}
 
 
 def _add_units(nwb: Any, session: Session, spikes: SpikeTimes, start_s: np.ndarray) -> None:
@@ -158,7 +205,7 @@ def _add_units(nwb: Any, session: Session, spikes: SpikeTimes, start_s: np.ndarr
     device = nwb.create_device(name="electrodes", description="not described by the recording")
     groups = {
         region: nwb.create_electrode_group(
-            name=re.sub(r"[/:]", "_", region),
+            name=escaped(region),
             description=f"sites in {region}",
             location=region,
             device=device,
@@ -237,7 +284,11 @@ def _add_stimuli(nwb: Any, stimuli: StimulusSet, sums: list[str]) -> None:
     }
     for name, frame in tables.items():
         columns = [
-            VectorData(name=str(c), description=f"{c} of the {name}", data=_plain(frame[c]))
+            VectorData(
+                name=escaped(str(c)),
+                description=f"{c} of the {name}",
+                data=kept_values(frame[c]).tolist(),
+            )
             for c in frame.columns
         ]
         module.add(DynamicTable(name=name, description=f"one row per {name[:-1]}", columns=columns))

@@ -299,9 +299,10 @@ def bad_index(file: h5py.File) -> None:
 
 def short_column(file: h5py.File) -> None:
     column = file["intervals/trials/cue_onset"]
-    values = column[()][:-3]
-    column.resize(values.shape)
-    column[...] = values
+    values, about = column[()][:-3], dict(column.attrs)
+    del file["intervals/trials/cue_onset"]  # not every version writes one that can be resized
+    file["intervals/trials/cue_onset"] = values
+    file["intervals/trials/cue_onset"].attrs.update(about)
 
 
 def same_units_twice(file: h5py.File) -> None:

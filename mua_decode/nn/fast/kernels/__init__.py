@@ -93,7 +93,7 @@ def run_kernel(name: str, sizes: ctypes.Structure, *tensors: Tensor | None) -> N
 
 def _name(compiler: str) -> str:
     key = "\n".join(
-        [_SOURCE.read_text(), compiler, _processor(), torch.__version__, *_FLAGS]
+        [_SOURCE.read_text(encoding="utf-8"), compiler, _processor(), torch.__version__, *_FLAGS]
     ).encode()
     return f"lanes_{hashlib.sha256(key).hexdigest()[:16]}.so"
 
@@ -106,7 +106,7 @@ def _build(compiler: str, built: Path) -> None:
 def _processor() -> str:
     """Name the processor by its instruction sets where the system tells them."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()} {platform.node()}"
     wanted = ("flags", "Features", "model name")

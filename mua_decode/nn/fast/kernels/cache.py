@@ -124,7 +124,8 @@ def _keep(folder: Path, name: str, build: Callable[[Path], None]) -> None:
         built, digest = Path(work) / name, Path(work) / f"{name}.sha256"
         build(built)
         built.chmod(0o700)
-        digest.write_text(hashlib.sha256(built.read_bytes()).hexdigest() + "\n")
+        found = hashlib.sha256(built.read_bytes()).hexdigest()
+        digest.write_text(f"{found}\n", encoding="utf-8")
         digest.chmod(0o600)
         for path in (built, digest):
             path.replace(folder / path.name)

@@ -1,0 +1,116 @@
+"""Names that mean something to a plotting or table library are names like any other here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mua_decode import figures
+from mua_decode.commands.main import main
+from mua_decode.recordings import write_recording
+from mua_decode.recordings.files import load_csv
+from mua_decode.runs.folder import RunFolder
+from mua_decode.types import InputError, Recording, read_table
+from tests.conftest import make_session, make_stimuli
+from tests.stored_run import write_run
+from tests.tiny import TINY
+
+NAMES = [r"$\frac$", "NA", "None", "nan", "007", "$"]
+REGIONS = (r"$\frac$", "NA", "007")
+
+
+def odd_recording() -> Recording:
+    stimuli = make_stimuli(len(NAMES), n_frames=8, shape=(1, 16, 16))
+    stimuli = replace(stimuli, conditions=pd.DataFrame({"name": NAMES}))
+    sessions = tuple(
+        make_session(f"s{i}", stimuli, seed=i, regions=REGIONS, trials=10) for i in range(2)
+    )
+    return Recording(name="odd", sessions=sessions, stimuli=stimuli)
+
+
+def test_odd_names_go_from_recording_to_report(tmp_path: Path) -> None:
+    write_recording(odd_recording(), tmp_path / "r.h5")
+    run = tmp_path / "run"
+    main([
+        "train", "recording=native", f"recording.path={tmp_path / 'r.h5'}", f"run_dir={run}",
+        "data.window.width_s=0.1", "data.window.step_s=0.1", "data.pseudo.per_condition=4",
+        "model=mlp_decoder", "loss.window_size=3", "trainer.max_epochs=1", "metric=[mse]",
+        "floor=[mean_video]",
+    ])  # fmt: skip
+    assert set(RunFolder(run).load_results().frame["condition"]) == {*NAMES, "all"}
+    assert set(read_table(run / "results.csv")["condition"]) == {*NAMES, "all"}
+    main([
+        "ablate", f"run_dir={run}", "metric=[mse]", "donors=1", "equal.repeats=0",
+        "segments=false",
+    ])  # fmt: skip
+    losses = read_table(run / "ablation" / "results.csv")
+    masks = set(losses["mask"])
+    assert all(any(m.startswith(f"without {r}") for m in masks) for r in REGIONS)
+    assert set(losses["condition"]) == {*NAMES, "all"}
+
+
+def test_a_dollar_is_drawn_as_it_is_and_powers_as_such(tmp_path: Path) -> None:
+    drawn = figures.confusion(
+        np.repeat(np.arange(6), 3), np.repeat(np.arange(6), 3), names=NAMES, title=r"$\frac$"
+    )
+    figures.save(drawn, tmp_path / "a.svg")
+    from matplotlib.figure import Figure
+
+    powers = Figure()
+    powers.subplots().set_yscale("log")
+    figures.save(powers, tmp_path / "b.png")
+    assert powers.axes[0].yaxis.get_ticklabels()[1].get_parse_math()
+    assert (tmp_path / "a.svg").stat().st_size > 1000
+
+
+def test_names_in_tables_are_read_as_they_stand(tmp_path: Path) -> None:
+    values = [1.5, np.nan, *[2.0] * 5]
+    table = pd.DataFrame({"name": [*NAMES, "b"], "region": "NA", "value": values})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    for read in (load_csv, read_table):
+        found = read(tmp_path / "t.csv")
+        assert found["region"].tolist() == ["NA"] * 7
+        assert found["value"].isna().tolist() == [False, True] + [False] * 5
+    assert load_csv(tmp_path / "t.csv")["name"].tolist() == [*NAMES, "b"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a", "b", "a", "c"], "conditions 0 and 2 are both called 'a'"),
+        (["a", "b", "", "c"], "a condition has an empty name"),
+        (["a", "b", " ", "c"], "a condition has an empty name"),
+    ],
+)
+def test_conditions_that_cannot_be_told_apart_are_refused(names: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        replace(make_stimuli(4), conditions=pd.DataFrame({"name": names}))
+
+
+def test_columns_that_repeat_are_refused() -> None:
+    stimuli = make_stimuli(4)
+    session = make_session("s", stimuli)
+    twice = pd.concat([session.trials, session.trials[["condition"]]], axis=1)
+    with pytest.raises(InputError, match="columns of the trials repeat"):
+        replace(session, trials=twice)
+    both = pd.concat([stimuli.conditions, stimuli.conditions], axis=1)
+    with pytest.raises(InputError, match="columns of the conditions table repeat"):
+        replace(stimuli, conditions=both)
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_run_is_scored_by_something(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*TINY, "trainer.max_epochs=1", f"run_dir={tmp_path / 'new'}"]
+    if command == "evaluate":
+        write_run(tmp_path / "run")
+        options = [f"run_dir={tmp_path / 'run'}"]
+    with pytest.raises(SystemExit) as stopped:
+        main([command, *options, "metric=[]", "floor=[]"])
+    assert stopped.value.code == 2
+    assert "metric: none is chosen; name at least one, e.g. metric=[mse]" in capsys.readouterr().err
