@@ -11,7 +11,7 @@ import torch
 from mua_decode.api.results import DecodedTrials, Reconstruction
 from mua_decode.data import DecodingData, NewTrials
 from mua_decode.runs.decode import decode_trials
-from mua_decode.runs.run import Run
+from mua_decode.runs.run import SCORED, Run
 from mua_decode.scoring.stream import decode_stream
 from mua_decode.types import PARTS, InputError, Recording, nearest_name
 
@@ -195,7 +195,7 @@ class Decoder:
 def load_run(
     run_dir: str | Path,
     *,
-    checkpoint: str = "best",
+    checkpoint: str = SCORED,
     device: str = "auto",
     recording: Recording | None = None,
     overrides: Sequence[str] = (),
@@ -209,7 +209,8 @@ def load_run(
     Parameters
     ----------
     checkpoint
-        ``best`` (by validation loss) or ``last``.
+        ``best`` (by validation loss), ``last``, or ``scored``: the one that the run was scored
+        with (its option ``weights``).
     device
         ``auto``, ``cpu`` or ``cuda``.
     recording

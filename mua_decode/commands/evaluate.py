@@ -19,7 +19,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     part = check_part(str(cfg.part))
     source = open_run(cfg).score_as(cfg)
-    out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{cfg.checkpoint}"))
+    assert source.checkpoint is not None
+    out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
     flat = score(source, part, out=out)
     print_summary(flat, out.path, part)
     return flat

@@ -1,9 +1,10 @@
 """From a recording to batches: windows, split, population, standardisation, loaders."""
 
 from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
-from mua_decode.data.datamodule import DecodingData, PseudoTrialPlan
+from mua_decode.data.datamodule import DecodingData
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
 from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
+from mua_decode.data.pooling import AtMost, PseudoTrialPlan
 from mua_decode.data.population import Population, read_population
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
@@ -11,6 +12,7 @@ from mua_decode.data.standardise import Standardiser
 from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
 
 __all__ = [
+    "AtMost",
     "Batch",
     "DecodingData",
     "EpochSampler",

@@ -65,6 +65,6 @@ def _used(pseudo: PseudoTrials) -> np.ndarray:
     """Boolean (presentations, N): this site's data from this presentation are used."""
     pool = pseudo.pool
     used = np.zeros((pool.presentation.max() + 1, len(pool.sites)), bool)
-    columns = np.arange(len(pool.sites))
+    columns = pseudo.sites()
     used[pool.presentation[pseudo.source_trial, columns], columns] = True
     return used

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,10 +15,13 @@ from torch.utils.data import DataLoader
 
 from mua_decode.data.audit import audit_leakage
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
+from mua_decode.data.places import RANDOM_SITES, mean_by_place
 from mua_decode.data.pooling import (
     Candidates,
+    PseudoTrialPlan,
     build_pool,
-    choose_sites,
+    check_draw,
+    choose_population,
     draw_pseudo_trials,
     find_candidates,
     recorded_as_they_are,
@@ -36,34 +39,6 @@ from mua_decode.data.videos import (
 )
 from mua_decode.data.windows import Window, window_session
 from mua_decode.types import PARTS, InputError, LeakState, PseudoTrials, Recording, Stream
-
-
-@dataclass(frozen=True, kw_only=True)
-class PseudoTrialPlan:
-    """How pseudo-trials are assembled.
-
-    Parameters
-    ----------
-    per_condition
-        Pseudo-trials per condition over train, val and test together; each part gets its share.
-    draw
-        ``site`` (as published), ``session`` (keeps the noise correlations within a session) or
-        ``recorded`` (every recorded trial of the one session once, whatever ``per_condition``).
-    fresh
-        Draw the training pseudo-trials afresh in every epoch. With the published order they are
-        drawn once, before the split, whatever this says.
-    """
-
-    per_condition: int = 512
-    draw: str = "site"
-    fresh: bool = True
-
-    def __post_init__(self) -> None:
-        if self.per_condition < 3:
-            raise InputError(
-                f"pseudo.per_condition must be at least 3 (one for each of train, val and test), "
-                f"found {self.per_condition}"
-            )
 
 
 class DecodingData(pl.LightningDataModule):
@@ -95,6 +70,8 @@ class DecodingData(pl.LightningDataModule):
     ----------
     pool, split, standardise, stimuli, audit
         What was built; ``stimuli`` has one frame per bin.
+    sites
+        Table of the site axis: the pool's, or of places with a region alone (``random_sites``).
     notes
         What was left out, in numbers, one line each.
     """
@@ -117,11 +94,7 @@ class DecodingData(pl.LightningDataModule):
         resident: bool | None = None,
     ) -> None:
         super().__init__()
-        if pseudo.draw == "recorded" and split.unit == "pseudo_trial":
-            raise InputError(
-                "pseudo.draw=recorded pools nothing, so that data.split.unit=pseudo_trial (pooled "
-                "before the split) has no meaning; set data.split.unit=recorded_trial or published"
-            )
+        check_draw(pseudo, split.unit)
         if batch_size < 2:
             raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
         self.plan, self.pseudo_plan = split, pseudo
@@ -135,14 +108,18 @@ class DecodingData(pl.LightningDataModule):
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
         self.stimuli = one_frame_per_bin(recording.stimuli, self.pool)
-        keep = choose_sites(
+        population = choose_population(
             self.pool.sites,
+            draw=pseudo.draw,
             regions=regions,
             sites_per_region=sites_per_region,
             seed=seed if sites_seed is None else sites_seed,
         )
-        self.pool = select_sites(self.pool, keep)
+        self.notes += population.notes
+        self.pool = select_sites(self.pool, population.index)
         self._candidates = self._find_candidates()
+        self.sites, notes = population.axis(self.pool.sites)
+        self.notes += notes
         self.standardise = Standardiser.of(
             standardisation, self.pool, recording, self.split.trials["train"], root=root
         )
@@ -165,9 +142,21 @@ class DecodingData(pl.LightningDataModule):
         return self.split.leaks
 
     @property
+    def random_sites(self) -> bool:
+        """Whether every pseudo-trial draws its own sites."""
+        return self.pseudo_plan.draw == RANDOM_SITES
+
+    @property
     def n_sites(self) -> int:
-        """Sites in the population, N."""
-        return len(self.pool.sites)
+        """Sites, or places for them, along the site axis, N."""
+        return len(self.sites)
+
+    def by_place(self, values: np.ndarray) -> np.ndarray:
+        """Values of the pool's sites (..., M) along the site axis (..., N).
+
+        They are the same sites, or places that show the mean of their region.
+        """
+        return mean_by_place(values, self.pool.sites, self.sites) if self.random_sites else values
 
     @property
     def n_bins(self) -> int:
@@ -273,7 +262,7 @@ class DecodingData(pl.LightningDataModule):
             }
 
         found = find()
-        complete = np.ones(self.n_sites, bool)
+        complete = np.ones(len(self.pool.sites), bool)
         for part in PARTS:
             complete &= (found[part].number[:, found[part].conditions] > 0).all(axis=1)
         if not complete.any():
@@ -284,7 +273,7 @@ class DecodingData(pl.LightningDataModule):
         if not complete.all():
             lost = self.pool.sites.select(~complete)
             self.notes.append(
-                f"{len(lost)} of {self.n_sites} sites left out: no recorded trial of some "
+                f"{len(lost)} of {len(complete)} sites left out: no recorded trial of some "
                 f"condition in train, val or test ({', '.join(lost.site_id[:5])}"
                 f"{' ...' if len(lost) > 5 else ''})"
             )
@@ -329,6 +318,7 @@ class DecodingData(pl.LightningDataModule):
             video=draw_variants(self.stimuli, self._videos[part], condition, rng),
             draw=self.pseudo_plan.draw,
             rng=rng,
+            places=self.sites if self.random_sites else None,
         )
 
     @property

@@ -56,7 +56,7 @@ class PseudoTrialDataset(Dataset[Batch]):
     def __getitems__(self, rows: list[int]) -> Batch:
         """Read a batch by row numbers."""
         index = np.asarray(rows)
-        spikes = self.standardise(self.pseudo.counts(index))
+        spikes = self.standardise.trials(self.pseudo, index)
         video = torch.from_numpy(self.stimuli.videos[self.pseudo.video[index]])
         return Batch(
             spikes=torch.from_numpy(spikes),

@@ -66,8 +66,13 @@ class Population:
         # Counts are never negative; activity standardised beforehand always is somewhere.
         signed = counts.dtype.kind == "f" and bool(counts.min(initial=0) < 0)
         return cls(
-            sites=data.pool.sites,
-            standardise=data.standardise,
+            sites=data.sites,
+            standardise=Standardiser(
+                data.by_place(data.standardise.mean),
+                data.by_place(data.standardise.std),
+                data.standardise.n_silent,
+                data.standardise.root,
+            ),
             n_bins=data.n_bins,
             bin_s=float(data.pool.bin_s),
             window_s=float(data.pool.window_s),

@@ -41,7 +41,6 @@ class ResidentLoader:
         self._mean = torch.from_numpy(dataset.standardise.mean).to(self.device)
         self._std = torch.from_numpy(dataset.standardise.std).to(self.device)
         self._root = dataset.standardise.root
-        self._site = torch.arange(self._counts.shape[1], device=self.device)
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -54,14 +53,16 @@ class ResidentLoader:
         pseudo = self.dataset.pseudo
         arrays = order, pseudo.source_trial, pseudo.video, pseudo.condition
         rows, source, video, condition = map(self._move, arrays)
+        site = self._move(pseudo.sites())
         for number in range(len(self)):
             chosen = rows[number * self.batch_size : (number + 1) * self.batch_size]
-            counts = self._counts[source[chosen].long(), self._site].transpose(1, 2)
+            place = (site[chosen] if site.ndim == 2 else site).long()
+            counts = self._counts[source[chosen].long(), place].transpose(1, 2)
             frames = self._videos[video[chosen]].permute(0, 2, 1, 3, 4)
             values = counts.to(torch.float32)
             values = values.sqrt() if self._root else values
             yield Batch(
-                spikes=(values - self._mean) / self._std,
+                spikes=(values - self._mean[place].unsqueeze(-2)) / self._std[place].unsqueeze(-2),
                 video=frames.to(torch.float32).div_(255),
                 condition=condition[chosen],
                 row=chosen,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mua_decode.types import InputError, Recording, TrialPool
+from mua_decode.types import InputError, PseudoTrials, Recording, TrialPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,14 @@ class Standardiser:
         """Standardise counts (..., N) -> float32 (..., N)."""
         values = counts.astype(np.float32)
         return ((np.sqrt(values) if self.root else values) - self.mean) / self.std
+
+    def trials(self, pseudo: PseudoTrials, rows: np.ndarray) -> np.ndarray:
+        """Standardised activity of pseudo-trials, float32 (B, T, N); each count by its own site."""
+        site = pseudo.sites(rows)
+        own = Standardiser(
+            self.mean[site][..., None, :], self.std[site][..., None, :], root=self.root
+        )
+        return own(pseudo.counts(rows))
 
     @classmethod
     def of(

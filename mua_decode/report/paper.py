@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ Tables = Mapping[str, "PaperTable"]
 HEADLINE = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")
 
 TITLES = {
-    "published": "as published (pooled, then split: LEAKS)",
-    "rigorous": "rigorous (recorded trials split first)",
+    "published": "published protocol (pooled, then split: LEAKS)",
+    "rigorous": "rigorous protocol (recorded trials split first)",
 }
 
 
@@ -30,13 +30,15 @@ TITLES = {
 class PaperTable:
     """A table of the paper, or the reason why this recording has none (``frame`` None).
 
-    The name is number and file name, ``S1_cue_shape``; the title is the caption.
+    The name is number and file name, ``S1_cue_shape``; the title is the caption; ``step`` is where
+    its numbers come from.
     """
 
     name: str
     title: str
     frame: pd.DataFrame | None
     reason: str = ""
+    step: str = "decoder"
 
     @property
     def number(self) -> str:
@@ -57,6 +59,8 @@ class Results:
         Step key to the reason why it is missing.
     done
         Keys of the steps whose files may be read.
+    reduced
+        Step key to what its networks differ in from the published ones: ``reduced: width 8``.
     """
 
     def __init__(
@@ -67,10 +71,11 @@ class Results:
         published: Mapping[str, Any],
         reasons: Mapping[str, str],
         done: Collection[str],
+        reduced: Mapping[str, str] | None = None,
     ) -> None:
         self.out, self.protocols = out, list(protocols)
         self.published, self.reasons = published, reasons
-        self._done = frozenset(done)
+        self._done, self._reduced = frozenset(done), reduced or {}
 
     def has(self, protocol: str, step: str) -> bool:
         """Whether a step was done with these settings; files of others may lie in its folder."""
@@ -110,8 +115,9 @@ class Results:
     ) -> PaperTable:
         """Make a table of a file of every protocol; ``why`` it is missing where no step says so."""
         frame = self.both(file, make)
-        reason = "" if frame is not None else self.reason(file.split("/")[0], why)
-        return PaperTable(name, title, frame, reason)
+        step = file.split("/")[0]
+        reason = "" if frame is not None else self.reason(step, why)
+        return PaperTable(name, title, frame, reason, step)
 
     def pictures(self, step: str, name: str, caption: str) -> list[Picture]:
         """A figure that a step left in its folder, one per protocol."""
@@ -128,6 +134,36 @@ class Results:
             if f"{protocol}/{step}" in self.reasons:
                 return self.reasons[f"{protocol}/{step}"]
         return otherwise
+
+    def reduced(self, protocol: str, step: str) -> str:
+        """What the networks of a step differ in from the published ones; empty: nothing."""
+        return self._reduced.get(f"{protocol}/{step}", "")
+
+    def note(self, step: str) -> str:
+        """The same for all protocols, where any differs."""
+        notes = {p: self.reduced(p, step) for p in self.protocols}
+        if len(set(notes.values())) == 1:
+            return next(iter(notes.values()))
+        return "; ".join(f"{p} {note}" for p, note in notes.items() if note)
+
+    def marked(self, table: PaperTable) -> PaperTable:
+        """Say in a table's caption, and in a column beside the published values, what is reduced.
+
+        The column ``training`` is ``as published`` where protocol and size are, and ``published
+        size`` where the size alone is.
+        """
+        note = self.note(table.step)
+        title = f"{table.title} [{note}]" if note else table.title
+        if table.frame is None:
+            return replace(table, title=title)
+        frame = table.frame.copy()
+        known = {"published": "as published"}
+        said = {p: self.reduced(p, table.step) or known.get(p, "published size") for p in TITLES}
+        protocol = frame.get("protocol", pd.Series(self.protocols[0], frame.index))
+        last = [i for i, c in enumerate(frame.columns) if str(c).startswith("published")]
+        place = last[-1] + 1 if last else frame.shape[1]
+        frame.insert(place, "training", protocol.map(said))
+        return replace(table, title=title, frame=frame)
 
     def canary(self, protocol: str) -> dict[str, Any] | None:
         """What the protocol found in noise."""
@@ -188,8 +224,10 @@ def paper_section(
 
 
 def _blank(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave cells empty where the paper has no value."""
+    """Leave cells empty where the paper has no value; the caption says what is reduced."""
     out = frame.copy()
+    if "training" in out:
+        out["training"] = out["training"].str.partition(":")[0]
     for column in (c for c in frame.columns if str(c).startswith("published")):
         out[column] = out[column].astype(object).where(out[column].notna(), "")
     return out

@@ -39,7 +39,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     keep_split(cfg, folder.config)
     paper = Reproduction(plan, _base(cfg, folder))
     folder.save_config(cfg)
-    print_plan(paper.steps, folder.path)
+    print_plan(paper.steps, folder.path, paper.note)
     if paper.side_by_side:
         run_side_by_side(one_protocol, plain(cfg), paper.steps, folder.path)
     return paper.publish()

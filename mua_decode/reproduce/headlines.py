@@ -97,7 +97,7 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
     text = (
         f"Protocol {protocol.name}: single test pseudo-trials identified among "
         f"{flat['n_conditions']} videos (chance {flat['chance/identification']:.3f}{beside}). "
-        f"{flat['audit'].capitalize()}."
+        f"{flat['audit'].capitalize()}.{_reduced(results, protocol.name, 'decoder')}"
     )
     free = LeakState.of_flag(flat["leaking"]) is LeakState.FREE
     return [Headline(text, status="neutral" if free else "warning", value=f"{score:.3f}")]
@@ -141,8 +141,15 @@ def _regions(results: Results, protocol: str) -> list[Headline]:
     text = (
         f"Protocol {protocol}: masking one region costs most in {'; '.join(parts)}. Averages over "
         f"trials, one network; {test}-test, Holm-corrected."
+        f"{_reduced(results, protocol, 'ablation')}"
     )
     return [Headline(text)]
+
+
+def _reduced(results: Results, protocol: str, step: str) -> str:
+    """What the networks differ in from the published ones, as a sentence."""
+    note = results.reduced(protocol, step)
+    return f" {note[0].upper() + note[1:]}." if note else ""
 
 
 def _few(n: int, n_conditions: int) -> str:

@@ -70,11 +70,11 @@ class Protocol:
     def decoder(self) -> Run:
         """The main decoder, trained."""
         folder = RunFolder(self.folder / "decoder" / "run")
-        return self.source.at(folder, checkpoint=folder.checkpoint("best"))
+        return self.source.trained_in(folder)
 
     @property
     def reference(self) -> Run:
         """The decoder at the size of the networks trained beside it, trained."""
         step = "reference" if self.plan.retrained else "decoder"
         folder = RunFolder(self.folder / step / "run")
-        return self.beside.at(folder, checkpoint=folder.checkpoint("best"))
+        return self.beside.trained_in(folder)

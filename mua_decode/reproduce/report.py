@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mua_decode.analyses.similarity.paper import drawn_similarity
 from mua_decode.report import Picture, Section, write_page
 from mua_decode.report.paper import PaperTable, Results, Tables, paper_section
 from mua_decode.reproduce.headlines import headlines
+from mua_decode.reproduce.pinned import Deviation, between_protocols
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Outcome
 
@@ -31,34 +33,52 @@ def write_report(
     tables: Sequence[PaperTable],
     protocols: Sequence[Protocol],
     outcome: Outcome,
+    deviations: Mapping[str, Deviation],
 ) -> Path:
     """Write ``report.html`` from the files of the steps."""
     numbered = {t.number: t for t in tables}
     recording = protocols[0].recording
     stimuli = {p.name: p.source.data.stimuli for p in protocols}
     sections = [
-        reconstruct.section(results, numbered, stimuli),
-        ablate.section(results, numbered),
-        ablate.panel(results, stimuli, recording.sites.regions),
-        isolate.section(results, numbered),
-        encode.section(results, numbered),
-        _similarity(results, numbered),
-        _baselines(results, numbered),
-        sampling.section(results, numbered),
-        generalise.section(results, numbered),
-        noise.section(numbered),
-        _methods(protocols, outcome),
+        _marked(results, "decoder", reconstruct.section(results, numbered, stimuli)),
+        _marked(results, "ablation", ablate.section(results, numbered)),
+        _marked(results, "ablation", ablate.panel(results, stimuli, recording.sites.regions)),
+        _marked(results, "isolate", isolate.section(results, numbered)),
+        _marked(results, "encoding", encode.section(results, numbered)),
+        _marked(results, "latents", _similarity(results, numbered)),
+        _marked(results, "compare", _baselines(results, numbered)),
+        _marked(results, "sampling", sampling.section(results, numbered)),
+        _marked(results, "generalise", generalise.section(results, numbered)),
+        _marked(results, "noise", noise.section(numbered)),
+        _methods(protocols, outcome, deviations),
     ]
     return write_page(
         out / "report.html",
         [s for s in sections if s is not None],
-        title=f"Video decoded from multi-unit activity: {recording.name}",
+        title=f"Video decoded from multi-unit activity: {recording.name}{_short(deviations)}",
         headlines=headlines(results, protocols),
         footer=(
             f"mua_decode {__version__}, seed {protocols[0].source.seed}; every number: results.csv "
             "and tables/ beside this file"
         ),
     )
+
+
+def _short(deviations: Mapping[str, Deviation]) -> str:
+    """What the title of a report says that is not of the published size."""
+    note = next((d.short for d in deviations.values() if d.short), "")
+    return f" ({note})" if note else ""
+
+
+def _marked(results: Results, step: str, section: Section | None) -> Section | None:
+    """Say in the heading and under every picture what the networks of a section differ in."""
+    note = results.note(step)
+    if section is None or not note:
+        return section
+    word = note.partition(":")[0].rpartition(" ")[2]
+    pictures = [replace(p, caption=f"{p.caption} [{word}]") for p in section.pictures]
+    title = f"{section.title} ({word})"
+    return replace(section, title=title, pictures=pictures)
 
 
 def _similarity(results: Results, tables: Tables) -> Section:
@@ -97,7 +117,9 @@ def _baselines(results: Results, tables: Tables) -> Section:
     return paper_section("Baselines, cross-validation and seeds", text, shown, pictures)
 
 
-def _methods(protocols: Sequence[Protocol], outcome: Outcome) -> Section:
+def _methods(
+    protocols: Sequence[Protocol], outcome: Outcome, deviations: Mapping[str, Deviation]
+) -> Section:
     steps = pd.DataFrame(
         [{"step": k, "seconds": v, "": "done"} for k, v in outcome.done.items()]
         + [{"step": k, "seconds": np.nan, "": f"FAILED: {v}"} for k, v in outcome.failed.items()]
@@ -109,4 +131,12 @@ def _methods(protocols: Sequence[Protocol], outcome: Outcome) -> Section:
     data = [p.source.data for p in protocols]
     text = [f"{p.name}: {d.audit.line}." for p, d in zip(protocols, data, strict=True)]
     text += list(dict.fromkeys(note for d in data for note in d.notes))
-    return Section("How it was done", text=text, tables={"Steps": steps})
+    text.append(
+        f"The rigorous protocol differs from the published one in {between_protocols()}, and in "
+        "what masked sites show; network, loss, optimiser and schedule are the same."
+    )
+    trained = pd.DataFrame(
+        [{"step": k, "training": d.full or "as published"} for k, d in deviations.items()]
+    )
+    tables = {"Steps": steps, "What the networks differ in from the published size": trained}
+    return Section("How it was done", text=text, tables=tables)

@@ -11,6 +11,7 @@ import pandas as pd
 from mua_decode import __version__
 from mua_decode.files import write_text
 from mua_decode.report.paper import PaperTable, Results
+from mua_decode.reproduce.pinned import Deviation, deviation
 from mua_decode.reproduce.plan import ReproducePlan
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.report import write_report
@@ -56,6 +57,19 @@ class Reproduction:
         needed = set(wanted) | {n for s in steps if s.name in wanted for n in s.needs}
         return [s for s in steps if s.name in needed]
 
+    @cached_property
+    def deviations(self) -> dict[str, Deviation]:
+        """What every step differs in from its protocol at the published size, by its key."""
+        return {
+            s.key: deviation(s.fingerprint.options, s.protocol, network=s.name != "similarity")
+            for s in self.steps
+        }
+
+    @property
+    def note(self) -> str:
+        """What the networks of the first step differ in; empty: nothing."""
+        return self.deviations[self.steps[0].key].short
+
     @property
     def side_by_side(self) -> bool:
         """Whether both protocols have work left that two processes on this machine can share."""
@@ -76,12 +90,14 @@ class Reproduction:
             published=self.plan.published,
             reasons={**outcome.failed, **outcome.not_applicable},
             done=outcome.done,
+            reduced={key: found.short for key, found in self.deviations.items()},
         )
         tables = paper_tables(results)
         write_tables(self.out, tables)
         self._combine(outcome)
-        report = write_report(self.out, results, tables, self.protocols, outcome)
-        flat = _flat(outcome, tables)
+        report = write_report(self.out, results, tables, self.protocols, outcome, self.deviations)
+        differ = {f"training/{k}": d.full or "as published" for k, d in self.deviations.items()}
+        flat = _flat(outcome, tables) | differ
         write_text(self.out / "metrics.json", json.dumps(flat, indent=2) + "\n")
         _say(outcome, flat)
         console.print(f"open     {report}", highlight=False, soft_wrap=True)

@@ -79,9 +79,11 @@ class Outcome:
     not_applicable: Mapping[str, str]
 
 
-def print_plan(steps: Sequence[Step], out: Path) -> None:
-    """Say what will be done before anything is."""
-    table = Table(title="plan", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def print_plan(steps: Sequence[Step], out: Path, note: str = "") -> None:
+    """Say what will be done before anything is; ``note`` is what is reduced."""
+    table = Table(
+        title="plan" + (f" ({note})" if note else ""), box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for column in ("step", "protocol", "what it asks", ""):
         table.add_column(column)
     for step in steps:

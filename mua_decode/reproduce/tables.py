@@ -21,8 +21,8 @@ from mua_decode.report.paper import PaperTable, Results
 
 
 def paper_tables(results: Results) -> list[PaperTable]:
-    """All tables, in order."""
-    return [
+    """All tables, in order; each says what its networks differ in from the published ones."""
+    tables = [
         reconstruct.cue_shape(results),
         reconstruct.colour(results),
         reconstruct.motion(results),
@@ -54,6 +54,7 @@ def paper_tables(results: Results) -> list[PaperTable]:
         sampling.rates(results),
         similarity.trials(results),
     ]
+    return [results.marked(table) for table in tables]
 
 
 def write_tables(out: Path, tables: list[PaperTable]) -> None:

@@ -15,7 +15,12 @@ _PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger")
 # Where data lie and which kernel computes: the same mathematics.
 _HOW = ("data.resident", "model.kernels")
 # Options that runs of earlier versions do not name, and the value that says what they did.
-_ALWAYS = {"data.standardisation": "train", "model.video_activation": "squash"}
+_ALWAYS = {
+    "data.standardisation": "train",
+    "model.video_activation": "squash",
+    "weights": "best",
+    "recording.stimulus.dots.speed_spread": 0.0,
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -169,6 +169,8 @@ class RunFolder:
                 raise InputError(f"{self.config}: is not the config of a run, it lacks '{name}'")
         check_seed(cfg.get("seed"), f"{self.config}: seed")
         keep_split(cfg, self.config)
+        if "weights" not in cfg:  # earlier versions scored the best epoch alone
+            cfg.weights = "best"
         return cfg
 
     def checkpoint(self, name: str) -> Path:

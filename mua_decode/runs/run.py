@@ -28,6 +28,8 @@ from mua_decode.runs.progress import console
 from mua_decode.runs.stored import without_command_line
 from mua_decode.types import PARTS, InputError, LeakState, Recording, nearest_name
 
+SCORED = "scored"
+WEIGHTS = ("best", "last")
 # Option of a run whose weights were not trained here: the checksum of the file they came from.
 ADOPTED = "adopted"
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
@@ -75,7 +77,7 @@ class Run:
         cls,
         run_dir: str | Path | None,
         *,
-        checkpoint: str | None = "best",
+        checkpoint: str | None = SCORED,
         device: str = "auto",
         overrides: Iterable[str] = (),
         trusted: Sequence[str] = (),
@@ -86,7 +88,8 @@ class Run:
         Parameters
         ----------
         checkpoint
-            ``best`` or ``last``; ``None``: its network is not asked for.
+            ``best``, ``last``, or ``scored``: what the run says (``weights``). ``None``: its
+            network is not asked for.
         overrides
             Changes of the run's own config, such as ``recording.root=/new/place``.
         trusted
@@ -103,7 +106,9 @@ class Run:
         stored, left_out = without_command_line(folder.load_config())
         cfg = changed_config(stored, [str(o) for o in overrides])
         cfg.trusted = list(trusted)
-        path = folder.checkpoint(checkpoint) if checkpoint else None
+        path = None
+        if checkpoint:
+            path = folder.checkpoint(weights_of(cfg) if checkpoint == SCORED else checkpoint)
         choose_device(device)
         run = cls(folder, cfg, recording=recording, checkpoint=path, device=device)
         run.left_out = tuple(left_out)
@@ -250,6 +255,13 @@ class Run:
             device=self._device,
         )
 
+    def trained_in(self, folder: RunFolder) -> Run:
+        """The run as it was trained in a folder, with the weights it is scored with.
+
+        Raises InputError if the folder lacks them.
+        """
+        return self.at(folder, checkpoint=folder.checkpoint(weights_of(self.cfg)))
+
     def out(self, out_dir: str | None, name: str) -> Path:
         """Folder for the results of a question: as asked for, or NAME in the run's folder."""
         where = str(out_dir or self.folder.path / name)
@@ -261,6 +273,17 @@ def open_run(cfg: DictConfig, **options: Any) -> Run:
     given = {k: str(cfg[k]) for k in ("checkpoint", "device") if k in cfg} | options
     overrides, trusted = cfg.overrides or (), list(cfg.trusted or ())
     return Run.open(cfg.run_dir, overrides=overrides, trusted=trusted, **given)
+
+
+def weights_of(cfg: DictConfig) -> str:
+    """``best`` or ``last``: the epoch a run is scored with; ``best`` where its config says nothing.
+
+    Raises InputError if it is neither.
+    """
+    found = cfg.get("weights") or WEIGHTS[0]
+    if found not in WEIGHTS:
+        raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
+    return str(found)
 
 
 def check_metrics(cfg: DictConfig) -> None:

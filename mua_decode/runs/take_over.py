@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from mua_decode.files import whole
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.run import ADOPTED, Run
+from mua_decode.runs.run import ADOPTED, Run, weights_of
 from mua_decode.runs.score import score
 
 _MADE_OF = ("data", "model", "loss", "task", "seed", ADOPTED)
@@ -33,21 +33,21 @@ def decoder_config(cfg: DictConfig, run_dir: str | None, *, command: str) -> Dic
 def take_over(source: Run, trained: RunFolder, folder: Path) -> Run:
     """Keep the weights of a trained run in another folder and score them as ``source`` says.
 
+    They are those the run is scored with, under the name of those that ``source`` is scored with.
+
     Raises InputError if there are none, or they were trained on another recording.
     """
-    Run.open(trained.path, recording=source.recording)
+    scored = Run.open(trained.path, recording=source.recording).checkpoint
+    assert scored is not None
     place = RunFolder.create(str(folder), "run")
     place.checkpoints.mkdir(exist_ok=True)
-    for file in (
-        trained.checkpoint("best"),
-        trained.population,
-        trained.recording,
-        trained.weights,
-    ):
+    kept = place.checkpoints / f"{weights_of(source.cfg)}.ckpt"
+    own = (trained.population, trained.recording, trained.weights)
+    for file, copy in [(scored, kept), *((f, place.path / f.name) for f in own)]:
         if file.is_file():
-            with whole(place.path / file.relative_to(trained.path)) as partial:
+            with whole(copy) as partial:
                 shutil.copyfile(file, partial)
-    run = source.at(place, checkpoint=place.checkpoint("best"))
+    run = source.trained_in(place)
     place.save_config(run.cfg)
     score(run, run.scored_part)
     return run

@@ -37,7 +37,7 @@ from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import TrainingProgress, console, hushed
-from mua_decode.runs.run import Run, check_metrics
+from mua_decode.runs.run import Run, check_metrics, weights_of
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
@@ -47,7 +47,7 @@ from mua_decode.types import InputError, ResultTable
 _PRECISIONS = ("highest", "high", "medium")
 # A training goes on although these have changed: how long and where it runs, how it is scored.
 _MAY_CHANGE = (
-    "trainer", "early_stopping", "matmul_precision", "metric", "floor", "score", "bands",
+    "trainer", "early_stopping", "matmul_precision", "weights", "metric", "floor", "score", "bands",
     "out_dir", "overrides",
 )  # fmt: skip
 T = TypeVar("T", bound=DecodeVideo)
@@ -187,7 +187,8 @@ def _same_run(run: Run, begun: RunFolder | None) -> None:
 
 
 def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | None = None) -> None:
-    """Train a task; leaves config and checkpoints in the run's folder, its best network in the run.
+    """Train a task; leaves config and checkpoints in the run's folder, the network it is
+    scored with in the run.
 
     Parameters
     ----------
@@ -224,7 +225,7 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
     leave_but_first(trainer)
     data.trainer = None  # data may serve other runs: trainer and optimiser are not to stay
     task.float()  # 64-true and the like hold for the training; scores are those of evaluate
-    run.checkpoint = folder.checkpoint("best")
+    run.checkpoint = folder.checkpoint(weights_of(cfg))
     load_weights(task, run.checkpoint)
     run.network = task.model.to(run.device).eval()
 
@@ -246,8 +247,10 @@ def check_training(cfg: DictConfig) -> None:
         raise InputError(
             f"matmul_precision={cfg.matmul_precision}: choose from {', '.join(_PRECISIONS)}"
         )
-    if cfg.trainer.get("max_epochs") is None or cfg.trainer.max_epochs < 1:
-        raise InputError(f"trainer.max_epochs: expected >= 1, found {cfg.trainer.max_epochs}")
+    weights_of(cfg)
+    epochs = cfg.trainer.get("max_epochs")
+    if not isinstance(epochs, int) or epochs < 1:
+        raise InputError(f"trainer.max_epochs: expected >= 1, found {epochs}")
     patience = cfg.early_stopping
     if patience is not None and (not isinstance(patience, int) or patience < 1):
         raise InputError(f"early_stopping: expected null or a number >= 1, found {patience}")

@@ -19,7 +19,7 @@ from mua_decode.runs.score import score
 from mua_decode.runs.train import Scored, Training, train_and_score
 from mua_decode.types import InputError
 
-_SCORING = ("metric", "floor")
+_SCORING = ("metric", "floor", "weights")
 T = TypeVar("T")
 
 
@@ -61,8 +61,8 @@ def run_variant(
     """Train and score a variant in ``folder/variant.name`` as ``mua-decode train`` would.
 
     A folder that holds a finished run of the very same config and recording is left as it is, one
-    that differs in its metrics or floors alone is scored again, and an interrupted one goes on
-    from its last checkpoint.
+    that differs in its metrics, floors or scored epoch alone is scored again, and an interrupted
+    one goes on from its last checkpoint.
 
     Parameters
     ----------
@@ -89,8 +89,7 @@ def run_variant(
                 "choose another out_dir"
             )
         if place.metrics.is_file() and place.results.is_file() and _difference(run) is None:
-            run.checkpoint = place.checkpoint("best")
-            return Scored(place.load_results(), run)
+            return Scored(place.load_results(), run.trained_in(place))
     quiet = training is None
     training = training or Training(watch=pl.Callback(), draw=False)
     resume = newest_sound(place.checkpoints) if begun else None

@@ -22,11 +22,14 @@ class DotParameters:
     # Speed in pixels per second. With frames 0.1 s apart, 3 to 11 px/s (0.3 to 1.1 pixels per
     # frame) is what optical flow between frames two apart can follow on single videos.
     speed_px_s: float = 8.0
+    # The speed of every video is drawn evenly from speed_px_s x (1 - spread) to x (1 + spread).
+    speed_spread: float = 0.0
 
     def __post_init__(self) -> None:
         require_whole("dots", vars(self), "n_dots", low=1)
         require_range("dots", vars(self), "aperture_radius_px", "diameter_px", low=0, above=True)
         require_range("dots", vars(self), "speed_px_s", low=0)
+        require_range("dots", vars(self), "speed_spread", low=0, high=1)
 
 
 def _in_disc(n: int, *, radius: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -47,20 +50,23 @@ def dot_paths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the dots of several videos of one condition.
 
-    Every video starts from dots spread evenly at random. A dot that leaves the aperture reappears
-    at a random place in it, so that over time the dots thin out at the trailing edge and gather
-    towards the leading edge. Directions are degrees counter-clockwise from rightward; frames, the
-    first of which shows the start positions, are ``frame_s`` seconds apart. Positions x (to the
-    right) and y (up) are float (variants, frames, n_dots), pixels from the centre of the aperture.
+    Every video starts from dots spread evenly at random, and has one speed. A dot that leaves the
+    aperture reappears at a random place in it, so that over time the dots thin out at the trailing
+    edge and gather towards the leading edge. Directions are degrees counter-clockwise from
+    rightward; frames, the first of which shows the start positions, are ``frame_s`` seconds apart.
+    Positions x (to the right) and y (up) are float (variants, frames, n_dots), pixels from the
+    centre of the aperture.
     """
     shape = (variants, dots.n_dots)
     radius = dots.aperture_radius_px
-    step = dots.speed_px_s * frame_s
-    dx = step * math.cos(math.radians(direction_deg))
-    dy = step * math.sin(math.radians(direction_deg))
+    step = np.full((variants, 1), dots.speed_px_s * frame_s)
     x = np.empty((variants, frames, dots.n_dots), np.float32)
     y = np.empty_like(x)
     now_x, now_y = (a.reshape(shape) for a in _in_disc(math.prod(shape), radius=radius, rng=rng))
+    if dots.speed_spread:  # drawn after the start positions, which stay what they are without it
+        step *= 1 + dots.speed_spread * rng.uniform(-1, 1, (variants, 1))
+    dx = step * math.cos(math.radians(direction_deg))
+    dy = step * math.sin(math.radians(direction_deg))
     for frame in range(frames):
         x[:, frame], y[:, frame] = now_x, now_y
         now_x, now_y = now_x + dx, now_y + dy

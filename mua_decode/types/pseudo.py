@@ -71,15 +71,24 @@ class PseudoTrials:
         int (P, N): the recorded trial that each site's counts come from (provenance).
     video
         int (P,): index of the video paired with the pseudo-trial.
+    source_site
+        int (P, N): the site of the pool that each place takes in each pseudo-trial; ``None``: the
+        pool's sites, in their order.
     """
 
     pool: TrialPool
     condition: np.ndarray
     source_trial: np.ndarray
     video: np.ndarray
+    source_site: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        p, n = len(self.condition), len(self.pool.sites)
+        p = len(self.condition)
+        n = len(self.pool.sites) if self.source_site is None else self.source_site.shape[-1]
+        if self.source_site is not None and self.source_site.shape != (p, n):
+            raise InputError(
+                f"pseudo-trials: source_site must be {(p, n)}, found {self.source_site.shape}"
+            )
         if self.source_trial.shape != (p, n):
             raise InputError(
                 f"pseudo-trials: source_trial must be {(p, n)}, found {self.source_trial.shape}"
@@ -93,9 +102,16 @@ class PseudoTrials:
     def select(self, rows: np.ndarray) -> PseudoTrials:
         """Return the given pseudo-trials."""
         fields = self.condition[rows], self.source_trial[rows], self.video[rows]
-        return PseudoTrials(self.pool, *fields)
+        site = None if self.source_site is None else self.source_site[rows]
+        return PseudoTrials(self.pool, *fields, source_site=site)
+
+    def sites(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Sites of the pool that the places take: int (B, N), or (N,) where all take the same."""
+        if self.source_site is None:
+            return np.arange(self.source_trial.shape[1])
+        return self.source_site[rows]
 
     def counts(self, rows: np.ndarray) -> np.ndarray:
         """Counts (B, T, N) of the given pseudo-trials."""
-        source = self.source_trial[rows]
-        return self.pool.counts[source, np.arange(source.shape[1])].transpose(0, 2, 1)
+        found = self.pool.counts[self.source_trial[rows], self.sites(rows)]
+        return np.asarray(found.transpose(0, 2, 1))

@@ -258,7 +258,7 @@ def test_counts_are_not_taken_for_standardised(
 def test_reproduce_asks_the_adopted_decoder(adopted: Path, tmp_path: Path) -> None:
     out = tmp_path / "paper"
     options = ["reproduce.trials_per_condition=1", "reproduce.points=16", "retrained=[]"]
-    options += ["reproduce.similarity_pairs=20", "metric=[identification,cue_shape,colour,motion]"]
+    options += ["reproduce.similarity.trials=12", "metric=[identification,cue_shape,colour,motion]"]
     steps = "steps=[decoder,latents,similarity]"
     main(["reproduce", f"decoder={adopted}", f"out={out}", steps, "floor=[lookup]", *options])
     done = json.loads((out / "metrics.json").read_text())

@@ -92,7 +92,7 @@ def test_choice_of_sites(pool: TrialPool) -> None:
         choose_sites(sites, regions=["MTT"], sites_per_region=None, seed=0)
     with pytest.raises(InputError, match="has 3 sites, fewer than the 4"):
         choose_sites(sites, regions=["MT"], sites_per_region=4, seed=0)
-    with pytest.raises(InputError, match="use site or session"):
+    with pytest.raises(InputError, match="use site, session, random_sites or recorded"):
         find_candidates(pool, {}, n_conditions=4, draw="sites")
 
 

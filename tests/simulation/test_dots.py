@@ -27,6 +27,25 @@ def test_dots_move_at_the_speed_and_stay_in_the_aperture(direction: float) -> No
     assert np.degrees(np.arctan2(dy, dx)) % 360 == pytest.approx(direction % 360, abs=0.1)
 
 
+def test_speeds_of_videos_differ_only_when_they_are_asked_to() -> None:
+    def speeds(spread: float) -> np.ndarray:
+        x, y = dot_paths(
+            DotParameters(speed_px_s=5.0, speed_spread=spread, n_dots=50),
+            direction_deg=30, frames=10, frame_s=0.1, variants=200, rng=np.random.default_rng(0),
+        )  # fmt: skip
+        moved = np.hypot(np.diff(x, axis=1), np.diff(y, axis=1))
+        return np.asarray(np.median(moved, axis=(1, 2)) / 0.1)
+
+    np.testing.assert_allclose(speeds(0.0), 5, rtol=1e-3)
+    varied = speeds(0.4)
+    assert 3 - 1e-3 < varied.min() < 3.2
+    assert 6.8 < varied.max() < 7 + 1e-3
+    start = [paths(30, speed_spread=s)[0][:, 0] for s in (0.0, 0.4)]
+    np.testing.assert_array_equal(*start)
+    with pytest.raises(InputError, match="speed_spread must be >= 0 and <= 1"):
+        DotParameters(speed_spread=1.5)
+
+
 def test_dots_start_even_and_gather_at_the_leading_edge() -> None:
     _, y = paths(90)
     assert abs(y[:, 0].mean()) < 0.5

@@ -58,7 +58,7 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     metrics = [m for m in asked if m.name not in reasons]
     if not metrics:
         raise InputError("metric: none of the metrics applies to this recording")
-    sites = data.pool.sites
+    sites = data.sites
     if len(sites.regions) < 2:
         console.print("note: one region only, there is nothing to compare it with", style="dim")
     masks = masks_asked(plan, sites, data.stimuli.segments)

@@ -43,11 +43,11 @@ def replacement(
     if fill != "shuffle":
         raise InputError(f"fill={fill}: choose from {', '.join(FILLS)}")
     filled = np.empty(shape, np.float32)
-    sites, pseudo = data.pool.sites, data.dataset(part).pseudo
+    sites, pseudo = data.sites, data.dataset(part).pseudo
     rings = donors(pseudo.condition[rows], len(sites.regions), seed=seed)
     for region, donor in zip(sites.regions, rings, strict=True):
         inside = sites.in_regions([region])
-        filled[:, :, inside] = data.standardise(pseudo.counts(rows[donor]))[:, :, inside]
+        filled[:, :, inside] = data.standardise.trials(pseudo, rows[donor])[:, :, inside]
     return torch.from_numpy(filled)
 
 
@@ -72,12 +72,15 @@ def donors(condition: np.ndarray, n_regions: int, *, seed: int) -> np.ndarray:
 
 
 def mean_time_course(data: DecodingData) -> np.ndarray:
-    """Mean standardised activity of every site and bin over training trials, float32 (T, N)."""
+    """Mean standardised activity of every site and bin over training trials, float32 (T, N).
+
+    Where sites are drawn anew in every pseudo-trial, a place shows the mean of its region's.
+    """
     pool = data.pool
-    out = np.zeros((data.n_bins, data.n_sites), np.float32)
+    out = np.zeros((data.n_bins, len(pool.sites)), np.float32)
     for session, rows in data.split.trials["train"].items():
         for n in np.flatnonzero(pool.sites.session == session):
             kept = pool.counts[rows[pool.observed[rows, n]], n].astype(np.float32)
             values = np.sqrt(kept) if data.standardise.root else kept
             out[:, n] = (values.mean(axis=0) - data.standardise.mean[n]) / data.standardise.std[n]
-    return out
+    return np.asarray(data.by_place(out))

@@ -70,11 +70,9 @@ def masking(results: Results, metric: str) -> PaperTable:
         "nothing is lost. Low and high speak for the conditions alone, units_low and units_high "
         "for other units like these"
     )
-    reason = results.reason("ablation", f"{metric} cannot be measured in it")
     frame = pd.concat(parts, ignore_index=True) if any(map(len, parts)) else None
-    return PaperTable(
-        f"{MASKED[metric]}_masking_{metric}", title, frame, "" if frame is not None else reason
-    )
+    why = results.reason("ablation", f"{metric} cannot be measured in it") if frame is None else ""
+    return PaperTable(f"{MASKED[metric]}_masking_{metric}", title, frame, why, "ablation")
 
 
 def tests(results: Results) -> PaperTable:

@@ -32,7 +32,7 @@ class Point:
 def curve_variants(plan: CurvePlan, data: DecodingData, *, seed: int) -> dict[Point, Variant]:
     """Variants of every point that has less data than the run, whose own are ``data``."""
     variants: dict[Point, Variant] = {}
-    regions = data.pool.sites.region
+    regions = data.sites.region
     for share in sorted(plan.sites):
         number = {r: max(1, round(share * int((regions == r).sum()))) for r in np.unique(regions)}
         if sum(number.values()) >= data.n_sites:

@@ -56,7 +56,7 @@ class Alone:
         listed = ",".join(f'"{r}"' for r in self.regions)
         only = f"data.regions=[{listed}]"
         if self.sites is None:
-            return Variant(folder, (only, "data.sites_per_region=null"))
+            return Variant(folder, (only,))
         base, more = divmod(self.sites, len(self.regions))
         share = ",".join(f'"{r}": {base + (i < more)}' for i, r in enumerate(self.regions))
         sites = f"data.sites_per_region={{{share}}}"
@@ -146,7 +146,7 @@ def networks_of(source: Run, plan: IsolatePlan) -> list[Alone]:
     sites = source.recording.sites
     wanted = plan.regions
     if wanted is None:
-        wanted = tuple(str(r) for r in source.cfg.data.regions or sites.regions)
+        wanted = tuple(source.data.sites.regions)
     sets = [*((r,) for r in wanted), *(plan.groups or ())]
     sites.in_regions([r for s in sets for r in s])
     draws = 1 if plan.equal_sites is None else plan.repeats

@@ -38,9 +38,9 @@ def one_response(
     Returns
     -------
     The n pseudo-trials and their responses, text (n,); None where a session of the population has
-    no responses.
+    no responses, or every pseudo-trial draws its own sites.
     """
-    answered = _responses(data, recording)
+    answered = None if data.random_sites else _responses(data, recording)
     if answered is None:
         return None
     pseudo, rng = data.pseudo_trials(part).select(rows), Stream.LATENT_RESPONSES.rng(seed)

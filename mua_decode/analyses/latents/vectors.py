@@ -111,7 +111,7 @@ def population_vectors(
     rows = _balanced(pseudo.condition, max_points, rng)
     drawn = None if recording is None else one_response(data, recording, part, rows, seed=seed)
     chosen, response = (pseudo.select(rows), None) if drawn is None else drawn
-    activity = data.standardise(chosen.counts(np.arange(len(chosen))))
+    activity = data.standardise.trials(chosen, np.arange(len(chosen)))
     condition = chosen.condition
     labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
     units = dict.fromkeys(map(str, labels.columns), Units("conditions", condition))

@@ -14,8 +14,8 @@ def noise(results: Results) -> PaperTable:
     rows = [{"protocol": p, **f} for p, f in found.items() if f is not None]
     title = "Noise control: identification on Poisson noise of the recording's own rates"
     if rows:
-        return PaperTable("S20_noise", title, pd.DataFrame(rows))
-    return PaperTable("S20_noise", title, None, results.reason("noise", "not done"))
+        return PaperTable("S20_noise", title, pd.DataFrame(rows), step="noise")
+    return PaperTable("S20_noise", title, None, results.reason("noise", "not done"), "noise")
 
 
 def section(tables: Tables) -> Section:

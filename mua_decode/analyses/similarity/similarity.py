@@ -87,14 +87,15 @@ def similarity(data: DecodingData, plan: SimilarityPlan, *, seed: int) -> Simila
         ("pseudo_trial", _pseudo(data, plan, seed)),
     ):
         tallies: dict[str, Tally] = {}
+        sites = data.sites if trial == "pseudo_trial" else data.pool.sites
         for train, test in groups:
-            for mask, columns in _masks(data.pool.sites.region[train[0].columns]):
+            for mask, columns in _masks(sites.region[train[0].columns]):
                 tally = tallies.setdefault(mask, Tally(data.stimuli.n_conditions))
                 _compare(tally, train, test, columns)
             for part, subsets in (("train", train), ("test", test)):
                 if subsets:
                     counted.append({"trial": trial, "part": part, **_count(subsets)})
-        for mask in ["none", *map(only, data.pool.sites.regions)]:
+        for mask in ["none", *map(only, sites.regions)]:
             if mask in tallies:
                 rows += _rows(data, trial, mask, *tallies[mask].sums)
                 drawn.append(_histograms(tallies[mask]).assign(trial=trial, mask=mask))
@@ -122,7 +123,7 @@ def _pseudo(data: DecodingData, plan: SimilarityPlan, seed: int) -> Iterator[_Pa
         pseudo, subsets = data.pseudo_trials(part), []
         for index in _subsets(pseudo.condition, plan, rng):
             trials = SessionTrials(
-                values=data.standardise(pseudo.counts(index)),
+                values=data.standardise.trials(pseudo, index),
                 observed=np.ones((len(index), data.n_sites), bool),
                 condition=pseudo.condition[index],
                 presentation=first + index,

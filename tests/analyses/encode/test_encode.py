@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from mua_decode.analyses.encode.command import encode_again
 from mua_decode.commands.main import main
 from mua_decode.runs.config import compose
-from mua_decode.runs.encoding import encoding_run
+from mua_decode.runs.encoding import encoding_config, encoding_run
 from mua_decode.runs.progress import TrainingProgress
 from mua_decode.runs.run import Run
 from mua_decode.types import COLUMNS, InputError
@@ -95,6 +96,50 @@ def test_the_model_is_that_of_the_run_unless_it_is_overridden(trained: Path, enc
     other = json.loads((trained / "other" / "metrics.json").read_text())
     assert other["bands/0.5-2 Hz"] == "measured"
     assert isinstance(other["test/trial_average/band_r2_region_0.5-2Hz/V4"], float)
+
+
+def test_an_encoding_is_trained_as_the_run_was_unless_it_is_overridden(
+    trained: Path, tmp_path: Path
+) -> None:
+    changes = ["task=zhang2026", "trainer.gradient_clip_val=null", "trainer.max_epochs=7"]
+    changes += ["trainer.accelerator=cpu", "trainer.devices=2", "weights=last"]
+    source = Run.open(trained).changed([*changes, "data.batch_size=12"])
+    whole = encoding_config(compose("encode", []), source)
+    assert whole.task.optimizer == source.cfg.task.optimizer
+    assert whole.task.optimizer._target_ == "torch.optim.Adamax"
+    assert whole.task.scheduler == source.cfg.task.scheduler
+    assert whole.task.scheduler_interval == "epoch"
+    assert whole.task._target_ == "mua_decode.tasks.EncodeVideo"
+    assert whole.trainer == {**source.cfg.trainer, "devices": 1}
+    assert (whole.trainer.max_epochs, whole.trainer.gradient_clip_val) == (7, None)
+    assert (whole.weights, whole.data.batch_size) == ("last", 12)
+    own = ["task.optimizer.lr=0.1", "trainer.max_epochs=2", "trainer.gradient_clip_val=0.5"]
+    other = encoding_config(compose("encode", [*own, "weights=best"]), source)
+    assert (other.task.optimizer.lr, other.task.optimizer._target_) == (0.1, "torch.optim.Adamax")
+    assert (other.trainer.max_epochs, other.trainer.gradient_clip_val) == (2, 0.5)
+    assert other.weights == "best"
+    whole = encoding_config(compose("encode", ["trainer=default", "task.scheduler=null"]), source)
+    assert (whole.trainer.max_epochs, whole.task.scheduler) == (40, None)
+    named = ["task.optimizer._target_=torch.optim.SGD", "task.optimizer.lr=0.2"]
+    sgd = encoding_config(compose("encode", named), source).task.optimizer
+    assert dict(sgd) == {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.2}
+
+
+def test_what_was_inherited_is_what_trains(tmp_path: Path) -> None:
+    few = ["recording.population.trials_per_condition=4", "data.pseudo.per_condition=5"]
+    run = train(tmp_path / "a", *few, "task=zhang2026", "weights=last")
+    quick = ["score.splits=2", "score.noise_videos=4", "bands=[]", "trainer.max_epochs=4"]
+    main(["encode", f"run_dir={run}", *quick])
+    log = pd.read_csv(run / "encoding" / "epochs.csv")
+    assert log["lr"].to_numpy() == pytest.approx([0.01, 0.01, 0.0085, 0.0085])
+    last = torch.load(run / "encoding" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert "exp_inf" in last["optimizer_states"][0]["state"][0]  # Adamax keeps this, Adam does not
+
+
+def test_sites_drawn_anew_have_no_encoding(trained: Path, tmp_path: Path) -> None:
+    source = Run.open(trained).changed(["data.pseudo.draw=random_sites"])
+    with pytest.raises(InputError, match=r"^encode: .* data.pseudo.draw=site"):
+        encoding_run(compose("encode", QUICK), source, tmp_path / "a")
 
 
 def test_an_encoding_takes_the_data_of_a_run_at_hand(
