@@ -100,8 +100,16 @@ def _is_own(opened: int) -> bool:
 
 def _load(library: int, path: Path) -> ctypes.CDLL:
     """Load what was opened, not what has its name by now, where the system can."""
-    linux = sys.platform == "linux" and Path(f"/proc/self/fd/{library}").exists()
-    return ctypes.CDLL(f"/proc/self/fd/{library}" if linux else str(path))
+    if sys.platform != "linux" or not Path(f"/proc/self/fd/{library}").exists():
+        return ctypes.CDLL(str(path))
+    # Never closed: the system tells libraries apart by their names, and takes the next file of one
+    # number for the library that it knows by it.
+    kept = os.dup(library)
+    try:
+        return ctypes.CDLL(f"/proc/self/fd/{kept}")
+    except OSError:
+        os.close(kept)
+        raise
 
 
 @contextmanager
