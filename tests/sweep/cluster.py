@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -115,7 +116,7 @@ def postgres() -> Iterator[str]:
             _wait(lambda: _open(port), data)
             yield f"postgresql+psycopg://lab@127.0.0.1:{port}/postgres"
         finally:
-            running.terminate()
+            running.send_signal(signal.SIGINT)  # at once; SIGTERM waits for open connections
             running.wait(30)
             shutil.rmtree(data, ignore_errors=True)
 
