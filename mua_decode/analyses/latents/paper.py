@@ -30,7 +30,7 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
         if points is None:
             continue
         space = str(points["space"].iloc[0])
-        explained = points["explained"].iloc[0]
+        explained = json.loads(points["explained"].iloc[0])  # null of t-SNE
         dimension, part = points["dimension"].iloc[0], points["part"].iloc[0]
         labels = points.drop(columns=list(_ABOUT)).astype(str)
         silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])
@@ -38,7 +38,7 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
             points[["x", "y"]].to_numpy(),
             labels,
             method=method,
-            explained=tuple(json.loads(explained)) if isinstance(explained, str) else None,
+            explained=tuple(explained) if explained else None,
             silhouettes=silhouettes,
             chance=chance,
             title=f"{space}, {dimension} dimensions, {protocol}",
