@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mua_decode.data.audit import audit_leakage
+from mua_decode.data.audit import LeakAudit, audit_leakage
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
 from mua_decode.data.places import RANDOM_SITES, mean_by_place
 from mua_decode.data.pooling import (
@@ -133,13 +134,25 @@ class DecodingData(pl.LightningDataModule):
             shares = None if own or self.split.pooled_first else split.shares
             self._videos = share_variants(self.stimuli, shares, seed=seed)
         self._datasets = self._build_datasets()
-        train, test = (self._datasets[part].pseudo for part in ("train", "test"))
-        self.audit = audit_leakage(train, test, state=self.leaks)
+        self._elsewhere = False
+        self.audit = self._audited()
+
+    def _audited(self) -> LeakAudit:
+        return audit_leakage(*map(self.pseudo_trials, ("train", "test")), state=self.leaks)
+
+    def for_weights(self, *, elsewhere: bool) -> DecodingData:
+        """The same data for weights trained on its training part, or ``elsewhere``: on any part."""
+        if elsewhere == self._elsewhere:
+            return self
+        data = copy(self)
+        data._elsewhere = elsewhere
+        data.audit = data._audited()
+        return data
 
     @property
     def leaks(self) -> LeakState:
         """Whether recorded data of the test part can reach training."""
-        return self.split.leaks
+        return LeakState.UNKNOWN if self._elsewhere else self.split.leaks
 
     @property
     def random_sites(self) -> bool:
@@ -209,8 +222,7 @@ class DecodingData(pl.LightningDataModule):
 
     def _on_device(self, part: str, *, shuffle: bool) -> DataLoader[Batch] | ResidentLoader:
         """Loader for the trainer: resident on its device, or the plain one."""
-        trainer = self.trainer
-        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
+        device = torch.device("cpu") if not self.trainer else self.trainer.strategy.root_device
         resident = device.type != "cpu" if self.resident is None else self.resident
         if not resident:
             return self._loader(part, shuffle=shuffle, shared=True)

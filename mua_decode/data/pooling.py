@@ -274,11 +274,12 @@ def find_candidates(
             f"pseudo.draw=recorded takes the trials of one session, the population has sites of "
             f"{len(sessions)}; use pseudo.draw=session, or choose one with data.sessions"
         )
+    own = draw in ("site", RANDOM_SITES)
     usable = np.zeros_like(pool.observed)
     for session, rows in trials.items():
         columns = np.flatnonzero(pool.sites.session == session)
         block = pool.observed[np.ix_(rows, columns)]
-        usable[np.ix_(rows, columns)] = block if draw == "site" else block.all(axis=1)[:, None]
+        usable[np.ix_(rows, columns)] = block if own else block.all(axis=1)[:, None]
     n_sites = len(pool.sites)
     number = np.zeros((n_sites, n_conditions), np.int64)
     row, site = np.nonzero(usable)

@@ -19,7 +19,7 @@ from mua_decode.data import DecodingData, Population
 from mua_decode.files import sha256, whole, write_text
 from mua_decode.nn.stages import N_STAGES
 from mua_decode.runs.build import build_task
-from mua_decode.runs.run import ADOPTED, Run
+from mua_decode.runs.run import Run
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, SiteTable
 
@@ -180,7 +180,7 @@ def adopt(run: Run, weights: ForeignWeights) -> None:
             f"model: {type(task.model).__name__} with these options has layers that the authors' "
             f"network has not ({error.args[0]})"
         ) from error
-    run.cfg[ADOPTED] = weights.sha256
+    run.adopt(weights.sha256)
     folder.checkpoints.mkdir(parents=True, exist_ok=True)
     folder.save_config(run.cfg)
     folder.save_recording(run.recording)

@@ -70,7 +70,7 @@ class Run:
         if recording is not None:
             self.recording = recording
         if data is not None:
-            self.data = data
+            self.data = data.for_weights(elsewhere=self.adopted)
 
     @classmethod
     def open(
@@ -139,7 +139,8 @@ class Run:
     @cached_property
     def data(self) -> DecodingData:
         """Windows, split, population and pseudo-trials."""
-        return build_data(self.cfg, self.recording)
+        built = build_data(self.cfg, self.recording)
+        return built.for_weights(elsewhere=self.adopted)
 
     @cached_property
     def population(self) -> Population:
@@ -178,8 +179,20 @@ class Run:
 
     @property
     def leaks(self) -> LeakState:
-        """Whether recorded data of the test part can reach training."""
+        """Whether recorded data of the test part can reach training; unknown of adopted weights."""
+        if self.adopted:
+            return LeakState.UNKNOWN
         return LeakState.of(str(self.cfg.data.split.unit), stored=self.recording.stored)
+
+    @property
+    def adopted(self) -> bool:
+        """Whether its weights were trained elsewhere."""
+        return self.cfg.get(ADOPTED) is not None
+
+    def adopt(self, sha256: str) -> None:
+        """Say that its weights come from a file with this checksum, trained elsewhere."""
+        self.cfg[ADOPTED] = sha256
+        self.data = self.data.for_weights(elsewhere=True)
 
     @property
     def origin(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ from mua_decode.metrics import (
     colour_cosine,
 )
 from mua_decode.scoring.evaluate import not_applicable
+from mua_decode.statistics import row_means
 from mua_decode.types import StimulusSet
 
 _LABELS = ("cue", "colour", "direction_deg")
@@ -59,9 +60,7 @@ def measure_videos(
     for metric in metrics:
         if not_applicable(metric, stimuli) is not None:
             continue
-        segment = next(s for s in stimuli.segments if metric.segment in (None, s.name))
-        a = seen[:, :, segment.start : segment.stop]
-        b = reference[:, :, segment.start : segment.stop]
+        a, b = (_segment(v, metric, stimuli) for v in (seen, reference))
         if isinstance(metric, CueShape):
             shown = Shown(video=b, condition=torch.arange(len(b)), candidates=b)
             out["cue_shape"] = metric(a, shown).double().numpy()
@@ -74,6 +73,45 @@ def measure_videos(
             out["angle_deg"] = metric.direction(a).double().numpy()
             out["motion_status"] = metric.status(a)
     return out
+
+
+def colour_against_all(
+    videos: np.ndarray,
+    true: np.ndarray,
+    *,
+    stimuli: StimulusSet,
+    metrics: Sequence[VideoMetric],
+) -> dict[str, np.ndarray]:
+    """Measure the colour of every video against every true one, averaged over the true ones.
+
+    Parameters
+    ----------
+    videos, true
+        uint8 (V, C, T, H, W) and (K, C, T, H, W).
+
+    Returns
+    -------
+    ``colour_correlation`` and ``colour_cosine``, float (V,); nothing where no colour applies.
+    """
+    out: dict[str, np.ndarray] = {}
+    colours = [m for m in metrics if isinstance(m, Colour) and not_applicable(m, stimuli) is None]
+    for metric in colours:
+        found, wanted = (
+            metric.sample(_segment(_floats(v), metric, stimuli)) for v in (videos, true)
+        )
+        for name, measure in (
+            ("colour_correlation", colour_correlation),
+            ("colour_cosine", colour_cosine),
+        ):
+            each = [measure(f.expand_as(wanted), wanted).double().numpy() for f in found]
+            out[name] = row_means(np.stack(each))
+    return out
+
+
+def _segment(videos: Tensor, metric: VideoMetric, stimuli: StimulusSet) -> Tensor:
+    """Frames (V, C, T', H, W) that a metric which applies is measured in."""
+    segment = next(s for s in stimuli.segments if metric.segment in (None, s.name))
+    return videos[:, :, segment.start : segment.stop]
 
 
 def _floats(videos: np.ndarray) -> Tensor:

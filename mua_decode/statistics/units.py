@@ -101,7 +101,7 @@ class _Mean(NamedTuple):
 
 
 def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator) -> Interval:
-    """95 % interval of a mean over units: for other cues like these, say.
+    """95 % interval of a mean over units, round that mean: for other cues like these, say.
 
     Up to 20 units, and over crossed factors, it is the t interval of the means of the units (see
     :func:`unit_t`); above, a bootstrap that draws whole units.
@@ -208,8 +208,9 @@ def interval_columns(
     -------
     dict
         ``low`` and ``high`` with every value a unit of its own, which speaks for ``interval_of``
-        alone ("these 64 conditions"), n (values that are defined); ``units_low`` and
-        ``units_high`` of :func:`unit_interval`, for other ``units``, and ``n_units``.
+        alone ("these 64 conditions"), n (values that are defined); ``units_mean``,
+        ``units_low`` and ``units_high`` of :func:`unit_interval`, for other ``units``, and
+        ``n_units``. Where units have unequally many values, their mean is not that of the values.
     """
     values = np.asarray(values, float)
     n = int((~np.isnan(values)).sum())
@@ -219,5 +220,5 @@ def interval_columns(
     return {
         "low": these.low, "high": these.high, "n": n, "interval_of": f"these {n} {what}",
         "units": units.name, "n_units": units.count(values),
-        "units_low": others.low, "units_high": others.high,
+        "units_mean": others.estimate, "units_low": others.low, "units_high": others.high,
     }  # fmt: skip

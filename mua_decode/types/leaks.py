@@ -14,7 +14,7 @@ class LeakState(Enum):
 
     FREE = "free of leaks"
     LEAKING = "LEAKING (pooled before the split)"
-    UNKNOWN = "leaks unknown: pooled before they were stored"
+    UNKNOWN = "leaks unknown: pooled before they were stored, or weights trained elsewhere"
 
     def __bool__(self) -> bool:
         raise TypeError("a LeakState is one of three; compare it with LeakState.FREE")

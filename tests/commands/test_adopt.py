@@ -16,6 +16,7 @@ from torch import nn
 
 from mua_decode.commands.main import main
 from mua_decode.models import InvertedVideoUNet, VideoUNet
+from mua_decode.recordings import write_recording
 from mua_decode.runs.adopt import ForeignWeights, read_weights
 from mua_decode.runs.adopt import adopt as adopt_weights
 from mua_decode.runs.config import compose
@@ -108,6 +109,32 @@ def test_the_folder_pretends_no_training_and_names_its_source(adopted: Path) -> 
     run = Run.open(adopted)
     assert run.leaks is LeakState.UNKNOWN
     assert run.changed(["data.regions=[MT]"]).origin == {}  # that one would be trained here
+
+
+def test_leaks_of_weights_trained_elsewhere_are_unknown_whatever_the_split(
+    decoder: nn.Module, tmp_path: Path
+) -> None:
+    recording = simulated_small()
+    write_recording(recording, tmp_path / "r.h5")
+    window = "{_target_:mua_decode.data.Window,width_s:0.1,step_s:0.1}"
+    split = ["data.split.unit=recorded_trial", "data.pseudo.draw=site", f"data.window={window}"]
+    split += ["data.standardisation=train", "data.pseudo.per_condition=4"]
+    where = ["recording=native", f"recording.path={tmp_path / 'r.h5'}", f"run_dir={tmp_path}/run"]
+    weights = f"weights={save(decoder, tmp_path / 'checkpoint.pth')}"
+    main(["adopt", *where, weights, *MODEL, *split, "metric=[mse]", "floor=[mean_video]"])
+    found = metrics(tmp_path / "run")
+    assert found["leaking"] == "unknown"
+    assert "weights trained elsewhere" in found["audit"]
+    assert "free of leaks" not in found["audit"]
+    assert set(pd.read_csv(tmp_path / "run" / "results.csv")["split"]) == {"test (leaks unknown)"}
+    run = Run.open(tmp_path / "run", device="cpu")
+    assert (run.leaks, run.data.leaks) == (LeakState.UNKNOWN, LeakState.UNKNOWN)
+    assert run.data.leaks.stamp.endswith("weights trained elsewhere")
+    # What is trained here is known again: another seed, or another task on the same data.
+    trained = run.at(RunFolder(tmp_path / "again"))
+    assert (trained.leaks, trained.data.leaks) == (LeakState.FREE, LeakState.FREE)
+    assert trained.data.audit.shared == 0
+    assert run.changed(["seed=5"]).leaks is LeakState.FREE
 
 
 def test_evaluate_ablate_and_decode_accept_it(

@@ -60,6 +60,9 @@ def test_unrecorded_trials_are_never_drawn(recording: Recording) -> None:
     pool = build_pool([window_session(replace(session, counts=counts), None)])
     everything = {"s0": np.arange(session.n_trials)}
     condition = np.repeat(np.arange(4), 300)
+    each = find_candidates(pool, everything, n_conditions=4, draw="site").number
+    anew = find_candidates(pool, everything, n_conditions=4, draw="random_sites").number
+    np.testing.assert_array_equal(anew, each)  # a site's own trials, whatever others missed
     for draw in ("site", "session"):
         candidates = find_candidates(pool, everything, n_conditions=4, draw=draw)
         pseudo = draw_pseudo_trials(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mua_decode.statistics import Interval, Units, unit_interval, unit_t
+from mua_decode.statistics import Interval, Units, interval_columns, unit_interval, unit_t
 from mua_decode.types import InputError
 
 ASKED = {"question": "q", "group": "V4", "metric": "m"}
@@ -63,6 +63,19 @@ def test_means_of_units_leave_out_what_is_undefined_and_labels_are_read_back() -
     assert ALL.count(np.where(LEVEL[1] < 2, values, np.nan)) == 2
     again = Units.of_columns(ALL.name, ALL.labels)
     np.testing.assert_array_equal(again.levels, ALL.levels)
+
+
+def test_an_interval_over_units_stands_beside_the_mean_it_is_centred_on() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=64) + 3 * LEVEL[0]
+    values[(LEVEL[0] == 3) & (LEVEL[1] > 0)] = np.nan  # one cue has a quarter of its values
+    found = interval_columns(values, CUES, rng=rng)
+    ends = (found["units_low"], found["units_high"])
+    assert found["units_mean"] == pytest.approx(np.mean(ends))
+    assert found["units_mean"] == pytest.approx(CUES.means(values)[0].mean())
+    assert found["units_mean"] - np.nanmean(values) > 0.5  # not the mean that tables print
+    alone = interval_columns(values, EACH, rng=rng)
+    assert alone["units_mean"] == pytest.approx(np.nanmean(values))
 
 
 def test_what_cannot_be_concluded_is_said() -> None:

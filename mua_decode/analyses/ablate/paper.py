@@ -35,7 +35,7 @@ _MEASURED = {
     "colour_error": "colour: RGB",
     "direction_error": "motion: degrees",
 }
-_INTERVALS = ["interval_of", "units", "n_units", "units_low", "units_high"]
+_INTERVALS = ["interval_of", "units", "n_units", "units_mean", "units_low", "units_high"]
 
 
 def masking(results: Results, metric: str) -> PaperTable:
@@ -67,8 +67,8 @@ def masking(results: Results, metric: str) -> PaperTable:
     title = (
         f"Masking, {_MEASURED[metric]}. Loss: error against the truth added by masking. Change: "
         "distance from the unmasked reconstruction, as published, never below zero even where "
-        "nothing is lost. Low and high speak for the conditions alone, units_low and units_high "
-        "for other units like these"
+        "nothing is lost. Low and high speak for the conditions alone, units_low and units_high, "
+        "round units_mean, for other units like these"
     )
     frame = pd.concat(parts, ignore_index=True) if any(map(len, parts)) else None
     why = results.reason("ablation", f"{metric} cannot be measured in it") if frame is None else ""

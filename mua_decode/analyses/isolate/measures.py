@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mua_decode.analyses.isolate.noise_inputs import PUBLISHED
+from mua_decode.analyses.isolate.noise_inputs import PAIRED, asked
 from mua_decode.metrics import VideoMetric, circular_difference_deg, circular_mean_deg
 from mua_decode.scoring.averages import Averages, as_bytes, known_mean
 from mua_decode.scoring.guesses import GUESSES, with_guesses
-from mua_decode.scoring.measures import measure_videos
+from mua_decode.scoring.measures import colour_against_all, measure_videos
 from mua_decode.statistics import Units, interval_columns, noise_comparison
 from mua_decode.types import HypothesisTable, StimulusSet, Stream
 
@@ -58,8 +58,9 @@ def measure_alone(
 ) -> pd.DataFrame:
     """Measure the mean video of every condition, and those of noise inputs, against the true ones.
 
-    A noise input is measured in one condition, in turn. Rows of :func:`measure_videos`, column
-    ``videos`` in front.
+    Rows of :func:`measure_videos`, column ``videos`` in front. A noise input stands in one
+    condition, in turn, against whose direction its own is measured; its correlation and cosine of
+    colour are averages over all conditions, so that no condition counts twice.
     """
     present = averages.present.numpy()
     true = as_bytes(averages.shown)
@@ -75,6 +76,8 @@ def measure_alone(
         )
         if len(videos)
     ]
+    if len(noise):
+        parts[-1] = parts[-1].assign(**colour_against_all(as_bytes(noise), true, **shared))
     table = pd.concat(parts, ignore_index=True)
     return table[["videos", *(c for c in table.columns if c != "videos")]]
 
@@ -88,10 +91,10 @@ def colour_tests(measures: pd.DataFrame, *, mask: str) -> HypothesisTable:
         [
             noise_comparison(
                 *(kinds[kind][name].to_numpy(float) for kind in (DECODED, NOISE)),
-                question=PUBLISHED,
+                question=asked(name),
                 group=mask,
                 metric=f"against_noise/{name}",
-                note="one noise input measured in one condition, in turn (our reading)",
+                note=PAIRED,
             )
             for name in _COLOURS
             if name in measures

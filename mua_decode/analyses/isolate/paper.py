@@ -68,8 +68,9 @@ def published_chance(results: Results) -> PaperTable:
 
     return results.table(
         "S27_alone_noise",
-        "One region alone, published test: averages of conditions against predictions from "
-        "Gaussian inputs, two-sided t; fraction of noise inputs beyond",
+        "One region alone, published test (the question says where the quantity is another): "
+        "averages of conditions against predictions from Gaussian inputs, each averaged over all "
+        "conditions (our reading), two-sided t; fraction of noise inputs beyond",
         "isolate/tests.csv",
         make,
         why="no noise inputs were decoded",

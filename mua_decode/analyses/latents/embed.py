@@ -13,7 +13,7 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import pairwise_distances, silhouette_score
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mua_decode.analyses.latents.labels import Vectors
+from mua_decode.analyses.latents.labels import Units, Vectors
 from mua_decode.statistics import correct, permutation_null
 from mua_decode.types import HypothesisTable, InputError, ResultTable, Stream
 
@@ -91,7 +91,8 @@ def separation(
     0 where points lie nearer to their own class than to the next. Chance permutes the label
     over its units, points of a unit together: over conditions for cue, colour or direction, over
     the sites of a session for region, over the recorded trials of a condition for response, which
-    the condition decides in correct trials. An embedding is not recomputed.
+    the condition decides in correct trials. An embedding is not recomputed. Points whose response
+    is mixed are of no class and left out.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def separation(
         class only, or as many classes as points, has no row. ``tests``: the one-sided permutation
         p of each, Holm over the labels within space and segment; where every unit is a class of its
         own, or all units of every group are of one class, permuting changes nothing, and p is
-        missing.
+        missing, as for the response of pseudo-trials, which the note explains.
     """
     spaces = {"full": vectors.points} | {e.method: e.points for e in embeddings}
     rows: list[dict[str, object]] = []
@@ -125,6 +126,7 @@ def separation(
 @dataclass(frozen=True)
 class _Silhouette:
     value: float
+    n_points: int
     n_units: int
     chance: float = float("nan")
     low: float = float("nan")
@@ -140,11 +142,14 @@ def _silhouette(
     n_permutations: int,
     rng: np.random.Generator,
 ) -> _Silhouette | None:
-    classes = np.unique(vectors.labels[label].astype(str), return_inverse=True)[1]
+    names = vectors.labels[label].astype(str).to_numpy()
+    known = np.flatnonzero(names != vectors.units[label].no_class)
+    distance, units = distance[np.ix_(known, known)], vectors.units[label].where(known)
+    classes = np.unique(names[known], return_inverse=True)[1]
     n_classes = len(np.unique(classes))
     if not 2 <= n_classes < len(classes):
         return None
-    _, first, unit = np.unique(vectors.units[label].index, return_index=True, return_inverse=True)
+    _, first, unit = np.unique(units.index, return_index=True, return_inverse=True)
     of_unit = classes[first]
     if (of_unit[unit] != classes).any():
         raise InputError(f"separation '{vectors.space}': a unit of '{label}' has two classes")
@@ -152,23 +157,25 @@ def _silhouette(
     def score(labels: np.ndarray) -> float:
         return float(silhouette_score(distance, labels[unit], metric="precomputed"))
 
-    units = vectors.units[label]
+    size = (len(known), len(first))
     groups = None if units.within is None else units.within[first]
-    stuck = _stuck(of_unit, groups, units.within_name)
+    stuck = _stuck(of_unit, groups, units)
     if stuck:
-        return _Silhouette(score(of_unit), len(first), note=stuck)
+        return _Silhouette(score(of_unit), *size, note=stuck)
     null = permutation_null(score, of_unit, n=n_permutations, rng=rng, groups=groups)
     low, high = np.quantile(null.null, [0.025, 0.975])
     chance, p = float(null.null.mean()), float(null.p)
-    return _Silhouette(float(null.observed), len(first), chance, float(low), float(high), p)
+    return _Silhouette(float(null.observed), *size, chance, float(low), float(high), p)
 
 
-def _stuck(of_unit: np.ndarray, groups: np.ndarray | None, name: str) -> str:
-    """Why permuting the classes of units changes nothing; empty where it does."""
+def _stuck(of_unit: np.ndarray, groups: np.ndarray | None, units: Units) -> str:
+    """Why permuting the classes of units changes nothing, or says nothing; empty where it does."""
+    if units.untested:
+        return units.untested
     if len(np.unique(of_unit)) == len(of_unit):
         return "every unit is a class of its own: nothing to permute"
     if groups is not None and pd.Series(of_unit).groupby(groups).nunique().max() == 1:
-        return f"one class within each of the {name}: nothing to permute"
+        return f"one class within each of the {units.within_name}: nothing to permute"
     return ""
 
 
@@ -177,7 +184,7 @@ def _result_rows(
 ) -> list[dict[str, object]]:
     base = {
         "run": vectors.space, "split": vectors.part, "condition": "all", "trial": vectors.trial,
-        "mask": "none", "segment": segment, "unit": "1", "n": len(vectors.points),
+        "mask": "none", "segment": segment, "unit": "1", "n": found.n_points,
     }  # fmt: skip
     return [
         base | {"metric": f"silhouette_{label}", "value": found.value},
@@ -190,16 +197,17 @@ def _test_row(
 ) -> dict[str, object]:
     units = vectors.units[label]
     inside = f" within {units.within_name}" if units.within is not None else ""
+    test = f"label permutation over {units.name}{inside}, one-sided ({n_permutations})"
     row: dict[str, object] = {
         "question": f"do points of one {label} lie together?",
         "group": f"{vectors.space}, {segment}", "metric": f"silhouette_{label}",
-        "test": f"label permutation over {units.name}{inside}, one-sided ({n_permutations})",
+        "test": "none" if units.untested else test,
         "statistic": found.value, "n": found.n_units, "n_unit": units.name,
         "effect_name": "silhouette minus the mean of chance", "p": found.p,
     }  # fmt: skip
     if np.isnan(found.p):
         return row | {"note": found.note}
-    note = f"{len(vectors.points)} points"
+    note = f"{found.n_points} points"
     if inside:
         note += f"; permuted{inside}, so that what they share counts for nothing"
     # The interval that the spread of chance gives the difference.

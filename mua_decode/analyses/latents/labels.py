@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from mua_decode.types import InputError, StimulusSet
+
+MIXED = "mixed"
+"""Response of a pseudo-trial whose sites have no response in common: no class of its own."""
+_SHARED = (
+    "no p: pseudo-trials of one condition and response share recorded trials, and are unequal in "
+    "number; the response is tested in recorded trials"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +34,23 @@ class Units:
         all units, such a label would be found wherever the group alone is.
     within_name
         What a group is: ``"conditions"``, ``"sessions"``.
+    untested
+        Why no permutation of the label is a test, if none is.
+    no_class
+        Text of points that have none of the classes; silhouettes leave them out.
     """
 
     name: str
     index: np.ndarray
     within: np.ndarray | None = None
     within_name: str = ""
+    untested: str = ""
+    no_class: str | None = None
+
+    def where(self, chosen: np.ndarray) -> Units:
+        """Units of some of the points, by mask or index."""
+        within = None if self.within is None else self.within[chosen]
+        return replace(self, index=self.index[chosen], within=within)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +144,17 @@ def units_of(
 
 
 def response_units(condition: np.ndarray, response: np.ndarray) -> Units:
-    """Say what the response of pseudo-trials (n,) belongs to: they share trials of one of both.
+    """Say what the response of pseudo-trials (n,) belongs to, and that it is not tested.
 
-    The condition, where it decides the response; else the pair, permuted within the condition.
+    Pseudo-trials of one condition and response share recorded trials, and correct ones outnumber
+    errors. Swapped whole within a condition, as many points as there are correct trials go to the
+    class of the errors, so that the response of a population that knows the condition alone is
+    found in every recording; swapped among conditions, it is found wherever a category is.
+    :func:`units_of` tests the response of recorded trials.
     """
     pair = pd.DataFrame({"c": condition, "r": response})
-    if pair.groupby("c")["r"].nunique().max() == 1:
-        return Units("conditions", condition)
     each = pair.groupby(["c", "r"], sort=False).ngroup().to_numpy()
-    return Units("responses to a condition", each, condition, "conditions")
+    return Units("responses to a condition", each, untested=_SHARED, no_class=MIXED)
 
 
 def as_text(value: object) -> str:

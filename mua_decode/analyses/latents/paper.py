@@ -30,7 +30,7 @@ def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
         if points is None:
             continue
         space = str(points["space"].iloc[0])
-        explained = json.loads(points["explained"].iloc[0])
+        explained = json.loads(points["explained"].iloc[0])  # null of t-SNE
         dimension, part = points["dimension"].iloc[0], points["part"].iloc[0]
         labels = points.drop(columns=list(_ABOUT)).astype(str)
         silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])

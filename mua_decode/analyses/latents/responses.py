@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mua_decode.analyses.latents.labels import as_text
+from mua_decode.analyses.latents.labels import MIXED, as_text
 from mua_decode.data import DecodingData
 from mua_decode.types import PseudoTrials, Recording, Stream
-
-MIXED = "mixed"
-"""Response of a pseudo-trial whose sites have no response in common."""
 
 
 def responses_of(trials: pd.DataFrame) -> np.ndarray | None:
@@ -25,10 +22,11 @@ def one_response(
 ) -> tuple[PseudoTrials, np.ndarray] | None:
     """Draw pseudo-trials of a part anew, all sites of each in trials of one response.
 
-    The response of a pseudo-trial is that of one of its sites, drawn at random, so that answers
-    are as frequent as in the recorded trials; every site then draws a recorded trial of the same
-    part, condition and response. Where a site has none, another response of those trials is
-    tried; a pseudo-trial without a common response stays as it was, labelled ``MIXED``.
+    The response of a pseudo-trial is that of one of its sites, drawn at random; every site then
+    draws a recorded trial of the same part, condition and response. Where a site has none, another
+    response of those trials is tried, so that answers which some session never gave in a condition
+    are rarer than in the recorded trials; a pseudo-trial without a common response stays as it
+    was, labelled ``MIXED``.
 
     Parameters
     ----------

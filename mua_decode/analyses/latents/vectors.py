@@ -103,8 +103,8 @@ def population_vectors(
     Returns
     -------
     Vectors labelled by the labels of the condition, and by the response. Pseudo-trials of one
-    condition and response share recorded trials, so these are the unit of their labels: the
-    condition, or where it does not decide the response, both, permuted within the condition.
+    condition share recorded trials, so it is the unit of its labels; the response is not tested
+    (:func:`response_units`).
     """
     pseudo = data.pseudo_trials(part)
     rng = Stream.LATENT_POPULATION.rng(seed)

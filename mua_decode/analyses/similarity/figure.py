@@ -21,7 +21,7 @@ _METRICS = {
 _LEAKS = {
     LeakState.FREE: "",
     LeakState.LEAKING: " (pooled before the split: leaking)",
-    LeakState.UNKNOWN: " (pooled before they were stored: leaks unknown)",
+    LeakState.UNKNOWN: " (leaks unknown)",
 }
 _TRIALS = {"recorded_trial": "recorded trials", "pseudo_trial": "pseudo-trials"}
 

@@ -149,3 +149,21 @@ def test_an_undefined_direction_counts_as_90_degrees_off_to_either_side(
     tests = prediction_tests(found).frame
     row = tests[(tests["group"] == "MT") & tests["metric"].str.startswith("predicted_direction")]
     assert f"{len(NAMES)} undefined under the mask counted as 90" in row["note"].iloc[0]
+    assert np.isnan(row["p"].iloc[0])  # guesses alone: to either side, they find nothing
+    assert row["note"].str.startswith("no p, too many are guesses").all()
+    seen = tests[(tests["group"] == "V4") & tests["metric"].str.startswith("predicted_direction")]
+    assert seen["note"].str.startswith("0 undefined under the mask").all()
+    assert seen["p"].notna().all()
+
+
+def test_directions_that_all_turn_are_found_past_180_degrees_too(tmp_path: Path) -> None:
+    masked = {"": TRUE, "MT": np.rot90(TRUE, axes=(3, 4)), "V4": np.rot90(TRUE, -1, axes=(3, 4))}
+    scored = [kept(tmp_path, r, np.ascontiguousarray(v)) for r, v in masked.items()]
+    found = prediction_table(scored, **ABOUT | {"metrics": [Motion()]})
+    assert found["masked"].abs().max() > 180  # measured as beginning anew at -180
+    off = (found["masked"] - found["without"]).groupby(found["removed"])
+    assert off.mean().abs().to_dict() == pytest.approx({"MT": 90, "V4": 90}, abs=5)
+    assert off.std().max() < 20
+    p = prediction_tests(found).frame["p"]
+    assert len(p) == 2
+    assert (p < 0.01).all()

@@ -21,7 +21,8 @@ from mua_decode.analyses.isolate.measures import (
 )
 from mua_decode.data import Batch
 from mua_decode.metrics import Colour, Motion
-from mua_decode.scoring.averages import Averages
+from mua_decode.scoring.averages import Averages, as_bytes
+from mua_decode.scoring.measures import colour_against_all, measure_videos
 from mua_decode.simulation import (
     CueParameters,
     FrameParameters,
@@ -43,6 +44,7 @@ STIMULI = render_stimuli(
 TRUE = torch.from_numpy(STIMULI.mean_videos()).permute(0, 2, 1, 3, 4).contiguous()
 NOISE_VIDEOS = torch.rand(10, *TRUE.shape[1:], generator=torch.Generator().manual_seed(0))
 K = len(TRUE)
+ABOUT = {"metrics": [Colour(), Motion()], "stimuli": STIMULI}
 
 
 def averaged(videos: torch.Tensor) -> Averages:
@@ -57,8 +59,7 @@ def averaged(videos: torch.Tensor) -> Averages:
 
 
 def measured(videos: torch.Tensor, mask: str) -> pd.DataFrame:
-    about = {"metrics": [Colour(), Motion()], "stimuli": STIMULI}
-    return measure_alone(averaged(videos), NOISE_VIDEOS, **about).assign(mask=mask)
+    return measure_alone(averaged(videos), NOISE_VIDEOS, **ABOUT).assign(mask=mask)
 
 
 RIGHT = measured(TRUE, "only MT")
@@ -109,6 +110,16 @@ def test_colour_is_tested_against_noise_inputs_as_published() -> None:
     assert (t["df"] == K + 10 - 2).all()
     assert (t["p"] < 0.001).all()
     noise = RIGHT[RIGHT["videos"] == NOISE]
+    alone = colour_against_all(as_bytes(NOISE_VIDEOS), as_bytes(TRUE), **ABOUT)
+    each = [
+        measure_videos(
+            as_bytes(NOISE_VIDEOS[:1]), as_bytes(TRUE[k : k + 1]), conditions=[k], **ABOUT
+        )
+        for k in range(K)
+    ]
+    for name in ("colour_correlation", "colour_cosine"):
+        assert noise[name].iloc[0] == pytest.approx(np.mean([e[name][0] for e in each]), abs=1e-6)
+        np.testing.assert_allclose(noise[name], alone[name])
     as_noise = noise.iloc[np.arange(K) % len(noise)].assign(videos=DECODED)
     nothing = colour_tests(pd.concat([as_noise, noise]), mask="only PFC").frame
     assert (nothing["p"].dropna() > 0.3).all()

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from mua_decode.analyses.isolate.noise_inputs import (
+    PUBLISHED,
     ShownTrials,
+    asked,
     compare_with_noise,
     published_comparison,
     score_noise_inputs,
@@ -106,16 +108,27 @@ def published(averages: np.ndarray, noise: np.ndarray) -> pd.DataFrame:
 
 def test_the_published_test_compares_64_averages_with_100_predictions() -> None:
     rng = np.random.default_rng(0)
-    noise = rng.normal(0.3, 0.02, (100, 64))
+    noise = rng.normal(0.3, 0.02, (100, 1)) + rng.normal(0, 0.02, (100, 64))
     t, fraction = (row for _, row in published(rng.normal(0.1, 0.02, 64), noise).iterrows())
     assert (t["df"], t["n"], t["p"] < 1e-6) == (162, 164, True)
-    assert t["note"].startswith("one noise input scored in one condition, in turn (our reading)")
+    assert t["note"].startswith("each noise input averaged over all conditions (our reading)")
     assert (fraction["effect"], fraction["n"]) == (0, 100)
     assert np.isnan(fraction["p"])
     t, fraction = (row for _, row in published(rng.normal(0.3, 0.02, 64), noise).iterrows())
     assert t["p"] > 0.05
     assert 0.3 < fraction["effect"] < 0.7
-    assert set(t[["question"]]) == {"published test: is the input used at all?"}
+    assert t["question"] == "same test as published, other quantity: is the input used at all?"
+    assert asked("cue_shape") == asked("colour_cosine") == asked("direction_error") == PUBLISHED
+    assert asked("ssim") != PUBLISHED
+
+
+def test_no_condition_weighs_more_than_another_in_the_null() -> None:
+    # Twelve easy conditions in front: dealt in turn, 100 inputs would meet them 24 times.
+    easy = np.where(np.arange(64) < 12, 1.0, 0.0)
+    noise = np.broadcast_to(easy, (100, 64)) + np.random.default_rng(0).normal(0, 0.1, (100, 64))
+    row = published(easy, noise).iloc[0]
+    assert f"mean difference {float(easy.mean() - noise.mean()):.4g}" in row["note"]
+    assert abs(easy.mean() - noise.mean()) < 0.01
 
 
 def test_a_worse_score_than_noise_is_beyond_none_of_it() -> None:

@@ -8,6 +8,7 @@ import torch
 
 from mua_decode.analyses.latents.embed import embed, separation
 from mua_decode.analyses.latents.labels import (
+    MIXED,
     Units,
     Vectors,
     condition_labels,
@@ -339,12 +340,66 @@ def test_population_points_carry_a_response_and_its_units(build_recording: Build
     assert {"cue", "stimulus", "response"} <= set(found.labels)
     unit = found.units["response"]
     assert unit.name == "responses to a condition"
-    assert unit.within_name == "conditions"
-    row = separation(found, seed=0, n_permutations=19).tests.frame.set_index("metric")
-    assert "within conditions" in row.loc["silhouette_response", "test"]
-    # A choice planted in every site is found; where the condition decides it, it is its unit.
-    sure = response_units(np.array([0, 0, 1, 1]), np.array(["left", "left", "right", "right"]))
-    assert (sure.name, sure.within) == ("conditions", None)
+    frame = separation(found, seed=0, n_permutations=19).tests.frame.set_index("metric")
+    row = frame.loc["silhouette_response"]
+    assert np.isnan(row["p"])
+    assert np.isfinite(row["statistic"])
+    assert row["test"] == "none"
+    assert row["note"].startswith("no p: pseudo-trials of one condition and response share")
+    assert frame.loc["silhouette_cue", "p"] > 0
+
+
+def only_the_condition(seed: int, *, trials: tuple[int, int] = (12, 4)) -> tuple[Vectors, Vectors]:
+    """Recorded trials and pseudo-trials that know the condition, not the response; few errors."""
+    rng = np.random.default_rng(seed)
+    category = np.arange(8) % 2
+    centre = rng.normal(size=(8, 30)) + rng.normal(size=(2, 30))[category]  # a shared direction
+    recorded, pseudo = [], []
+    for k in range(8):
+        own = [centre[k] + 3 * rng.normal(size=(n, 30)) for n in trials]  # correct, wrong
+        recorded += [(x, k, category[k] ^ wrong) for wrong in (0, 1) for x in own[wrong]]
+        for _ in range(10):
+            wrong = int(rng.random() < 0.2)
+            pick = rng.integers(trials[wrong], size=30)
+            pseudo.append((own[wrong][pick, np.arange(30)], k, category[k] ^ wrong))
+
+    def vectors(rows: list[tuple[np.ndarray, int, int]], trial: str) -> Vectors:
+        points, condition, side = (np.array(v) for v in zip(*rows, strict=True))
+        labels = pd.DataFrame({"response": np.where(side, "left", "right")})
+        units = units_of(labels, condition, np.arange(len(points)))
+        if trial == "pseudo_trial":
+            units = {"response": response_units(condition, labels["response"].to_numpy())}
+        return Vectors(points.astype(np.float32), labels, units, "x", trial, "test")
+
+    return vectors(recorded, "recorded_trial"), vectors(pseudo, "pseudo_trial")
+
+
+def test_a_response_that_the_condition_alone_decides_is_not_found() -> None:
+    p = np.array(
+        [
+            [separation(v, seed=0, n_permutations=19).tests.frame["p"][0] for v in pair]
+            for pair in map(only_the_condition, range(20))
+        ]
+    )
+    assert (p[:, 0] <= 0.05).mean() <= 0.2  # recorded trials: tested, and of its size
+    assert np.isnan(p[:, 1]).all()  # pseudo-trials share their trials: no p can be given
+
+
+def test_points_of_no_class_are_left_out_of_silhouettes() -> None:
+    condition = np.repeat(np.arange(3), 10)
+    side = np.tile(["left", "right"], 15).astype(object)
+    side[20:] = MIXED
+    points = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    points[:20] += 5 * (side[:20] == "left")[:, None]
+
+    def silhouette(chosen: slice) -> pd.Series:
+        units = {"response": response_units(condition[chosen], side[chosen])}
+        labels = pd.DataFrame({"response": side[chosen]})
+        vectors = Vectors(points[chosen], labels, units, "x", "pseudo_trial", "test")
+        return separation(vectors, seed=0, n_permutations=9).results.frame.iloc[0]
+
+    pd.testing.assert_series_equal(silhouette(slice(None)), silhouette(slice(20)))
+    assert silhouette(slice(None))["n"] == 20
 
 
 @pytest.mark.parametrize("planted", [True, False])
@@ -352,15 +407,19 @@ def test_a_planted_choice_is_found_and_no_choice_is_not(
     build_recording: Build, planted: bool
 ) -> None:
     recording = build_recording(2, trials=20, tuned=False, n_conditions=8)
-    rng, sessions = np.random.default_rng(0), []
+    rng, sessions = np.random.default_rng(1), []
     for s in recording.sessions:
         left = rng.random(s.n_trials) < 0.5
         counts = (s.counts + 6 * left[:, None, None] * planted).astype(np.uint16)
         trials = s.trials.assign(response=np.where(left, "left", "right"))
         sessions.append(replace(s, counts=counts, trials=trials))
     chosen = replace(recording, sessions=tuple(sessions))
-    found = population_vectors(make(chosen), chosen, max_points=48)
-    row = separation(found, seed=0, n_permutations=99).tests.frame.set_index("metric")
-    p = row.loc["silhouette_response", "p"]
-    assert p < 0.05 if planted else p > 0.05
-    assert (row.loc["silhouette_response", "statistic"] > 0.1) == planted
+    data = make(chosen)
+    for found in (session_vectors(data, chosen), population_vectors(data, chosen, max_points=48)):
+        row = separation(found, seed=0, n_permutations=99).tests.frame.set_index("metric")
+        assert (row.loc["silhouette_response", "statistic"] > 0.1) == planted
+        p = row.loc["silhouette_response", "p"]
+        if found.trial == "recorded_trial":
+            assert p < 0.05 if planted else p > 0.05
+        else:
+            assert np.isnan(p)
