@@ -104,8 +104,8 @@ def _quantities(
                 found = [v[:, channel] for v in points]
                 yield f"predicted_{name}", metric.unit, *_arrays(found)
         elif isinstance(metric, Motion):
-            before, after = _arrays([metric.direction(v) for v in pair])
-            yield _DIRECTION, "degrees", before, before + circular_difference_deg(after, before)
+            shown, left = _arrays([metric.direction(v) for v in pair])
+            yield _DIRECTION, "degrees", shown, shown + circular_difference_deg(left, shown)
 
 
 def _arrays(found: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
