@@ -19,7 +19,7 @@ from mua_decode.analyses.axis.imagery import Imagery
 from mua_decode.analyses.axis.paper import beside_published
 from mua_decode.analyses.axis.pixels import pixel_correlation
 from mua_decode.analyses.axis.responses import region_masks
-from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
+from mua_decode.analyses.axis.units import Units, unit_share
 from mua_decode.runs.findings import Findings
 from mua_decode.types import ResultTable, only
 
@@ -116,13 +116,14 @@ def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
         }
     for other, group in results.comparison.groupby("other") if len(results.comparison) else ():
         name = f"axis/compare/{first}_with_{other}/"
+        over = next(c for c in group if c.startswith("p_over_") and c.endswith("_corrected"))
         flat |= {
             f"{name}median_correlation_difference": group["difference"].median(),
             f"{name}median_correlation_difference_low": group["low"].iloc[0],
             f"{name}median_correlation_difference_high": group["high"].iloc[0],
             f"{name}share_{first}_better": (group["better"] == first).mean(),
             f"{name}share_{other}_better": (group["better"] == other).mean(),
-            f"{name}p_over_sites_corrected": group["p_over_sites_corrected"].iloc[0],
+            f"{name}{over}": group[over].iloc[0],
         }
     return flat
 
@@ -193,6 +194,8 @@ def _imagery_metrics(results: AxisResults) -> dict[str, Any]:
         "imagery/median_axis_correlation_p": imagery.median_p,
         "imagery/n_objects": len(imagery.held.objects),
         "imagery/intervals": imagery.units.said,
+        "imagery/median_axis_correlation_interval": f"for other {imagery.units.name} and other "
+        f"objects like these {len(imagery.held.objects)}",
     }
     shares = imagery.tests.frame
     shares = shares[shares["metric"].str.contains("share reactivated") & shares["p"].notna()]
@@ -216,14 +219,13 @@ def _region_imagery(imagery: Imagery, inside: np.ndarray, alpha: float) -> dict[
     silent = inside & sites["imagery_only_p_corrected"].notna().to_numpy()
     below = (sites["reactivated_p"] <= alpha).to_numpy()
     again = sites[reactivated]
+    halves = imagery.halves[inside[imagery.halves["site"].to_numpy(int)]]
     found = {
         "share_reactivated": unit_share(reactivated[tuned], unit[tuned]),
         "share_reactivated_estimated": imagery.estimated_share(tuned, "raised"),
         "share_suppressed": unit_share(sites["suppressed"].to_numpy(bool)[tuned], unit[tuned]),
         "share_suppressed_estimated": imagery.estimated_share(tuned, "lowered"),
-        "median_axis_correlation": unit_correlation(
-            again["imagery_axis_correlation"].to_numpy(float), unit[reactivated]
-        ),
+        "median_axis_correlation": imagery.axis_correlation(reactivated),
     }
     flat: dict[str, Any] = {"n_tuned": int(tuned.sum())}
     for key, interval in found.items():
@@ -234,8 +236,8 @@ def _region_imagery(imagery: Imagery, inside: np.ndarray, alpha: float) -> dict[
         "n_silent_in_perception": int(silent.sum()),
         "share_imagery_only": _mean(sites["imagery_only"].to_numpy(bool)[silent]),
         "share_following_axis": again["follows_axis"].mean(),
-        "median_response_scale": again["imagery_scale"].median(),
-        "median_axis_slope": again["imagery_axis_slope"].median(),
+        "median_response_scale": halves["imagery_scale"].median(),
+        "median_axis_slope": halves["imagery_axis_slope"].median(),
     }
 
 
