@@ -33,10 +33,13 @@ _PRINTED = {
     "  to": "axis/share_high",
     "median R² of explainable": "axis/median_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
-    "share of sites driven beyond the library": "effective/share_synthesised_beyond",
-    "  by the orthogonal image": "effective/share_orthogonal_beyond",
+    "sites shown images made for them, most reliably tuned": "effective/n_sites",
+    "share surely driven beyond the library images shown": "effective/share_synthesised_beyond_surely",
+    "  surely or not": "effective/share_synthesised_beyond",
+    "  by images made for other sites": "effective/share_foreign_beyond",
+    "share unmoved by the orthogonal image (equivalence)": "effective/share_orthogonal_equivalent",
     "share of tuned sites reactivated": "imagery/share_reactivated",
-    "  estimated, significant or not": "imagery/share_reactivated_estimated",
+    "  estimated, significant or not: at least": "imagery/share_reactivated_estimated",
     "median r of imagery with the axis": "imagery/median_axis_correlation",
 }
 
@@ -135,7 +138,10 @@ def _category_metrics(results: AxisResults) -> dict[str, Any]:
     pattern = results.categories.sites["pattern"].to_numpy(str)
     responsive = results.first.sites["responsive"].to_numpy(bool)
     unit = Units.of_sites(results.responses.sites).label[responsive]
-    flat: dict[str, Any] = {}
+    flat: dict[str, Any] = {
+        "axis/category_pattern/beyond": f"these {results.first.x.shape[1]} components, and more of "
+        "them where images allow; not beyond any axis"
+    }
     for name in ("axis", "category", "both", "neither"):
         value, low, high = unit_share(pattern[responsive] == name, unit)
         key = f"axis/category_pattern/{name}"

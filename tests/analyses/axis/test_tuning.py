@@ -139,8 +139,7 @@ def test_spaces_are_compared_over_units_not_sites(planted):
     """Sites of a session share what makes one space better there: they are not independent."""
     _, responses, blocks, model = planted
     which = np.array([f"m{i % 4}" for i in range(N)])
-    sites = dataclasses.replace(model.site_table, session=which, subject=which)
-    model = dataclasses.replace(model, site_table=sites)
+    model = dataclasses.replace(model, sites=model.sites.assign(session=which, subject=which))
     rng, found = np.random.default_rng(0), {0.0: [], 0.3: []}
     for shift, runs in ((0.0, 100), (0.3, 20)):
         for _ in range(runs):
