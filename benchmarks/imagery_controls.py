@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from mua_decode.analyses.axis.held_out import hold_out
 from mua_decode.analyses.axis.alignment import along_axis, correlation_interval
+from mua_decode.analyses.axis.held_out import hold_out
 from mua_decode.analyses.axis.imagery import Imagery, measure_imagery
 from mua_decode.analyses.axis.plan import AxisPlan, ResponsePlan
 from mua_decode.analyses.axis.reactivation import Sign

@@ -24,7 +24,7 @@ class SiteKinds:
     idiosyncratic: float = 0.0
     replays: str = "all"  # all, axis or idiosyncratic
     # Limits of a tuned site's axis: the share of its variance that belongs to the contrast of the
-    # image instead, and where its drive saturates (tanh), in standard deviations; ``None``: nowhere.
+    # image instead, and where its drive saturates (tanh), in s.d.; ``None``: nowhere.
     contrast: float = 0.0
     saturation_sd: float | None = None
     # Share of the tuned sites that fall below baseline in imagery, by so much for every object.
@@ -52,7 +52,6 @@ class SiteKinds:
             raise InputError(
                 f"imagery.kinds: replays must be one of {', '.join(REPLAYED)}; found {self.replays}"
             )
-
 
     def shaped(self, drive: np.ndarray, contrast: np.ndarray) -> np.ndarray:
         """Drive (M, N) of tuned sites, with the contrast (M,) of the images and saturated.

@@ -22,12 +22,11 @@ def compare_spaces(
     """Which feature space explains a site better? Every later space against the first, paired.
 
     Per site, squared errors of the two predictions of the same held-out images are compared
-    (Wilcoxon signed-rank, corrected over sites and pairs); over subjects or sessions, since the sites
-    of one share its noise, the held-out correlations (paired t, Holm over pairs).
-    One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
+    (Wilcoxon signed-rank, corrected over sites and pairs); over subjects or sessions, since
+    the sites of one share its noise, the held-out correlations (paired t, Holm over pairs). One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
     ``p_corrected``, ``better`` (name or ``"neither"``), both correlations, and of the pair
-    ``p_over_subjects`` (or ``_sessions``), NaN with one of them, and the median difference with its interval over sessions or subjects (``median_difference``, ``low``,
-    ``high``).
+    ``p_over_subjects`` (or ``_sessions``), NaN with one of them, and the median difference with its
+    interval over sessions or subjects (``median_difference``, ``low``, ``high``).
     """
     rows = []
     (_, first), *others = models.items()
@@ -69,7 +68,9 @@ def compare_spaces(
         note="column p of comparison.csv",
     )
     over = correct(
-        HypothesisTable.concat([_over_units(part, units) for _, part in table.groupby("other", sort=False)])
+        HypothesisTable.concat(
+            [_over_units(part, units) for _, part in table.groupby("other", sort=False)]
+        )
     )
     for key in ("p", "p_corrected"):
         by = dict(zip([name for name, _ in others], over.frame[key], strict=True))

@@ -26,7 +26,9 @@ def equivalence_p(answered: np.ndarray, library: list[np.ndarray], margin: float
     return float(stats.norm.sf((margin - abs(away)) / error))
 
 
-def orthogonal_control(group: pd.DataFrame, trials: Mapping[object, np.ndarray]) -> dict[str, float]:
+def orthogonal_control(
+    group: pd.DataFrame, trials: Mapping[object, np.ndarray]
+) -> dict[str, float]:
     """The answer to the orthogonal image beside the library's mean, of one site.
 
     The library is taken at images evenly over the ranks of the prediction, ``library even`` of

@@ -34,7 +34,7 @@ _PRINTED = {
     "median R² of explainable": "axis/median_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
     "sites shown images made for them, most reliably tuned": "effective/n_sites",
-    "share surely driven beyond the library images shown": "effective/share_synthesised_beyond_surely",
+    "share surely beyond the library images shown": "effective/share_synthesised_beyond_surely",
     "  surely or not": "effective/share_synthesised_beyond",
     "  by images made for other sites": "effective/share_foreign_beyond",
     "share unmoved by the orthogonal image (equivalence)": "effective/share_orthogonal_equivalent",

@@ -82,7 +82,9 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
     if results.categories is not None:
         pattern = results.categories.sites["pattern"].value_counts().rename("sites")
         many = model.x.shape[1]
-        tables[f"Axis in, or category beyond, these {many} components"] = pattern.rename_axis("adds to the other").reset_index()
+        tables[f"Axis in, or category beyond, these {many} components"] = pattern.rename_axis(
+            "adds to the other"
+        ).reset_index()
     drawn = axis_ramps(
         ramps.position,
         ramps.curve_preferred,
@@ -164,7 +166,8 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
         "presentations or more of each image. The best library image is the one with the strongest "
         "answer among those shown. Beyond surely is the claim; beyond counts means that noise may "
         "have put there. Controls: the image along the orthogonal axis, no further along it than "
-        "the other in standard deviations (answers per s.d. stand beside), and the images made for other sites. Simulated sites are linear unless "
+        "the other in standard deviations (answers per s.d. stand beside), and the images "
+        "made for other sites. Simulated sites are linear unless "
         "recording.imagery.kinds says otherwise: that an image made from a linear axis drives them "
         "is then no more than that the axis was found."
     )

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mua_decode.analyses.axis.cross_decoding import measure_cross_decoding
-from mua_decode.analyses.axis.held_out import hold_out
 from mua_decode.analyses.axis.alignment import along_axis, correlation_interval
 from mua_decode.analyses.axis.amplitude import across_halves
+from mua_decode.analyses.axis.cross_decoding import measure_cross_decoding
+from mua_decode.analyses.axis.held_out import hold_out
 from mua_decode.analyses.axis.imagery import measure_imagery
 from mua_decode.analyses.axis.plan import AxisPlan, RealityPlan, ResponsePlan
 from mua_decode.analyses.axis.reality import measure_reality, ventral_sites
