@@ -23,7 +23,8 @@ def compare_spaces(
 
     Per site, squared errors of the two predictions of the same held-out images are compared
     (Wilcoxon signed-rank, corrected over sites and pairs); over subjects or sessions, since
-    the sites of one share its noise, the held-out correlations (paired t, Holm over pairs). One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
+    the sites of one share its noise, the held-out correlations (paired t, Holm over pairs). One
+    row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
     ``p_corrected``, ``better`` (name or ``"neither"``), both correlations, and of the pair
     ``p_over_subjects`` (or ``_sessions``), NaN with one of them, and the median difference with its
     interval over sessions or subjects (``median_difference``, ``low``, ``high``).

@@ -119,7 +119,9 @@ def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
         }
     for other, group in results.comparison.groupby("other") if len(results.comparison) else ():
         name = f"axis/compare/{first}_with_{other}/"
-        over = next(c for c in group if c.startswith("p_over_") and c.endswith("_corrected"))
+        over = next(
+            c for c in map(str, group) if c.startswith("p_over_") and c.endswith("_corrected")
+        )
         flat |= {
             f"{name}median_correlation_difference": group["difference"].median(),
             f"{name}median_correlation_difference_low": group["low"].iloc[0],

@@ -168,16 +168,9 @@ def measure_imagery(
         amplitude_tests(frame, halves, sites, units),
     ]
     return Imagery(
-        sites=frame,
-        halves=halves,
-        units=units,
-        held=held,
-        imagined=imagined,
-        reactivation=again,
-        median_correlation=median,
-        median_p=median_p,
-        tests=HypothesisTable.concat(tests),
-    )
+        sites=frame, halves=halves, units=units, held=held, imagined=imagined, reactivation=again,
+        median_correlation=median, median_p=median_p, tests=HypothesisTable.concat(tests),
+    )  # fmt: skip
 
 
 def _described(

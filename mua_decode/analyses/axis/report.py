@@ -75,7 +75,7 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
     if len(results.comparison):
         counts = results.comparison.groupby(["first", "other", "better"]).size()
         pairs = results.comparison.groupby(["first", "other"], sort=False)
-        over = [c for c in results.comparison if c.startswith("p_over_")]
+        over = [c for c in map(str, results.comparison) if c.startswith("p_over_")]
         columns = ["median_difference", "low", "high", *over]
         tables["Held-out correlation, first less other"] = pairs[columns].first().reset_index()
         tables["Sites better explained by"] = counts.rename("sites").reset_index()
