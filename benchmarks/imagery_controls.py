@@ -18,14 +18,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.axis.alignment import along_axis, correlation_interval
 from mua_decode.analyses.axis.held_out import hold_out
-from mua_decode.analyses.axis.imagery import Imagery, along_axis, measure_imagery
+from mua_decode.analyses.axis.imagery import Imagery, measure_imagery
 from mua_decode.analyses.axis.plan import AxisPlan, ResponsePlan
 from mua_decode.analyses.axis.reactivation import Sign
 from mua_decode.analyses.axis.responses import Responses, collect_responses
 from mua_decode.analyses.axis.ridge import RidgeDesign, make_blocks
 from mua_decode.analyses.axis.trials import state_trials
-from mua_decode.analyses.axis.units import unit_correlation
 from mua_decode.runs.config import compose
 from mua_decode.runs.plan import read_plan
 from mua_decode.simulation import ImageryParameters, SiteKinds, simulate_imagery
@@ -66,7 +66,9 @@ SHARES = {
     "raised by 1 spike/s": shifted(1, 0.1),
     "lowered by 3 spikes/s": shifted(-3, 0),
     "lowered by 1 spike/s": shifted(-1, 0),
-    "some objects up, some down": shifted(0, 1),
+    "raised by 0.5 spikes/s": shifted(0.5, 0.05),
+    "some objects up, some down, 4 spikes/s": shifted(0, 1),
+    "some objects up, some down, 2 spikes/s": shifted(0, 0.5),
     "nothing": replace(SITES, share_reactivating=0.0),
 }
 
@@ -124,12 +126,14 @@ def control(name: str, seed: int, permutations: int) -> dict[str, object]:
     found = measure(planted, seed, permutations)
     group, imagery = found.truth[column].to_numpy(bool), found.imagery
     rng = np.random.default_rng(seed)
-    r, p, median, p_median = along_axis(
+    _, p, median, p_median = along_axis(
         imagery.imagined, imagery.held.projected, group, permutations, rng
     )
     levels = {"95 % interval": 0.95, "interval over 20 seeds at once": 1 - 0.05 / 20}
     intervals = {
-        k: unit_correlation(r[group], imagery.units.label[group], level=v)
+        k: correlation_interval(
+            imagery.imagined, imagery.held.projected, group, imagery.units.label, level=v
+        )
         for k, v in levels.items()
     }
     return {

@@ -13,6 +13,7 @@ from mua_decode.simulation.imagery import (
     IMAGERY_READER,
     ImageryParameters,
     Planted,
+    contrast_of,
     plant_experiment,
 )
 from mua_decode.simulation.imagery_sites import SiteKinds
@@ -98,6 +99,8 @@ def _to_new(p: ImageryParameters, made: Planted, image: np.ndarray) -> np.ndarra
     digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
     own = np.random.default_rng([*digest]).standard_normal(len(sites))
     along = sites.filter(like="axis_").to_numpy() @ latent
+    contrast = contrast_of(image[None], made.stimuli.videos[:, 1])
+    along = p.kinds.shaped(along[None], contrast)[0]
     tuned = np.sqrt(1 - share) * along + np.sqrt(share) * own
     drive = np.where(sites["tuned"], tuned, np.where(sites["category_only"], 0.0, own))
     return np.where(sites["imagery_only"], 0.0, p.onset_hz + p.modulation_hz * drive)

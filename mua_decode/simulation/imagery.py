@@ -110,11 +110,18 @@ def plant_experiment(p: ImageryParameters, seed: int) -> Planted:
         latent,
         category,
         p.kinds,
+        contrast=contrast_of(stimuli.videos[:, 1], stimuli.videos[:, 1]),
         perceived=(p.onset_hz, p.modulation_hz),
         imagined=(level, p.imagery_scale * p.modulation_hz),
         rng=(site_rng, control_rng),
     )
     return Planted(stimuli, latent, patterns, objects, truth, planted, spike_rng)
+
+
+def contrast_of(images: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Contrast (s.d. over pixels) of images (M, ...), in s.d. about the mean of others (K, ...)."""
+    own, others = (v.reshape(len(v), -1).std(axis=1) for v in (images, among))
+    return np.asarray((own - others.mean()) / max(float(others.std()), 1e-9))
 
 
 def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imagery") -> Recording:

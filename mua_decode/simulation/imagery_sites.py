@@ -23,6 +23,10 @@ class SiteKinds:
     # in no feature space, and which part of the response a reactivating site replays.
     idiosyncratic: float = 0.0
     replays: str = "all"  # all, axis or idiosyncratic
+    # Limits of a tuned site's axis: the share of its variance that belongs to the contrast of the
+    # image instead, and where its drive saturates (tanh), in s.d.; ``None``: nowhere.
+    contrast: float = 0.0
+    saturation_sd: float | None = None
     # Share of the tuned sites that fall below baseline in imagery, by so much for every object.
     share_suppressed: float = 0.0
     suppression_hz: float = 2.0
@@ -34,9 +38,11 @@ class SiteKinds:
     share_category_only: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = [k for k in vars(self) if k not in ("replays", "suppression_hz")]
+        shares = [k for k in vars(self) if k not in ("replays", "suppression_hz", "saturation_sd")]
         require_range("imagery.kinds", vars(self), *shares, low=0, high=1)
         require_range("imagery.kinds", vars(self), "suppression_hz", low=0)
+        if self.saturation_sd is not None:
+            require_range("imagery.kinds", vars(self), "saturation_sd", low=0, above=True)
         untuned = self.share_untuned_replaying + self.share_imagery_only + self.share_category_only
         if untuned > 1 + 1e-9:
             raise InputError(
@@ -46,6 +52,16 @@ class SiteKinds:
             raise InputError(
                 f"imagery.kinds: replays must be one of {', '.join(REPLAYED)}; found {self.replays}"
             )
+
+    def shaped(self, drive: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+        """Drive (M, N) of tuned sites, with the contrast (M,) of the images and saturated.
+
+        Both in standard deviations over the images of the experiment.
+        """
+        if self.contrast > 0:
+            drive = np.sqrt(1 - self.contrast) * drive + np.sqrt(self.contrast) * contrast[:, None]
+        s = self.saturation_sd
+        return drive if s is None else s * np.tanh(drive / s)
 
 
 class Responses(NamedTuple):
@@ -104,12 +120,14 @@ def responses(
     category: np.ndarray | None,
     kinds: SiteKinds,
     *,
+    contrast: np.ndarray,
     perceived: tuple[float, float],
     imagined: tuple[float, float],
     rng: tuple[np.random.Generator, np.random.Generator],
 ) -> Responses:
     """Mean responses of the planted sites (``truth``) to images at ``latent`` (K, L).
 
+    ``contrast`` (K,) is that of the images, standardised.
     ``perceived`` and ``imagined`` are the mean change and its standard deviation over images, in
     hertz. Raises InputError if sites respond to categories and there are none.
     """
@@ -117,6 +135,7 @@ def responses(
     is_a = {name: truth[name].to_numpy(bool) for name in truth if truth[name].dtype == bool}
     drive = latent @ truth.filter(like="axis_").to_numpy().T  # (K, N), unit variance
     untuned = ~is_a["tuned"]
+    drive = kinds.shaped(drive, contrast)
     drive[:, untuned] = site_rng.standard_normal((len(latent), int(untuned.sum())))
     if is_a["category_only"].any():
         if category is None:

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from mua_decode.simulation import ImageryParameters, SiteKinds, simulate_imagery
+from mua_decode.simulation import (
+    ImageryParameters,
+    SiteKinds,
+    answer_images,
+    simulate_imagery,
+)
+from mua_decode.simulation.imagery import plant_experiment
 from mua_decode.types import InputError
 
 SMALL = {"regions": {"VTC": 20, "MTL": 10}, "images": 40, "objects": 5, "sessions": 2}
@@ -93,3 +99,33 @@ def test_bad_parameters_are_refused():
         ImageryParameters(share_tuned=1.2)
     with pytest.raises(InputError, match="images must be a whole number >= 12"):
         ImageryParameters(images=5)
+
+
+def test_saturation_bounds_the_drive_and_contrast_takes_its_share():
+    given = {"regions": {"VTC": 40}, "share_tuned": 1.0, "images": 200, "objects": 5}
+    parameters = {
+        k: ImageryParameters(**given, kinds=SiteKinds(**v))
+        for k, v in {
+            "linear": {},
+            "saturating": {"saturation_sd": 1.0},
+            "contrast": {"contrast": 1.0},
+        }.items()
+    }
+    made = {k: plant_experiment(p, 0) for k, p in parameters.items()}
+    drive = {k: (m.responses.perceived - 6) / 4 for k, m in made.items()}
+    np.testing.assert_allclose(drive["saturating"], np.tanh(drive["linear"]))
+    assert np.abs(drive["linear"]).max() > 2
+    images = made["contrast"].stimuli.videos[:, 1]
+    contrast = images.reshape(len(images), -1).std(axis=1)
+    r = np.corrcoef(drive["contrast"].T, contrast)[-1, :-1]
+    np.testing.assert_allclose(r, 1)
+    recording = simulate_imagery(imagery=parameters["saturating"], seed=0)
+    shown = np.full((1, 3, 32, 32), 128, np.uint8)
+    shown[0, :, :16] = 255
+    rates = answer_images(recording, shown, presentations=400, seed=0)
+    assert rates.mean(axis=1).max() < 5 + 6 + 4 + 1  # baseline, onset, one s.d., noise
+
+
+def test_saturation_must_be_positive():
+    with pytest.raises(InputError, match="saturation_sd must be > 0"):
+        SiteKinds(saturation_sd=0.0)

@@ -10,10 +10,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mua_decode.analyses.axis.controls import (
+    MARGIN,
+    answers_to_foreign,
+    foreign_control,
+    orthogonal_control,
+    per_sd,
+)
 from mua_decode.analyses.axis.plan import EffectivePlan, SignificancePlan
 from mua_decode.analyses.axis.shown import Shown
 from mua_decode.analyses.axis.statistics import column_of_p
-from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
+from mua_decode.analyses.axis.units import Units, unit_correlation, unit_interval, unit_share
 from mua_decode.simulation import answer_images, can_answer
 from mua_decode.statistics import adjust
 from mua_decode.types import HypothesisTable, InputError, Recording, SiteTable
@@ -22,6 +29,7 @@ from mua_decode.types import HypothesisTable, InputError, Recording, SiteTable
 Answer = Callable[[Mapping[str, np.ndarray]], pd.DataFrame]
 _COLUMNS = ("site_id", "image", "answered_hz")
 _MADE = ("synthesised", "orthogonal")
+_EQUIVALENT = "orthogonal_equivalent"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,7 +61,8 @@ class Answers:
         grouped = kept.groupby(["site_id", "image"], sort=False)["answered_hz"]
         means = grouped.agg(answered_hz="mean", presentations="size").reset_index()
         images = shown.table.merge(means, on=["site_id", "image"], validate="m:1")
-        verdicts = _verdicts(images, {k: v.to_numpy() for k, v in grouped}, plan)
+        foreign = answers_to_foreign(given, shown.table)
+        verdicts = _verdicts(images, {k: v.to_numpy() for k, v in grouped}, foreign, plan)
         row = {site: i for i, site in enumerate(sites.site_id)}
         units = Units.of_sites(sites).label[[row[s] for s in verdicts["site_id"]]]
         return cls(
@@ -114,7 +123,10 @@ def read_answers(path: Path) -> pd.DataFrame:
 
 
 def _verdicts(
-    images: pd.DataFrame, trials: Mapping[object, np.ndarray], plan: SignificancePlan
+    images: pd.DataFrame,
+    trials: Mapping[object, np.ndarray],
+    foreign: Mapping[object, np.ndarray],
+    plan: SignificancePlan,
 ) -> pd.DataFrame:
     """Per site: answers, the best of the library, and whether the images made went beyond it.
 
@@ -145,6 +157,10 @@ def _verdicts(
                 if several
                 else np.nan
             )
+        row |= orthogonal_control(group, trials) | per_sd(group)
+        if site in foreign and "answered_synthesised" in row:
+            own, most = (float(row[k]) for k in ("answered_synthesised", "answered_library_best"))  # type: ignore[arg-type]
+            row |= foreign_control(own, most, foreign[site])
         rows.append(row)
     table = pd.DataFrame(rows)
     for kind in _MADE:
@@ -152,11 +168,15 @@ def _verdicts(
             corrected = adjust(table[f"{kind}_beyond_p"].to_numpy(float), plan.correction)
             table[f"{kind}_beyond_p_corrected"] = corrected
             table[f"{kind}_beyond_surely"] = corrected <= plan.alpha
+    if f"{_EQUIVALENT}_p" in table:
+        corrected = adjust(table[f"{_EQUIVALENT}_p"].to_numpy(float), plan.correction)
+        table[f"{_EQUIVALENT}_p_corrected"], table[_EQUIVALENT] = corrected, corrected <= plan.alpha
     return table
 
 
 def _correlation(group: pd.DataFrame) -> float:
-    once = group.drop_duplicates("image")
+    """Over library images spread evenly over the ranks: picked extremes would inflate it."""
+    once = group[group["kind"] == "library even"].drop_duplicates("image")
     a, b = once["predicted_hz"].to_numpy(float), once["answered_hz"].to_numpy(float)
     varies = len(once) > 2 and np.ptp(a) > 0 and np.ptp(b) > 0
     return float(np.corrcoef(a, b)[0, 1]) if varies else float("nan")
@@ -173,6 +193,17 @@ def _numbers(verdicts: pd.DataFrame, units: np.ndarray) -> dict[str, float]:
             found |= {key: value, f"{key}_low": low, f"{key}_high": high}
         over = verdicts[f"answered_{kind}"] / verdicts["answered_library_best"]
         found[f"median_{kind}_over_library_best"] = float(over.median())
+        if f"{kind}_hz_per_sd" in verdicts:
+            found[f"median_{kind}_hz_per_sd"] = float(verdicts[f"{kind}_hz_per_sd"].median())
+    if _EQUIVALENT in verdicts:
+        value, low, high = unit_share(verdicts[_EQUIVALENT].to_numpy(bool), units)
+        key = f"share_{_EQUIVALENT}"
+        found |= {key: value, f"{key}_low": low, f"{key}_high": high}
+    for name in ("foreign_beyond", "rank_among_foreign"):
+        if name in verdicts:
+            value, low, high = unit_interval(verdicts[name].to_numpy(float), units)
+            key = f"share_{name}" if name == "foreign_beyond" else f"mean_{name}"
+            found |= {key: value, f"{key}_low": max(low, 0.0), f"{key}_high": min(high, 1.0)}
     r, low, high = unit_correlation(verdicts["predicted_answered_correlation"].to_numpy(), units)
     key = "median_predicted_answered_correlation"
     return found | {key: r, f"{key}_low": low, f"{key}_high": high}
@@ -194,5 +225,18 @@ def _tests(verdicts: pd.DataFrame, images: pd.DataFrame, plan: SignificancePlan)
             )
             for kind in _MADE
             if f"{kind}_beyond" in verdicts
+        ]
+        + [
+            column_of_p(
+                _EQUIVALENT,
+                "two one-sided tests, normal: answers to the orthogonal image within "
+                f"{MARGIN:g} s.d. of the mean answer to library images",
+                n=n,
+                n_unit="presentations of each image",
+                n_tests=len(verdicts),
+                correction=plan.correction,
+                note=f"column {_EQUIVALENT}_p of effective.csv",
+            )
+            for _ in range(_EQUIVALENT in verdicts)
         ]
     )

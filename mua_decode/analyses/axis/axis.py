@@ -21,7 +21,7 @@ from mua_decode.analyses.axis.reconstruction import Reconstruction, reconstruct
 from mua_decode.analyses.axis.responses import Responses, collect_responses, shown_frames
 from mua_decode.analyses.axis.ridge import Blocks, make_blocks
 from mua_decode.analyses.axis.tuning import AxisModel, fit_axes, summarise
-from mua_decode.features import Components, FeatureSpace
+from mua_decode.features import Components, FeatureSpace, fit_components
 from mua_decode.runs.progress import console, working
 from mua_decode.types import HypothesisTable, InputError, Recording
 
@@ -138,7 +138,7 @@ def axis(
     name = results.first.name
     first = _FirstSpace(spaces[name], components[name], first_rows)
     read = _read_back(results, frames, first, build=build, imagery=imagery, rng=rng)
-    return replace(results, read=read, categories=_categories(results))
+    return replace(results, read=read, categories=_categories(results, first))
 
 
 class _FirstSpace(NamedTuple):
@@ -147,14 +147,21 @@ class _FirstSpace(NamedTuple):
     features: np.ndarray  # (K, D)
 
 
-def _categories(results: AxisResults) -> Categories | None:
+def _categories(results: AxisResults, first: _FirstSpace) -> Categories | None:
     """Axis against category, where the stimuli have categories and images are enough."""
     plan, responses, model = results.plan, results.responses, results.first
     stimuli = results.recording.stimuli
     category = categories_of(stimuli, responses.condition, plan.category)
     if category is None:
         return None
-    found = compare_categories(model.x, responses.rows, category, model.sites, plan=plan.test)
+    # Twice the components, as far as 10 residual degrees of freedom and the images allow.
+    spare = len(category) - len(np.unique(category)) - 10
+    more = max(1, min(2 * model.x.shape[1], spare, first.features.shape[1]))
+    train = first.features[results.blocks.train]
+    richer = fit_components(train, more, at_most=True)(first.features)
+    found = compare_categories(
+        model.x, responses.rows, category, model.sites, plan=plan.test, richer=richer
+    )
     if found is None:
         console.print(
             f"note: {len(category)} images are too few to compare {model.x.shape[1]} components "

@@ -1,4 +1,4 @@
-"""Does a site follow an axis within categories, or a category beyond any axis? Nested models."""
+"""Does a site follow an axis within categories, or a category beyond the kept components?"""
 
 from __future__ import annotations
 
@@ -45,14 +45,50 @@ def compare_categories(
     sites: pd.DataFrame,
     *,
     plan: SignificancePlan,
+    richer: np.ndarray | None = None,
 ) -> Categories | None:
-    """Compare, site by site, any axis of the space with category means, over all images.
+    """Compare, site by site, any axis of the kept components with category means, over all images.
 
     Three least-squares models of the mean responses y (K, N): a constant and the components x
     (K, P); a constant per category (K,); both. F tests of what the larger adds to either smaller
     one. An axis is linear: a site that bends along its axis can prefer a category beyond it.
-    ``sites`` has a row per site. ``None`` where images are too few for the largest model.
+    ``sites`` has a row per site. An axis that leaves the kept components looks like a category
+    beyond them where categories differ in what was dropped. So the category's test is repeated with
+    more components, ``richer`` (K, Q), and a site is called category or both only if it holds
+    against both (column ``category_beyond_more_p``, ``_corrected``); no number of components can
+    show that no axis would do. ``None`` where images are too few for the largest model.
     """
+    found = _compare(x, y, category, sites, plan=plan)
+    if found is None:
+        return None
+    table, tests = found.sites, [found.tests]
+    if richer is not None and richer.shape[1] > x.shape[1]:
+        more = _compare(richer, y, category, sites, plan=plan)
+        if more is not None:
+            for suffix in ("p", "p_corrected"):
+                again = more.sites[f"category_beyond_axis_{suffix}"].to_numpy(float)
+                table[f"category_beyond_more_{suffix}"] = again
+            frame = more.tests.frame
+            row = frame[frame["metric"] == "category_beyond_axis"].copy()
+            row["metric"] = "category_beyond_more"
+            row["note"] = (
+                f"column category_beyond_more_p of categories.csv; {richer.shape[1]} components in "
+                f"place of {x.shape[1]}"
+            )
+            tests.append(HypothesisTable(row))
+            table["pattern"] = _pattern(table, plan.alpha)
+    return Categories(table, HypothesisTable.concat(tests))
+
+
+def _compare(
+    x: np.ndarray,
+    y: np.ndarray,
+    category: Sequence[str] | np.ndarray,
+    sites: pd.DataFrame,
+    *,
+    plan: SignificancePlan,
+) -> Categories | None:
+    """The comparison at one number of components."""
     label = np.unique(np.asarray(category), return_inverse=True)[1]
     groups = np.eye(label.max() + 1)[label]
     ones = np.ones((len(x), 1))
@@ -105,5 +141,8 @@ def _pattern(table: pd.DataFrame, alpha: float) -> np.ndarray:
         (table[f"{k}_p_corrected"] <= alpha).to_numpy()
         for k in ("axis_beyond_category", "category_beyond_axis")
     )
+    if "category_beyond_more_p_corrected" in table:
+        more = table["category_beyond_more_p_corrected"].to_numpy(float)
+        category = category & (more <= alpha)
     choices = [axis & category, axis, category]
     return np.select(choices, ["both", "axis", "category"], "neither")

@@ -12,7 +12,7 @@ from mua_decode.analyses.axis.plan import SignificancePlan
 from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.tuning import AxisModel
 from mua_decode.analyses.axis.units import Units, unit_interval
-from mua_decode.statistics import adjust
+from mua_decode.statistics import adjust, correct, paired_t
 from mua_decode.types import HypothesisTable
 
 
@@ -22,11 +22,12 @@ def compare_spaces(
     """Which feature space explains a site better? Every later space against the first, paired.
 
     Per site, squared errors of the two predictions of the same held-out images are compared
-    (Wilcoxon signed-rank, corrected over sites and pairs); over sites, the held-out correlations.
-    One row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
-    ``p_corrected``, ``better`` (name or ``"neither"``), and of the pair ``p_over_sites`` and the
-    median difference with its interval over sessions or subjects (``median_difference``, ``low``,
-    ``high``).
+    (Wilcoxon signed-rank, corrected over sites and pairs); over subjects or sessions, since
+    the sites of one share its noise, the held-out correlations (paired t, Holm over pairs). One
+    row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
+    ``p_corrected``, ``better`` (name or ``"neither"``), both correlations, and of the pair
+    ``p_over_subjects`` (or ``_sessions``), NaN with one of them, and the median difference with its
+    interval over sessions or subjects (``median_difference``, ``low``, ``high``).
     """
     rows = []
     (_, first), *others = models.items()
@@ -38,8 +39,6 @@ def compare_spaces(
         frame = first.sites[["site_id", "region"]].assign(first=first.name, other=name)
         with np.errstate(invalid="ignore"):  # equal predictions have no p
             p = np.asarray(stats.wilcoxon(excess, axis=0).pvalue)
-        finite = difference[np.isfinite(difference)]
-        over_sites = stats.wilcoxon(finite).pvalue if finite.any() else 1.0
         middle = unit_interval(difference, units.label, of="median")
         rows.append(
             frame.assign(
@@ -47,18 +46,16 @@ def compare_spaces(
                 low=middle.low,
                 high=middle.high,
                 difference=difference,
+                first_correlation=first.fit.correlation,
+                other_correlation=other.fit.correlation,
                 p=p,
                 median_excess=np.median(excess, axis=0),
-                p_over_sites=over_sites,
             )
         )
     if not rows:
         return pd.DataFrame(), HypothesisTable.from_rows([])
     table = pd.concat(rows, ignore_index=True)
     table["p_corrected"] = adjust(table["p"].to_numpy(), plan.correction)
-    over = table.groupby("other", sort=False)["p_over_sites"].first()
-    corrected = dict(zip(over.index, adjust(over.to_numpy(), "holm"), strict=True))
-    table["p_over_sites_corrected"] = table["other"].map(corrected)
     sure = (table["p_corrected"] <= plan.alpha) & (table["median_excess"] != 0)
     winner = np.where(table["median_excess"] > 0, table["first"], table["other"])
     table["better"] = np.where(sure, winner, "neither")
@@ -71,29 +68,31 @@ def compare_spaces(
         correction=plan.correction,
         note="column p of comparison.csv",
     )
-    over_sites = [
-        _over_sites(part, (len(over), len(y_test[0])), units.said)
-        for _, part in table.groupby("other", sort=False)
+    over = correct(
+        HypothesisTable.concat(
+            [_over_units(part, units) for _, part in table.groupby("other", sort=False)]
+        )
+    )
+    for key in ("p", "p_corrected"):
+        by = dict(zip([name for name, _ in others], over.frame[key], strict=True))
+        table[key.replace("p", f"p_over_{units.name}", 1)] = table["other"].map(by)
+    return table, HypothesisTable.concat([pairs, over])
+
+
+def _over_units(part: pd.DataFrame, units: Units) -> HypothesisTable:
+    """Paired t over units of the mean held-out correlations in two spaces; one unit has none."""
+    pair, every = part.iloc[0], np.isfinite(part["difference"].to_numpy(float))
+    means = [
+        units.by_unit(part[k].to_numpy(float), every).values()
+        for k in ("first_correlation", "other_correlation")
     ]
-    return table, HypothesisTable.concat([pairs, HypothesisTable.from_rows(over_sites)])
-
-
-def _over_sites(part: pd.DataFrame, counts: tuple[int, int], said: str) -> dict[str, object]:
-    """The row of one pair of spaces, compared over sites; ``counts`` are pairs and sites."""
-    pair = part.iloc[0]
-    return {
-        "question": "does one feature space explain the sites better?",
-        "group": f"{pair['first']} and {pair['other']}",
-        "metric": "held-out correlation",
-        "test": "Wilcoxon signed-rank test of held-out correlations, two-sided",
-        "p": pair["p_over_sites"],
-        "p_corrected": pair["p_over_sites_corrected"],
-        "correction": f"Holm over {counts[0]}",
-        "n": counts[1],
-        "n_unit": "sites",
-        "effect_name": "median difference",
-        "effect": pair["median_difference"],
-        "low": pair["low"],
-        "high": pair["high"],
-        "note": f"sites of one session are not independent; interval: {said}",
-    }
+    left, right = (np.array(list(m), float) for m in means)
+    known = ~np.isnan(left)
+    return paired_t(
+        left[known],
+        right[known],
+        n_unit=units.name,
+        question="does one feature space explain the sites better?",
+        group=f"{pair['first']} and {pair['other']}",
+        metric="held-out correlation, mean over the sites of a unit",
+    )

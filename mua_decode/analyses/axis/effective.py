@@ -23,6 +23,7 @@ from mua_decode.runs.progress import working
 from mua_decode.types import InputError
 
 _BEST, _WORST = 4, 2  # images of the library shown per site
+_EVEN = 12  # of the library, evenly over the ranks of the prediction
 _HELD = 2.0  # weight of the squared preferred projection while the orthogonal one is raised
 _START = 0.05  # of natural contrast, in the images that a climb starts from
 _REACH = 3.0  # standard deviations of natural images beyond which a component adds little
@@ -99,8 +100,9 @@ def measure_effective(
     """Make images for the most reliably tuned sites, rank held-out ones, have them answered.
 
     A site is shown the image made along its axis, one made along the principal orthogonal axis,
-    the held-out images with the highest and the lowest prediction, and the one with the highest
-    recorded response. With ``answer=None`` the images only wait to be shown. None is returned where
+    no further than the first reaches along its own, the held-out images with the highest and the
+    lowest prediction, the one with the highest recorded response, and some evenly over the ranks of
+    the prediction. With ``answer=None`` the images only wait to be shown. None is returned where
     no site is tuned. Raises InputError if images of an earlier run are asked for and are of other
     sites.
     """
@@ -136,14 +138,16 @@ Row = tuple[dict[str, object], np.ndarray]  # what stands in the table, and the 
 
 
 def _library_rows(model: AxisModel, library: Library, sites: list[int]) -> list[Row]:
-    """Held-out images for every site: best and worst by prediction, best by recorded response."""
+    """Held-out images for every site: by prediction best, worst and even; by response best."""
     rows: list[Row] = []
     test = library.blocks.test
     predicted = model.fit.predict(model.x[test])
     for site in sites:
         best, worst = rank_library(predicted, site, _BEST)
         recorded = np.argsort(-library.recorded[test, site], kind="stable")[:1]
-        groups = {"best": best, "recorded": recorded, "worst": worst[:_WORST]}
+        order = np.argsort(predicted[:, site], kind="stable")
+        even = order[np.linspace(0, len(test) - 1, min(_EVEN, len(test))).round().astype(int)]
+        groups = {"best": best, "recorded": recorded, "worst": worst[:_WORST], "even": even}
         for kind, members in groups.items():
             for i in members:
                 about = {
@@ -189,10 +193,12 @@ def _made(
             x = components.tensor(space(images))
             return project(project.natural(x), part)[0]
 
-        def orthogonal(images: Tensor, part: slice = part) -> Tensor:
+        reached = torch.full((len(members),), torch.inf)
+
+        def orthogonal(images: Tensor, part: slice = part, reached: Tensor = reached) -> Tensor:
             x = components.tensor(space(images))
             along, across = project(project.natural(x), part)
-            return across - _HELD * along.square()
+            return torch.minimum(across, reached) - _HELD * along.square()
 
         for kind, raised in (("synthesised", preferred), ("orthogonal", orthogonal)):
             made = as_shown(climb(raised, first, prior=prior, steps=plan.steps).numpy())
@@ -200,6 +206,8 @@ def _made(
                 x = components.tensor(space(torch.from_numpy(made).float() / 255))
                 x = project.natural(x)
             along, across = (v.numpy() for v in project(x, part))
+            if kind == "synthesised":  # the orthogonal image goes as far, and no further
+                reached.copy_(torch.from_numpy(along))
             predicted = model.fit.predict(x.double().numpy())
             for i, site in enumerate(members):
                 about: dict[str, object] = {

@@ -19,7 +19,7 @@ from mua_decode.analyses.axis.imagery import Imagery
 from mua_decode.analyses.axis.paper import beside_published
 from mua_decode.analyses.axis.pixels import pixel_correlation
 from mua_decode.analyses.axis.responses import region_masks
-from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
+from mua_decode.analyses.axis.units import Units, unit_share
 from mua_decode.runs.findings import Findings
 from mua_decode.types import ResultTable, only
 
@@ -33,10 +33,13 @@ _PRINTED = {
     "  to": "axis/share_high",
     "median R² of explainable": "axis/median_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
-    "share of sites driven beyond the library": "effective/share_synthesised_beyond",
-    "  by the orthogonal image": "effective/share_orthogonal_beyond",
+    "sites shown images made for them, most reliably tuned": "effective/n_sites",
+    "share surely beyond the library images shown": "effective/share_synthesised_beyond_surely",
+    "  surely or not": "effective/share_synthesised_beyond",
+    "  by images made for other sites": "effective/share_foreign_beyond",
+    "share unmoved by the orthogonal image (equivalence)": "effective/share_orthogonal_equivalent",
     "share of tuned sites reactivated": "imagery/share_reactivated",
-    "  estimated, significant or not": "imagery/share_reactivated_estimated",
+    "  estimated, significant or not: at least": "imagery/share_reactivated_estimated",
     "median r of imagery with the axis": "imagery/median_axis_correlation",
 }
 
@@ -116,13 +119,16 @@ def _tuning_metrics(results: AxisResults) -> dict[str, Any]:
         }
     for other, group in results.comparison.groupby("other") if len(results.comparison) else ():
         name = f"axis/compare/{first}_with_{other}/"
+        over = next(
+            c for c in map(str, group) if c.startswith("p_over_") and c.endswith("_corrected")
+        )
         flat |= {
             f"{name}median_correlation_difference": group["difference"].median(),
             f"{name}median_correlation_difference_low": group["low"].iloc[0],
             f"{name}median_correlation_difference_high": group["high"].iloc[0],
             f"{name}share_{first}_better": (group["better"] == first).mean(),
             f"{name}share_{other}_better": (group["better"] == other).mean(),
-            f"{name}p_over_sites_corrected": group["p_over_sites_corrected"].iloc[0],
+            f"{name}{over}": group[over].iloc[0],
         }
     return flat
 
@@ -134,7 +140,10 @@ def _category_metrics(results: AxisResults) -> dict[str, Any]:
     pattern = results.categories.sites["pattern"].to_numpy(str)
     responsive = results.first.sites["responsive"].to_numpy(bool)
     unit = Units.of_sites(results.responses.sites).label[responsive]
-    flat: dict[str, Any] = {}
+    flat: dict[str, Any] = {
+        "axis/category_pattern/beyond": f"these {results.first.x.shape[1]} components, and more of "
+        "them where images allow; not beyond any axis"
+    }
     for name in ("axis", "category", "both", "neither"):
         value, low, high = unit_share(pattern[responsive] == name, unit)
         key = f"axis/category_pattern/{name}"
@@ -193,6 +202,8 @@ def _imagery_metrics(results: AxisResults) -> dict[str, Any]:
         "imagery/median_axis_correlation_p": imagery.median_p,
         "imagery/n_objects": len(imagery.held.objects),
         "imagery/intervals": imagery.units.said,
+        "imagery/median_axis_correlation_interval": f"for other {imagery.units.name} and other "
+        f"objects like these {len(imagery.held.objects)}",
     }
     shares = imagery.tests.frame
     shares = shares[shares["metric"].str.contains("share reactivated") & shares["p"].notna()]
@@ -216,14 +227,13 @@ def _region_imagery(imagery: Imagery, inside: np.ndarray, alpha: float) -> dict[
     silent = inside & sites["imagery_only_p_corrected"].notna().to_numpy()
     below = (sites["reactivated_p"] <= alpha).to_numpy()
     again = sites[reactivated]
+    halves = imagery.halves[inside[imagery.halves["site"].to_numpy(int)]]
     found = {
         "share_reactivated": unit_share(reactivated[tuned], unit[tuned]),
         "share_reactivated_estimated": imagery.estimated_share(tuned, "raised"),
         "share_suppressed": unit_share(sites["suppressed"].to_numpy(bool)[tuned], unit[tuned]),
         "share_suppressed_estimated": imagery.estimated_share(tuned, "lowered"),
-        "median_axis_correlation": unit_correlation(
-            again["imagery_axis_correlation"].to_numpy(float), unit[reactivated]
-        ),
+        "median_axis_correlation": imagery.axis_correlation(reactivated),
     }
     flat: dict[str, Any] = {"n_tuned": int(tuned.sum())}
     for key, interval in found.items():
@@ -234,8 +244,8 @@ def _region_imagery(imagery: Imagery, inside: np.ndarray, alpha: float) -> dict[
         "n_silent_in_perception": int(silent.sum()),
         "share_imagery_only": _mean(sites["imagery_only"].to_numpy(bool)[silent]),
         "share_following_axis": again["follows_axis"].mean(),
-        "median_response_scale": again["imagery_scale"].median(),
-        "median_axis_slope": again["imagery_axis_slope"].median(),
+        "median_response_scale": halves["imagery_scale"].median(),
+        "median_axis_slope": halves["imagery_axis_slope"].median(),
     }
 
 

@@ -29,6 +29,8 @@ class HeldOut:
     # float64 (O, N), spikes per second: the response to each object that the axis predicts.
     projected: np.ndarray
     tuned: np.ndarray  # bool (N,): responsive and axis-tuned, tested on the others
+    tested: Blocks  # how the others were split for that test
+    tested_components: int  # that axes of that test live in; its test images chose none of them
 
 
 def hold_out(
@@ -45,7 +47,8 @@ def hold_out(
     All objects are held out at once: were they held out fold by fold, the axes, and with them the
     means of the projections, would differ from object to object, and the correlation over objects
     would be biased downwards (a held-out object's fold is fitted without it, hence away from it).
-    Which sites are tuned is tested on the other images too, with a split of their own.
+    Which sites are tuned is tested on the other images too, with a split of their own, whose test
+    images choose neither penalty nor number of components.
 
     Parameters
     ----------
@@ -79,5 +82,9 @@ def hold_out(
         len(others), test_fraction=plan.test_fraction, inner_folds=plan.inner_folds, rng=rng
     )
     own = Blocks(inner=tuple(others[b] for b in split.inner), test=others[split.test])
-    model = fit_axes("held out", x, responses, own, plan=plan.test, rng=rng)
-    return HeldOut(objects, blocks, x, fit.predict(x[rows]), model.tuned)
+    x_own = x
+    if not isinstance(numbers, int):
+        x_own = choose_components(features, responses.rows, own, numbers=numbers)(features)
+    model = fit_axes("held out", x_own, responses, own, plan=plan.test, rng=rng)
+    projected = fit.predict(x[rows])
+    return HeldOut(objects, blocks, x, projected, model.tuned, own, x_own.shape[1])

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mua_decode.analyses.axis.alignment import along_axis, correlation_interval
+from mua_decode.analyses.axis.amplitude import (
+    across_halves,
+    amplitude_tests,
+    mean_changes,
+    object_means,
+    slope_on_axis,
+)
 from mua_decode.analyses.axis.cross_decoding import by_vectors, measure_cross_decoding
 from mua_decode.analyses.axis.held_out import HeldOut, hold_out
 from mua_decode.analyses.axis.pixels import BuildDecoder, Pixels, pixel_decoders
@@ -24,10 +32,10 @@ from mua_decode.analyses.axis.reactivation import (
 from mua_decode.analyses.axis.reality import measure_reality
 from mua_decode.analyses.axis.reconstruction import fit_decoder
 from mua_decode.analyses.axis.responses import Responses, region_masks
-from mua_decode.analyses.axis.statistics import column_of_p, columns_correlation
+from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.trials import StateTrials, shared_objects, state_trials
 from mua_decode.analyses.axis.units import Units
-from mua_decode.statistics import Interval, adjust, correct, paired_t
+from mua_decode.statistics import Interval, adjust, correct
 from mua_decode.types import HypothesisTable, Recording, SiteTable
 
 
@@ -40,6 +48,9 @@ class Imagery:
     # ``suppressed`` (lowered, and raised for none), ``imagery_only`` (does not respond to images,
     # raised), ``imagery_axis_correlation``, its p-values, ``imagery_scale``.
     sites: pd.DataFrame
+    # Reactivated sites and how strongly, chosen on one half of the imagery trials and measured on
+    # the other: a row per site and half, see ``across_halves``.
+    halves: pd.DataFrame
     units: Units
     held: HeldOut
     imagined: np.ndarray  # float64 (O, N): mean imagined response, spikes per second
@@ -52,6 +63,10 @@ class Imagery:
     def estimated_share(self, asked: np.ndarray, sign: Sign) -> Interval:
         """Share of the asked sites, bool (N,), raised or lowered, significant or not."""
         return estimated_share(self.reactivation, asked, self.units, sign=sign)
+
+    def axis_correlation(self, asked: np.ndarray) -> Interval:
+        """Median correlation of the asked sites, bool (N,), for other objects and units."""
+        return correlation_interval(self.imagined, self.held.projected, asked, self.units.label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +132,7 @@ def measure_imagery(
     bool (N,), are the sites that do not respond to perceived images.
     """
     objects, tuned, alpha = held.objects, held.tuned, plan.alpha
-    imagined = np.concatenate([_means(t.rate, t, objects) for t in trials], axis=1)
+    imagined = np.concatenate([object_means(t.rate, t, objects) for t in trials], axis=1)
     again = measure_reactivation(trials, n_permutations=plan.n_permutations, rng=rng)
     columns: dict[str, np.ndarray] = {"tuned": tuned}
     for name, p in (("reactivated", again.p), ("suppressed", again.p_lowered)):
@@ -132,7 +147,7 @@ def measure_imagery(
         imagined, held.projected, reactivated, plan.n_permutations, rng
     )
     r_corrected = adjust(np.where(reactivated, r_p, np.nan), plan.correction)
-    changes = [_changes(a, b, objects) for a, b in zip(trials, seen, strict=True)]
+    changes = [mean_changes(a, b, objects) for a, b in zip(trials, seen, strict=True)]
     in_imagery, in_perception = np.concatenate(changes, axis=1)
     columns |= {
         "imagery_axis_correlation": r,
@@ -142,25 +157,20 @@ def measure_imagery(
         "imagined_change": in_imagery,
         "perceived_change": in_perception,
         "imagery_scale": in_imagery / np.where(in_perception == 0, np.nan, in_perception),
-        "imagery_axis_slope": _slope(held.projected, imagined),
+        "imagery_axis_slope": slope_on_axis(held.projected, imagined),
     }
     frame = sites.to_frame()[["site_id", "region"]].assign(**columns)
     units = Units.of_sites(sites)
+    halves = across_halves(trials, held, in_perception, plan=plan, rng=rng.spawn(1)[0])
     tests = [
         _described(plan, again, columns, len(objects), (median, median_p)),
         _share_tests(again, tuned, sites, units, alpha),
-        _amplitude_tests(frame, sites, units),
+        amplitude_tests(frame, halves, sites, units),
     ]
     return Imagery(
-        sites=frame,
-        units=units,
-        held=held,
-        imagined=imagined,
-        reactivation=again,
-        median_correlation=median,
-        median_p=median_p,
-        tests=HypothesisTable.concat(tests),
-    )
+        sites=frame, halves=halves, units=units, held=held, imagined=imagined, reactivation=again,
+        median_correlation=median, median_p=median_p, tests=HypothesisTable.concat(tests),
+    )  # fmt: skip
 
 
 def _described(
@@ -230,71 +240,3 @@ def _share_tests(
         for region, inside in region_masks(sites).items()
     ]
     return correct(HypothesisTable.concat(rows))
-
-
-def _amplitude_tests(frame: pd.DataFrame, sites: SiteTable, units: Units) -> HypothesisTable:
-    """Imagined less perceived change from baseline of the same objects, paired over units."""
-    rows = []
-    a, b = (frame[f"{k}_change"].to_numpy(float) for k in ("imagined", "perceived"))
-    for region, inside in region_masks(sites).items():
-        for kind in ("reactivated", "tuned"):
-            asked = inside & frame[kind].to_numpy(bool)
-            means = [units.by_unit(v, asked).values() for v in (a, b)]
-            left, right = (np.array(list(m), float) for m in means)
-            known = ~np.isnan(left)
-            rows.append(
-                paired_t(
-                    left[known],
-                    right[known],
-                    n_unit=units.name,
-                    question="is the imagined response weaker than the perceived one?",
-                    group=region,
-                    metric=f"mean change from baseline of {kind} sites, spikes/s",
-                )
-            )
-    return correct(HypothesisTable.concat(rows))
-
-
-def _means(values: np.ndarray, trials: StateTrials, objects: np.ndarray) -> np.ndarray:
-    """Mean over the trials of each object, (O, N)."""
-    return np.stack([np.nanmean(values[trials.condition == o], axis=0) for o in objects])
-
-
-def along_axis(
-    imagined: np.ndarray,
-    projected: np.ndarray,
-    reactivated: np.ndarray,
-    n_permutations: int,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Correlation over objects of imagined and projected response, (O, N) each, site by site.
-
-    Returns it (N,) and its one-sided p (N,), objects permuted; then the median over the
-    reactivated sites, bool (N,), and its p, from the same permutations.
-    """
-    r = np.nan_to_num(columns_correlation(imagined, projected))
-    larger, above = np.zeros(len(r)), 0
-    median = float(np.median(r[reactivated])) if reactivated.any() else float("nan")
-    for _ in range(n_permutations):
-        permuted = imagined[rng.permutation(len(imagined))]
-        null = np.nan_to_num(columns_correlation(permuted, projected))
-        larger += null >= r - 1e-12
-        if reactivated.any():
-            above += float(np.median(null[reactivated])) >= median - 1e-12
-    p_median = (1 + above) / (1 + n_permutations) if reactivated.any() else float("nan")
-    return r, (1 + larger) / (1 + n_permutations), median, p_median
-
-
-def _changes(imagery: StateTrials, seen: StateTrials, objects: np.ndarray) -> np.ndarray:
-    """Mean change from baseline, imagined and perceived, over the same objects, (2, N)."""
-    if imagery.change is None or seen.change is None:
-        return np.full((2, imagery.rate.shape[1]), np.nan)
-    pair = (_means(t.change, t, objects) for t in (imagery, seen) if t.change is not None)
-    return np.stack([m.mean(axis=0) for m in pair])
-
-
-def _slope(projected: np.ndarray, imagined: np.ndarray) -> np.ndarray:
-    """Slope of the imagined response on the response predicted in perception, (N,)."""
-    a, b = projected - projected.mean(axis=0), imagined - imagined.mean(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((a * b).sum(axis=0) / np.square(a).sum(axis=0))

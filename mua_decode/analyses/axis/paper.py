@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mua_decode.analyses.axis.axis import AxisResults
 from mua_decode.analyses.axis.responses import region_masks
+from mua_decode.analyses.axis.units import Units
 
 # Quantity: in words, where it stands in the metrics, and where its number of sites does.
 _QUANTITIES = {
@@ -25,13 +27,15 @@ _QUANTITIES = {
 def beside_published(
     results: AxisResults, flat: Mapping[str, Any], published: Mapping[str, Any] | None
 ) -> pd.DataFrame:
-    """One row per quantity and region: the published value, ours, its interval and its n.
+    """One row per quantity and region: the published value, ours, its interval, and n of sites
+    and of the subjects or sessions that the interval speaks for.
 
     Empty without published values of axes. A quantity that this recording does not give has a row
     without our value.
     """
     values = (published or {}).get("axis", {})
     sites = results.responses.sites
+    units = Units.of_sites(sites)
     rows = []
     for key, (words, prefix, low_key, n_key) in _QUANTITIES.items():
         if key not in values:
@@ -47,7 +51,8 @@ def beside_published(
                     "low": flat.get(f"{here}{low_key}_low"),
                     "high": flat.get(f"{here}{low_key}_high"),
                     "n_sites": flat.get(f"{here}{n_key}"),
-                    "n_sessions": len(set(sites.session[inside])),
+                    "n_units": len(np.unique(units.label[inside])),
+                    "unit": units.name,
                 }
             )
     return pd.DataFrame(rows)

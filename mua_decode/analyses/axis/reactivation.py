@@ -135,7 +135,11 @@ def _ranks(statistic: np.ndarray) -> np.ndarray:
 def estimated_share(
     found: Reactivation, asked: np.ndarray, units: Units, *, sign: Sign
 ) -> Interval:
-    """Share of the asked sites, bool (N,), raised, or lowered and not raised, significant or not.
+    """At least this share of the asked sites, bool (N,), is raised, or lowered and not raised.
+
+    Significant or not; a lower bound: sites with p above 0.25 that do change are counted as
+    unchanged, so that the smaller the change, the more are missed. A site that rises for some
+    objects and falls for others counts as raised if that shows, else perhaps as lowered.
 
     Sites that pass a corrected test are too few where the effect is small. A site counts if its p
     is at or below 0.25; sites where neither p is are taken for those where nothing happens, and as

@@ -75,12 +75,16 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
     if len(results.comparison):
         counts = results.comparison.groupby(["first", "other", "better"]).size()
         pairs = results.comparison.groupby(["first", "other"], sort=False)
-        columns = ["median_difference", "low", "high", "p_over_sites_corrected"]
+        over = [c for c in map(str, results.comparison) if c.startswith("p_over_")]
+        columns = ["median_difference", "low", "high", *over]
         tables["Held-out correlation, first less other"] = pairs[columns].first().reset_index()
         tables["Sites better explained by"] = counts.rename("sites").reset_index()
     if results.categories is not None:
         pattern = results.categories.sites["pattern"].value_counts().rename("sites")
-        tables["Axis or category"] = pattern.rename_axis("adds to the other").reset_index()
+        many = model.x.shape[1]
+        tables[f"Axis in, or category beyond, these {many} components"] = pattern.rename_axis(
+            "adds to the other"
+        ).reset_index()
     drawn = axis_ramps(
         ramps.position,
         ramps.curve_preferred,
@@ -141,7 +145,7 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
     table = shown.table if answers is None else answers.images
     rows, captions = {}, {}
     for site in shown.sites[:_ROWS]:
-        group = table[table["site_id"] == site]
+        group = table[(table["site_id"] == site) & (table["kind"] != "library even")]
         rows[site] = np.stack([shown.images[n] for n in group["image"]]) / np.float32(255)
         captions[site] = [_said(r) for r in group.to_dict("records")]
     said = "predicted" if answers is None else "predicted and answered"
@@ -160,7 +164,12 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
     text.append(
         f"{int(n['n_sites'])} sites answered {int(answers.images['presentations'].min())} "
         "presentations or more of each image. The best library image is the one with the strongest "
-        "answer among those shown."
+        "answer among those shown. Beyond surely is the claim; beyond counts means that noise may "
+        "have put there. Controls: the image along the orthogonal axis, no further along it than "
+        "the other in standard deviations (answers per s.d. stand beside), and the images "
+        "made for other sites. Simulated sites are linear unless "
+        "recording.imagery.kinds says otherwise: that an image made from a linear axis drives them "
+        "is then no more than that the axis was found."
     )
     drawn = answered_images(answers.images, answers.sites, title="Images made for sites, answered")
     pictures.insert(0, _picture(folder, "effective_answers", drawn))

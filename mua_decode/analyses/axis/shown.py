@@ -25,7 +25,7 @@ class Shown:
     """
 
     # One row per site and image: ``site_id``, ``image`` (a name), ``kind`` (synthesised,
-    # orthogonal, library best, recorded or worst), ``source`` (the condition, or made),
+    # orthogonal, library best, recorded, worst or even), ``source`` (the condition, or made),
     # ``predicted_hz`` and, of images made, projections on the two axes in standard deviations.
     table: pd.DataFrame
     images: Mapping[str, np.ndarray]  # by name, uint8 (C, H, W)

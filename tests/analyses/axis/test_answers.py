@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mua_decode.analyses.axis.answers import Answers, read_answers
+from mua_decode.analyses.axis.controls import equivalence_p
 from mua_decode.analyses.axis.plan import SignificancePlan
 from mua_decode.analyses.axis.shown import Shown
 from mua_decode.commands.main import main
@@ -39,12 +40,21 @@ def test_made_images_drive_tuned_sites_beyond_the_best_of_the_library(answered):
     assert metrics["effective/n_sites"] == len(sites) >= 18
     assert metrics["effective/share_synthesised_beyond"] >= 0.9
     assert metrics["effective/share_orthogonal_beyond"] == 0
+    assert metrics["effective/share_orthogonal_equivalent"] > 0.5
+    assert metrics["effective/share_foreign_beyond"] < 0.2
+    assert metrics["effective/mean_rank_among_foreign"] > 0.95
     assert metrics["effective/median_predicted_answered_correlation"] > 0.9
     # Along the orthogonal axis images go about as far as natural ones, and nothing happens.
     shown = pd.read_csv(answered / "effective_answers.csv")
     across = shown[shown["kind"] == "orthogonal"]
     assert across["along_orthogonal_sd"].median() > 1.5
     assert across["along_axis_sd"].abs().max() < 0.5
+    along = shown[shown["kind"] == "synthesised"].set_index("site_id")["along_axis_sd"]
+    reached = across.set_index("site_id")["along_orthogonal_sd"] / along
+    assert reached.max() < 1.1
+    assert reached.median() > 0.5
+    assert metrics["effective/median_synthesised_hz_per_sd"] == pytest.approx(4, abs=1)
+    assert abs(metrics["effective/median_orthogonal_hz_per_sd"]) < 0.8
     best = shown[shown["kind"] == "library best"].groupby("site_id")["predicted_hz"].max()
     mean = shown.groupby("site_id")["library_mean_hz"].max()
     assert (across["answered_hz"].mean() - mean.mean()) < 0.3 * (best.mean() - mean.mean())
@@ -137,6 +147,49 @@ def test_verdicts_hold_where_planted_and_nowhere_else():
         beyond.append(found.numbers["share_orthogonal_beyond_surely"])
         assert found.numbers["share_synthesised_beyond_low"] > 0.7
     assert np.mean(beyond) <= 0.05
+
+
+@pytest.mark.parametrize(("away", "low", "high"), [(0.0, 0.8, 1.0), (0.75, 0.0, 0.1), (2.0, 0, 0)])
+def test_equivalence_is_found_within_the_margin_and_not_at_it(away, low, high):
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(200):
+        means = 10 + 4 * rng.standard_normal(12)
+        library = [m + 3 * rng.standard_normal(20) for m in means]
+        sd = np.std(means, ddof=1)
+        answered = means.mean() + away * sd + 3 * rng.standard_normal(20)
+        found.append(equivalence_p(answered, library, 0.75 * sd) <= 0.05)
+    assert low <= np.mean(found) <= high
+
+
+def test_images_made_for_other_sites_tell_an_axis_from_contrast():
+    """A site that any image of strong contrast drives answers to the images of others as well."""
+    shown, sites = _shown(30), _sites(30)
+
+    def answer(*, own):
+        rng = np.random.default_rng(1)
+
+        def level(site, name):
+            kind, _, number = name.partition("_")
+            made = kind == "synthesised"
+            return 10 + 4 * (made and (number == str(site) or not own))
+
+        return lambda images: pd.DataFrame(
+            [
+                {"site_id": f"s{s}", "image": name, "answered_hz": value}
+                for s in range(30)
+                for name in images
+                for value in level(s, name) + rng.standard_normal(5)
+            ]
+        )
+
+    axis = Answers.of(shown, answer(own=True), sites, PLAN).numbers
+    contrast = Answers.of(shown, answer(own=False), sites, PLAN).numbers
+    assert axis["share_synthesised_beyond_surely"] == 1
+    assert contrast["share_synthesised_beyond_surely"] == 1
+    assert axis["mean_rank_among_foreign"] == 1
+    assert contrast["share_foreign_beyond"] > 0.95
+    assert contrast["mean_rank_among_foreign"] == pytest.approx(0.5, abs=0.15)
 
 
 def test_missing_answers_are_said(tmp_path):

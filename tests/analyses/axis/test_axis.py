@@ -44,7 +44,8 @@ def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
     assert (tuned["published"], again["published"]) == (0.8, 0.4)
     assert tuned["ours"] == pytest.approx(metrics["axis/share_tuned"])
     assert again["ours"] == pytest.approx(metrics["imagery/share_reactivated"])
-    assert (tuned["n_sites"], tuned["n_sessions"]) == (metrics["axis/n_sites"], 2)
+    assert (tuned["n_sites"], tuned["n_units"]) == (metrics["axis/n_sites"], 2)
+    assert tuned["unit"] == "subjects"
     assert "Beside the published values" in (tmp_path / "report.html").read_text()
     assert "axis/compare/pixels_with_gabor_energy/share_pixels_better" in metrics
     tests = pd.read_csv(tmp_path / "tests.csv")

@@ -71,3 +71,27 @@ def test_nothing_is_compared_without_categories_or_with_too_few_images(planted):
     assert categories_of(stimuli, np.arange(20), None) is None
     sites = pd.DataFrame({"site_id": np.arange(120).astype(str), "region": "VTC"})
     assert compare_categories(x[:20], y[:20], category[:20], sites, plan=PLAN) is None
+
+
+def test_an_axis_that_leaves_the_kept_components_is_no_category(planted):
+    """Axes in all 12 latents, 6 kept: more components take the category away."""
+    x, _, category, _, _ = planted
+    rng, n = np.random.default_rng(3), 200
+    y = x @ rng.standard_normal((12, n)) + rng.standard_normal((160, n))
+    sites = pd.DataFrame({"site_id": np.arange(n).astype(str), "region": "VTC"})
+    asked = ["category", "both"]
+    few = compare_categories(x[:, :6], y, category, sites, plan=PLAN)
+    more = compare_categories(x[:, :6], y, category, sites, plan=PLAN, richer=x)
+    assert few.sites["pattern"].isin(asked).mean() > 0.5
+    assert more.sites["pattern"].isin(asked).mean() < 0.05
+    assert (more.tests.frame["metric"] == "category_beyond_more").sum() == 1
+
+
+def test_a_planted_category_holds_against_more_components(planted):
+    x, y, category, kind, _ = planted
+    sites = pd.DataFrame({"site_id": [f"s{i}" for i in range(120)], "region": "VTC"})
+    noise = np.random.default_rng(4).standard_normal((160, 12))
+    richer = np.concatenate([x, noise], axis=1)
+    found = compare_categories(x, y, category, sites, plan=PLAN, richer=richer).sites
+    agreed = (found["pattern"].to_numpy() == kind).reshape(4, 30).mean(axis=1)
+    assert (agreed > 0.8).all()

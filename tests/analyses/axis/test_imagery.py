@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mua_decode.analyses.axis.alignment import along_axis, correlation_interval
+from mua_decode.analyses.axis.amplitude import across_halves
 from mua_decode.analyses.axis.cross_decoding import measure_cross_decoding
 from mua_decode.analyses.axis.held_out import hold_out
-from mua_decode.analyses.axis.imagery import along_axis, measure_imagery
+from mua_decode.analyses.axis.imagery import measure_imagery
 from mua_decode.analyses.axis.plan import AxisPlan, RealityPlan, ResponsePlan
 from mua_decode.analyses.axis.reality import measure_reality, ventral_sites
 from mua_decode.analyses.axis.responses import collect_responses
 from mua_decode.analyses.axis.ridge import RidgeDesign, make_blocks
 from mua_decode.analyses.axis.trials import StateTrials, state_trials
-from mua_decode.analyses.axis.units import unit_share
+from mua_decode.analyses.axis.units import unit_correlation, unit_share
 from mua_decode.runs.config import compose
 from mua_decode.runs.plan import read_plan
 from mua_decode.simulation import ImageryParameters, SiteKinds, simulate_imagery
@@ -164,6 +166,80 @@ def test_imagined_objects_are_held_out_of_components_and_axes(measured):
     scaled = hold_out(held.objects, features, responses, **given, rng=np.random.default_rng(3))
     others = held.blocks.train
     np.testing.assert_allclose(scaled.x[others], same.x[others], atol=1e-9)
+
+
+def test_images_that_test_for_an_axis_do_not_choose_its_components(measured):
+    """What is planted on the test images alone would ask for all components."""
+    plan = dataclasses.replace(_plan(19), n_components=(1, 40))
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal((150, 40)) * np.array([10.0, *[3.0] * 39])
+    mean = 0.1 * noise[:, :1, None] + rng.standard_normal(measured.responses.mean.shape)
+    names, objects = measured.recording.stimuli.names, measured.imagery.held.objects
+
+    def held(mean):
+        responses = dataclasses.replace(measured.responses, mean=mean)
+        given = {"names": names, "plan": plan, "rng": np.random.default_rng(3)}
+        return hold_out(objects, noise, responses, **given)
+
+    first = held(mean)
+    assert first.tested_components == 1
+    test = first.tested.test
+    mean = mean.copy()
+    mean[test] += 100 * noise[test][:, 1:2, None]
+    again = held(mean)
+    assert again.x.shape[1] == 40  # chosen on all images that were not imagined
+    assert again.tested_components == 1
+
+
+def _shared_effect(seed, *, effect, along=0.0, n_objects=12, n_units=8, per_unit=12):
+    """Imagery with an effect of the object that all sites share, and axes alike in part."""
+    rng = np.random.default_rng(seed)
+    latent, common = rng.standard_normal((n_objects, 8)), rng.standard_normal(8)
+    axes = rng.standard_normal((8, n_units * per_unit))
+    axes = axes / np.linalg.norm(axes, axis=0) + (common / np.linalg.norm(common))[:, None]
+    projected = latent @ axes / np.sqrt(2)
+    noise = rng.standard_normal(projected.shape)
+    vivid = rng.standard_normal((n_objects, 1))
+    imagined = np.sqrt(effect) * vivid + np.sqrt(1 - effect) * noise + along * projected
+    units = np.repeat(np.arange(n_units), per_unit)
+    every = np.ones(len(units), bool)
+    naive = unit_correlation(along_axis(imagined, projected, every, 0, rng)[0], units)
+    return correlation_interval(imagined, projected, every, units), naive
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.1, 0.5])
+def test_interval_of_the_correlation_holds_under_an_effect_of_the_object(effect):
+    found = [_shared_effect(seed, effect=effect) for seed in range(60)]
+    inside, naive = np.mean([[i.low <= 0 <= i.high for i in pair] for pair in found], axis=0)
+    assert inside > 0.87  # 95 % less three standard errors of 60 seeds
+    if effect == 0.5:  # the spread over units alone does not show it
+        assert naive < 0.6
+
+
+def test_interval_of_the_correlation_still_finds_an_axis():
+    found = [_shared_effect(seed, effect=0.1, along=2.0)[0] for seed in range(20)]
+    assert min(i.low for i in found) > 0.3
+    assert all(i.low <= i.estimate <= i.high <= 1 for i in found)
+
+
+def test_amplitude_is_measured_on_trials_that_did_not_choose_the_site(measured):
+    """Sites that noise alone raised seem to respond on the trials that chose them."""
+    assert len(measured.imagery.halves) > 1.5 * measured.truth["reactivates"].sum()
+    assert measured.imagery.halves["imagery_scale"].median() == pytest.approx(0.5, abs=0.1)
+    chosen, other = [], []
+    plan = dataclasses.replace(_plan(99).test, correction="none")
+    for seed in range(3):
+        found = _measure(seed, share_reactivating=0.0, n_permutations=99, regions={"VTC": 240})
+        sites, rng = found.imagery.sites, np.random.default_rng(seed)
+        by_noise = (sites["reactivated_p"] <= 0.05) & sites["tuned"]
+        chosen += sites["imagined_change"][by_noise].tolist()
+        trials, seen = _trials(found.recording)[0], sites["perceived_change"].to_numpy()
+        halves = across_halves(trials, found.imagery.held, seen, plan=plan, rng=rng)
+        other += halves["imagined_change"].tolist()
+    error = np.std(other) / np.sqrt(len(other))
+    assert len(other) > 30
+    assert np.mean(chosen) > 5 * error
+    assert abs(np.mean(other)) < 3 * error
 
 
 def test_idiosyncratic_replay_follows_the_axis_only_where_it_was_fitted_on_the_objects():

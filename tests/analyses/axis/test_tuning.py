@@ -123,7 +123,34 @@ def test_better_space_is_named_and_a_copy_is_not(planted):
     assert (frame["n"] > 0).all()
     assert (frame[["test", "n_unit", "correction"]] != "").all().all()
     over = frame[frame["question"].str.startswith("does one")]
-    assert over["p_corrected"].notna().all()
+    assert over["n_unit"].isin(["sessions", "subjects"]).all()
+    assert over["p_corrected"].isna().all()  # one session
+
+
+def _difference(model, units, rng, *, shared, shift=0.0):
+    """Held-out correlations of a second space: the first's, less what units and sites differ by."""
+    level = np.unique(units, return_inverse=True)[1]
+    away = shared * rng.standard_normal(level.max() + 1)[level] + 0.08 * rng.standard_normal(N)
+    fit = dataclasses.replace(model.fit, correlation=model.fit.correlation - away - shift)
+    return dataclasses.replace(model, name="other", fit=fit)
+
+
+def test_spaces_are_compared_over_units_not_sites(planted):
+    """Sites of a session share what makes one space better there: they are not independent."""
+    _, responses, blocks, model = planted
+    which = np.array([f"m{i % 4}" for i in range(N)])
+    model = dataclasses.replace(model, sites=model.sites.assign(session=which, subject=which))
+    rng, found = np.random.default_rng(0), {0.0: [], 0.3: []}
+    for shift, runs in ((0.0, 100), (0.3, 20)):
+        for _ in range(runs):
+            other = _difference(model, which, rng, shared=0.06, shift=shift)
+            models = {"first": model, "other": other}
+            frame = compare_spaces(models, responses.rows[blocks.test], plan=PLAN)[1].frame
+            row = frame[frame["question"].str.startswith("does one")].iloc[0]
+            assert (row["n"], row["n_unit"]) == (4, "subjects")
+            found[shift].append(row["p_corrected"] <= 0.05)
+    assert np.mean(found[0.0]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean(found[0.3]) > 0.8
 
 
 def test_images_and_responses_of_different_number_are_refused(planted):
