@@ -21,13 +21,12 @@ def compare_spaces(
 ) -> tuple[pd.DataFrame, HypothesisTable]:
     """Which feature space explains a site better? Every later space against the first, paired.
 
-    Per site, squared errors of the two predictions of the same held-out images are compared
-    (Wilcoxon signed-rank, corrected over sites and pairs); over subjects or sessions, since
+    Per site, squared errors of both predictions of the held-out images are compared (Wilcoxon
+    signed-rank, corrected over sites and pairs); over subjects or sessions, since
     the sites of one share its noise, the held-out correlations (paired t, Holm over pairs). One
     row per pair and site: ``difference`` of held-out correlations (first less other), ``p``,
-    ``p_corrected``, ``better`` (name or ``"neither"``), both correlations, and of the pair
-    ``p_over_subjects`` (or ``_sessions``), NaN with one of them, and the median difference with its
-    interval over sessions or subjects (``median_difference``, ``low``, ``high``).
+    ``p_corrected``, ``better`` (name or ``"neither"``), both correlations; of the pair
+    ``p_over_subjects`` (or ``_sessions``), NaN with one, ``median_difference``, ``low``, ``high``.
     """
     rows = []
     (_, first), *others = models.items()
@@ -74,7 +73,7 @@ def compare_spaces(
         )
     )
     for key in ("p", "p_corrected"):
-        by = dict(zip([name for name, _ in others], over.frame[key], strict=True))
+        by = dict(zip((n for n, _ in others), over.frame[key], strict=True))
         table[key.replace("p", f"p_over_{units.name}", 1)] = table["other"].map(by)
     return table, HypothesisTable.concat([pairs, over])
 
