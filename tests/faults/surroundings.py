@@ -1,0 +1,2 @@
+def surroundings(seed, only, root):
+    return []
