@@ -115,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, printed")
     parser.add_argument("--kills", type=int, default=200, help="in all, shared by the commands")
     parser.add_argument("--files", type=int, default=1000, help="damaged files per reader")
+    parser.add_argument("--rounds", type=int, default=3, help="of every surrounding")
     parser.add_argument("--only", nargs="*", default=[], help="readers, commands, or parts")
     parser.add_argument("--keep", type=Path, default=None, help="folder for inputs with a finding")
     asked = parser.parse_args(argv)
@@ -133,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             findings += kills(seed, asked.kills, asked.only, root)
         from tests.faults.surroundings import surroundings
 
-        findings += surroundings(seed, asked.only, root)
+        findings += surroundings(seed, asked.rounds, asked.only, root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     spent = (time.monotonic() - begun) / 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import torch
@@ -22,7 +24,7 @@ from mua_decode.runs.build import load_checkpoint
 from mua_decode.runs.checkpoints import reads_back
 from mua_decode.sweep.study import SharedStudy
 
-_TIMES = ("second", "time", "duration", "_at", "started", "datetime")
+_TIMES = ("second", "minute", "time", "duration", "_at", "started", "datetime")
 _NO_RESULT = {".lock", "log.txt", "sweep.yaml"}
 
 
@@ -74,6 +76,8 @@ def _parse(path: Path) -> None:
     elif suffix in (".png", ".gif"):
         with Image.open(path) as image:
             image.load()
+    elif suffix == ".mp4":
+        assert sum(1 for _ in iio.imiter(path, plugin="FFMPEG")) > 1, "no frames"
     elif suffix == ".h5":
         assert check_seal(path), "no seal"
     elif suffix == ".nwb":
@@ -97,7 +101,11 @@ def differences(one: Path, two: Path) -> list[str]:
     names = [{str(p.relative_to(f)) for p in final_files(f)} for f in (one, two)]
     names = [{n for n in found if Path(n).name not in _NO_RESULT} for found in names]
     names = [{n for n in found if not n.startswith("workers")} for found in names]
-    found = [f"{n} is missing" for n in sorted(names[0] - names[1])]
+    # Caches of masks are named after the bytes of a checkpoint, which tells how long epochs took.
+    kept = [sorted(_content(f / n) for n in k if "/masks/" in n) for f, k in zip((one, two), names, strict=True)]
+    names = [{n for n in found if "/masks/" not in n} for found in names]
+    found = ["masks differ"] if kept[0] != kept[1] else []
+    found += [f"{n} is missing" for n in sorted(names[0] - names[1])]
     found += [f"{n} is too much" for n in sorted(names[1] - names[0])]
     for name in sorted(names[0] & names[1]):
         found += [f"{name}: {d}" for d in _different(one / name, two / name)]
@@ -111,6 +119,11 @@ def _different(one: Path, two: Path) -> list[str]:
         return _tables(one, two)
     if one.suffix == ".json":
         return _trees(json.loads(one.read_text()), json.loads(two.read_text()), "")
+    if one.suffix == ".yaml":
+        trees = [yaml.safe_load(p.read_text()) for p in (one, two)]
+        for tree in trees:
+            tree.pop("ckpt_path", None)  # how it was gone on with
+        return _trees(*trees, "")
     if one.suffix == ".ckpt":
         return _weights(one, two)
     if one.suffix == ".nwb":  # which says when it was written
@@ -124,13 +137,20 @@ def _different(one: Path, two: Path) -> list[str]:
     return []
 
 
+def _content(path: Path) -> str:
+    """What the arrays of a file hold, as text."""
+    with np.load(path) as arrays:
+        texts = [f"{n} {arrays[n].dtype} {arrays[n].tobytes().hex()}" for n in sorted(arrays)]
+    return hashlib.sha256(" ".join(texts).encode()).hexdigest()
+
+
 def _timed(name: object) -> bool:
     return any(word in str(name) for word in _TIMES)
 
 
 def _tables(one: Path, two: Path) -> list[str]:
     frames = [pd.read_csv(p, dtype=str, keep_default_na=False) for p in (one, two)]
-    skipped = {"seconds", "worker", "attempts"}
+    skipped = {"file", "worker", "attempts"}
     frames = [f[[c for c in f.columns if not _timed(c) and c not in skipped]] for f in frames]
     if frames[0].equals(frames[1]):
         return []
