@@ -11,6 +11,7 @@ from mua_decode.limits import GIB, memory_bytes
 from mua_decode.types import InputError
 
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+_CPU_S = 6  # and one more for every MiB of the file
 
 
 def ask_child(script: Path, path: Path, *arguments: str) -> bytes:
@@ -26,7 +27,7 @@ def ask_child(script: Path, path: Path, *arguments: str) -> bytes:
     """
     size = path.stat().st_size
     memory = min(int(0.75 * memory_bytes()), 3 * GIB // 2 + 50 * size)
-    cpu_s = 6 + size // (1 << 20)
+    cpu_s = _CPU_S + size // (1 << 20)
     command = [sys.executable, "-P", str(script), str(memory), str(cpu_s), str(path), *arguments]
     try:
         done = subprocess.run(

@@ -97,13 +97,11 @@ def is_matlab_5(path: Path) -> bool:
 
 
 @contextmanager
-def open_hdf5(
-    path: Path, *, soft_links: bool = True, sealed: bool = False
-) -> Iterator[h5py.File]:
+def open_hdf5(path: Path, *, soft_links: bool = True, sealed: bool = False) -> Iterator[h5py.File]:
     """Open an HDF5 file (which MATLAB v7.3 files are) for reading; links inside it may be refused.
 
-    Where it is not ``sealed`` (its bytes known to be those that were written), another process looks
-    at it first, as HDF5 can crash or loop on damage.
+    Where it is not ``sealed`` (its bytes known to be those that were written), another process
+    looks at it first, as HDF5 can crash or loop on damage.
 
     An InputError if it is missing, truncated, damaged, another kind of file, or holds a link to
     another file: whatever h5py raises of a part it cannot make sense of, on whichever way there,

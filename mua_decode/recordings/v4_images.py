@@ -73,8 +73,8 @@ def read_v4_images(
             frame_s=_BIN_S,
         )
         averages = (
-            f"session {name}: responses are averages over repeats; single trials, and with them the "
-            "noise ceiling, are not known"
+            f"session {name}: responses are averages over repeats; single trials, and with them "
+            "the noise ceiling, are not known"
         )
         return Recording(
             name=f"v4_images_{name}",

@@ -22,7 +22,7 @@ from mua_decode.runs.build import (
     choose_device,
     load_weights,
 )
-from mua_decode.runs.config import changed_config
+from mua_decode.runs.config import changed_config, check_metrics
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
@@ -308,15 +308,6 @@ def weights_of(cfg: DictConfig) -> str:
     if found not in WEIGHTS:
         raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
     return str(found)
-
-
-def check_metrics(cfg: DictConfig) -> None:
-    """Refuse a config that scores by nothing.
-
-    Raises InputError if no metric is chosen.
-    """
-    if not cfg.get("metric"):
-        raise InputError("metric: none is chosen; name at least one, e.g. metric=[mse]")
 
 
 def check_part(part: str) -> str:

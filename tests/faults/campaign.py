@@ -121,7 +121,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(argv)
     seed = secrets.randbelow(10**6) if asked.seed is None else asked.seed
     root = Path(tempfile.mkdtemp(prefix="mua-faults-"))
-    print(f"seed {seed}; {asked.kills} kills, {asked.files} files per reader; in {root}", flush=True)
+    print(
+        f"seed {seed}; {asked.kills} kills, {asked.files} files per reader; in {root}", flush=True
+    )
     warm()
     findings: list[str] = []
     begun = time.monotonic()

@@ -102,7 +102,10 @@ def differences(one: Path, two: Path) -> list[str]:
     names = [{n for n in found if Path(n).name not in _NO_RESULT} for found in names]
     names = [{n for n in found if not n.startswith("workers")} for found in names]
     # Caches of masks are named after the bytes of a checkpoint, which tells how long epochs took.
-    kept = [sorted(_content(f / n) for n in k if "/masks/" in n) for f, k in zip((one, two), names, strict=True)]
+    kept = [
+        sorted(_content(f / n) for n in k if "/masks/" in n)
+        for f, k in zip((one, two), names, strict=True)
+    ]
     names = [{n for n in found if "/masks/" not in n} for found in names]
     found = ["masks differ"] if kept[0] != kept[1] else []
     found += [f"{n} is missing" for n in sorted(names[0] - names[1])]
@@ -197,7 +200,7 @@ def _studies(one: Path, two: Path) -> list[str]:
 
             shared.plan = Plan()  # type: ignore[assignment]
             return [
-                (s.number, s.trial.state.name, s.trial.params, s.trial.values, s.failed)
+                (s.number, s.trial.state.name, s.trial.params, s.trial.value, s.failed)
                 for s in shared.slots()
             ]
 

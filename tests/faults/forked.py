@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -96,6 +97,7 @@ def _child(read: Callable[[], object], send: int, inside: Path, cpu_s: int) -> N
     kind, said = "read", ""
     os.write(send, b"%d\n" % _resident(os.getpid()))
     try:
+        faulthandler.disable()  # a crash is told by the signal
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         null = os.open(os.devnull, os.O_RDWR)
@@ -119,7 +121,15 @@ def _child(read: Callable[[], object], send: int, inside: Path, cpu_s: int) -> N
 
 def _watch(inside: str, reached: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook that notes what is written, removed, moved or called outside a folder."""
-    changing = {"os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod"}
+    changing = {
+        "os.remove",
+        "os.rename",
+        "os.mkdir",
+        "os.rmdir",
+        "os.link",
+        "os.symlink",
+        "os.chmod",
+    }
 
     def outside(path: object) -> bool:
         if not isinstance(path, str | bytes | os.PathLike):
@@ -141,7 +151,9 @@ def _watch(inside: str, reached: list[str]) -> Callable[[str, tuple[Any, ...]], 
 
 def _relative(args: tuple[Any, ...]) -> bool:
     """Whether a path is meant within an open folder: ``shutil.rmtree`` empties them so."""
-    return isinstance(args[-1], int) and args[-1] >= 0 and not os.path.isabs(os.fsdecode(args[0]))
+    return (
+        isinstance(args[-1], int) and args[-1] >= 0 and not Path(os.fsdecode(args[0])).is_absolute()
+    )
 
 
 def _wait(pid: int, too_much: int) -> tuple[int, resource.struct_rusage, int]:

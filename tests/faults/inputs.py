@@ -206,14 +206,14 @@ def _run_files() -> list[Reader]:
         return shared.slots()
 
     return [
-        Reader("checkpoint", run, ("run/checkpoints/best.ckpt",), opened, (spoil_bytes, spoil_array)),
+        Reader(
+            "checkpoint", run, ("run/checkpoints/best.ckpt",), opened, (spoil_bytes, spoil_array)
+        ),
         Reader("population.json", run, ("run/population.json",), opened, (spoil_text, spoil_bytes)),
         Reader(
             "config.yaml", run, ("run/config.yaml",), built, (spoil_text, spoil_text, spoil_bytes)
         ),
-        Reader(
-            "study", study, ("study.db",), joined, (spoil_bytes,), names=("storage", "study")
-        ),
+        Reader("study", study, ("study.db",), joined, (spoil_bytes,), names=("storage", "study")),
         Reader("sweep.yaml", study, ("sweep.yaml",), joined, (spoil_text, spoil_bytes)),
     ]
 

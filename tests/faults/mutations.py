@@ -27,7 +27,9 @@ def spoil_bytes(path: Path, rng: Generator) -> str:
     a, b = np.sort(rng.integers(0, len(data) + 1, 2)).tolist()
     b = min(b, a + int(2 ** rng.uniform(0, 14)))
     if rng.random() < 0.5:  # headers and directories are where readers decide
-        a, b = (a % 1024, a % 1024 + b - a) if rng.random() < 0.5 else (len(data) - b, len(data) - a)
+        a, b = (
+            (a % 1024, a % 1024 + b - a) if rng.random() < 0.5 else (len(data) - b, len(data) - a)
+        )
     if kind == "flip":
         changed = bytearray(data)
         for _ in range(int(2 ** rng.uniform(0, 5))):

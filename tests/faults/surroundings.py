@@ -49,14 +49,16 @@ EVERY = ALONE | OF_A_RUN
 class Surroundings:
     """Commands in places that refuse something, and what became of them."""
 
-    def __init__(self, seed: int, root: Path) -> None:
+    def __init__(self, seed: int, root: Path, *, trained: bool) -> None:
         self.rng = np.random.default_rng([seed, 14])
         self.root = root / "surroundings"
         self.root.mkdir(parents=True)
         self.root.chmod(0o755)
         self.run_folder = self.root / "trained" / "run"
         command = ["train", *SHORT, "trainer.max_epochs=1", f"run_dir={self.run_folder}"]
-        if start(command, self.root / "log.txt").wait(_LIMIT_S) != 0:
+        if not trained:
+            self.run_folder.mkdir(parents=True)
+        elif start(command, self.root / "log.txt").wait(_LIMIT_S) != 0:
             raise RuntimeError(tail(self.root / "log.txt"))
         self.findings: list[str] = []
         self.counts: dict[str, Counter[str]] = {}
@@ -172,7 +174,7 @@ def not_writable(it: Surroundings, name: str, arguments: Sequence[str]) -> None:
     process.orphans(30)
     (folder / "out").chmod(0o755)
     it.judge(part, name, code, folder / "out", log)
-    if code == 0 or "cannot" not in tail(log).lower() and "denied" not in tail(log).lower():
+    if code == 0 or ("cannot" not in tail(log).lower() and "denied" not in tail(log).lower()):
         it.found(part, f"{name}: ended with {code}: {tail(log)}")
 
 
@@ -218,7 +220,9 @@ def ascii_locale(it: Surroundings, name: str, arguments: Sequence[str]) -> None:
         it.found(part, f"{name}: ended with {done.returncode}: {tail(log)}")
 
 
-PARTS: dict[str, tuple[Callable[[Surroundings, str, Sequence[str]], None], dict[str, list[str]]]] = {
+PARTS: dict[
+    str, tuple[Callable[[Surroundings, str, Sequence[str]], None], dict[str, list[str]]]
+] = {
     "fsize": (small_files, EVERY),
     "tmpfs": (full_disk, EVERY),
     "readonly": (not_writable, EVERY),
@@ -237,8 +241,12 @@ def surroundings(seed: int, rounds: int, only: Sequence[str], root: Path) -> lis
     if not parts or not rounds:
         return []
     named = [c for c in EVERY if c in only]
-    parts = {n: (p, {c: a for c, a in of.items() if c in named or not named}) for n, (p, of) in parts.items()}
-    it = Surroundings(seed, root)
+    parts = {
+        n: (p, {c: a for c, a in of.items() if c in named or not named})
+        for n, (p, of) in parts.items()
+    }
+    asked = {c for _, of in parts.values() for c in of}
+    it = Surroundings(seed, root, trained=not asked.isdisjoint(OF_A_RUN))
     turns = {n: 1 if n in ("readonly", "ascii") else rounds for n in parts}
     total = sum(turns[n] * len(commands) for n, (_, commands) in parts.items())
     progress, done = Progress(), 0

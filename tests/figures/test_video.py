@@ -4,7 +4,6 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mua_decode.figures import video as module
 from mua_decode.figures import write_video
 from mua_decode.types import InputError, Segment
 
