@@ -39,6 +39,12 @@ def test_what_is_raised_of_a_content_names_its_file(error: Exception, said: str)
     assert found.value.__cause__ is error
 
 
+def test_a_name_with_a_line_break_is_said_in_one_line() -> None:
+    assert (
+        str(InputError("a.json: version a\nb is not known")) == "a.json: version a b is not known"
+    )
+
+
 def test_what_names_its_file_already_is_left_as_it_is() -> None:
     for said in ("data/a.yaml: is bad", "data/b.npy: is bad"):
         with pytest.raises(InputError, match=f"^{said}$"), reading(Path("data/a.yaml")):
