@@ -2,6 +2,7 @@
 # make demo  simulate the experiment, train a decoder, show how well it sees
 # make test  style, types, import contracts and tests
 # make test-oldest   a share of the tests on the oldest dependencies that are admitted
+# make test-faults  kills, damaged files, full disks: minutes to hours; SEED=7 KILLS=200 FILES=1000
 # make docs  the documentation as a site in site/
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test test-slow test-oldest docs format clean
+.PHONY: env demo test test-slow test-faults test-oldest docs format clean
 
 env: $(READY)
 
@@ -42,6 +43,10 @@ test-oldest:
 		--editable . "pytest>=8" "pytest-timeout>=2.3" "scikit-image>=0.24" "hypothesis>=6.100" "nwbinspector>=0.6"
 	$(OLDEST)/bin/python -m pytest tests/types tests/recordings tests/data tests/models tests/nn \
 		tests/losses tests/metrics tests/figures tests/runs tests/commands tests/sweep
+
+test-faults: $(READY)
+	$(BIN)/python -m tests.faults.campaign $(if $(SEED),--seed $(SEED)) \
+		--kills $(or $(KILLS),200) --files $(or $(FILES),1000)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

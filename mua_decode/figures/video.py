@@ -96,7 +96,10 @@ def _write(path: Path, images: list[np.ndarray], frame_s: float) -> Path:
         path.parent.stat()  # no folder is made for a mistyped path
         with whole(path) as partial:
             if path.suffix.lower() == ".gif":
-                iio.imwrite(partial, images, plugin="pillow", duration=1000 * frame_s, loop=0)
+                # Pillow prints what it cannot write to a file; memory takes all of it.
+                timed: dict[str, Any] = {"duration": 1000 * frame_s, "loop": 0}
+                encoded = iio.imwrite("<bytes>", images, extension=".gif", plugin="pillow", **timed)
+                partial.write_bytes(encoded)
             else:
                 h264: dict[str, Any] = {"codec": "libx264", "macro_block_size": 2, "quality": 8}
                 iio.imwrite(partial, images, plugin="FFMPEG", fps=1 / frame_s, **h264)

@@ -17,7 +17,7 @@ import yaml
 
 from mua_decode.files import sha256
 from mua_decode.limits import check_memory, check_packed, check_yaml
-from mua_decode.recordings.files import load_csv, load_npy, named
+from mua_decode.recordings.files import check_text, load_csv, load_npy, named, reading
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import as_bytes, cut_segments
 from mua_decode.types import InputError, Recording, Session, StimulusSet, nearest_name
@@ -36,21 +36,22 @@ def read_arrays(path: str | None) -> Recording:
         raise InputError("recording.path is not set; give the YAML file: recording.path=FILE.yaml")
     source = Path(path).expanduser()
     source = source.with_suffix(".yaml") if source.suffix == ".npz" else source
-    described = _described(source)
-    arrays = _Arrays(source, described)
-    stimuli = _stimuli(described["stimuli"], arrays)
-    sessions = [
-        _session(_keys(entry, _SESSION_KEYS, f"{source}: sessions[{number}]"), arrays, stimuli)
-        for number, entry in enumerate(described["sessions"])
-    ]
-    notes = described.get("notes") or []
-    return Recording(
-        name=str(described.get("name", source.stem)),
-        sessions=tuple(sessions),
-        stimuli=stimuli,
-        provenance={"reader": "arrays", "sha256": {source.name: sha256([source])}},
-        notes=tuple(str(n) for n in ([notes] if isinstance(notes, str) else notes)),
-    )
+    with reading(source):
+        described = _described(source)
+        arrays = _Arrays(source, described)
+        stimuli = _stimuli(described["stimuli"], arrays)
+        sessions = [
+            _session(_keys(entry, _SESSION_KEYS, f"{source}: sessions[{number}]"), arrays, stimuli)
+            for number, entry in enumerate(described["sessions"])
+        ]
+        notes = described.get("notes") or []
+        return Recording(
+            name=str(described.get("name", source.stem)),
+            sessions=tuple(sessions),
+            stimuli=stimuli,
+            provenance={"reader": "arrays", "sha256": {source.name: sha256([source])}},
+            notes=tuple(str(n) for n in ([notes] if isinstance(notes, str) else notes)),
+        )
 
 
 def _described(source: Path) -> dict[str, Any]:
@@ -113,7 +114,9 @@ class _Arrays:
                 where = f"{self._archive}: {given}"
                 check_memory(about.file_size, where)
                 check_packed(about.file_size, about.compress_size, where)
-                return np.asarray(self._packed[given])
+                found = np.asarray(self._packed[given])
+                check_text(found, where)
+                return found
             except InputError:
                 raise
             except Exception as error:  # zip and NumPy raise many kinds
@@ -136,6 +139,8 @@ def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:
     videos = arrays.get(given.get("videos"), "stimuli.videos")
     if videos.ndim in (3, 4):  # stills (V, H, W) or (V, C, H, W): videos of one frame
         videos = videos[:, None] if videos.ndim == 4 else videos[:, None, None]
+    if videos.ndim != 5:
+        raise InputError(f"{where}.videos: expected (V, T, C, H, W), found {videos.shape}")
     videos = as_bytes(videos, f"{where}.videos")
     condition = np.arange(len(videos))
     if "condition" in given:

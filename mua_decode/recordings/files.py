@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +14,14 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.limits import check_memory, check_packed
+from mua_decode.recordings.child import ask_child
 from mua_decode.types import InputError
 
 # Columns of names: 007 is no number there, and NA not missing.
 _NAMES = ("name", "region", "site_id")
+_CHILD = Path(__file__).with_name("hdf5_child.py")
+# What is raised of values of another kind than was expected.
+_NO_SENSE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 @contextmanager
@@ -26,6 +32,29 @@ def named(where: object, *kinds: type[Exception]) -> Iterator[None]:
         yield
     except caught as error:
         raise InputError(f"{where}: {error}") from error
+
+
+@contextmanager
+def reading(source: Path) -> Iterator[None]:
+    """Have what is wrong with the content of a file, or of a folder of files, said of it.
+
+    What is said already of a file there passes. An InputError in place of whatever NumPy, pandas
+    and others raise of a content that they, or what follows them, cannot make sense of.
+    """
+    try:
+        yield
+    except InputError as error:
+        if str(source) in str(error) or f"{source.parent}{os.sep}" in str(error):
+            raise
+        raise InputError(f"{source}: {error}") from error
+    except (*_NO_SENSE, OSError, MemoryError) as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        why = "is damaged, or not what was expected"
+        if isinstance(error, MemoryError):
+            why = "takes more memory than there is"
+        elif isinstance(error, OSError):
+            why = "cannot be read"
+        raise InputError(f"{source}: {why}: {said}") from error
 
 
 def existing_folder(path: str | Path | None, option: str) -> Path:
@@ -68,8 +97,11 @@ def is_matlab_5(path: Path) -> bool:
 
 
 @contextmanager
-def open_hdf5(path: Path, *, soft_links: bool = True) -> Iterator[h5py.File]:
+def open_hdf5(path: Path, *, soft_links: bool = True, sealed: bool = False) -> Iterator[h5py.File]:
     """Open an HDF5 file (which MATLAB v7.3 files are) for reading; links inside it may be refused.
+
+    Where it is not ``sealed`` (its bytes known to be those that were written), another process
+    looks at it first, as HDF5 can crash or loop on damage.
 
     An InputError if it is missing, truncated, damaged, another kind of file, or holds a link to
     another file: whatever h5py raises of a part it cannot make sense of, on whichever way there,
@@ -77,6 +109,8 @@ def open_hdf5(path: Path, *, soft_links: bool = True) -> Iterator[h5py.File]:
     """
     if is_matlab_5(path):
         raise InputError(f"{path}: is a MATLAB 5 file, expected v7.3 (save it with '-v7.3')")
+    if not sealed:
+        _look_inside(path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -96,6 +130,18 @@ def open_hdf5(path: Path, *, soft_links: bool = True) -> Iterator[h5py.File]:
         raise InputError(f"{path}: cannot be read, it is damaged: {said}") from error
     finally:
         file.close()
+
+
+_sound: set[tuple[str, int, int]] = set()
+
+
+def _look_inside(path: Path) -> None:
+    """Have another process read the structure of a file; once, as long as it does not change."""
+    about = path.stat()
+    known = (str(path.resolve()), about.st_mtime_ns, about.st_size)
+    if known not in _sound and h5py.is_hdf5(path):
+        ask_child(_CHILD, path)
+        _sound.add(known)
 
 
 def _check_links(file: h5py.File, path: Path, *, soft: bool) -> None:
@@ -127,7 +173,7 @@ def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
             found = np.array(found)
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+    except Exception as error:  # NumPy parses the header as Python, which raises many kinds
         if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise InputError(
                 f"{path}: refused, it holds Python objects, which could run code; expected an "
@@ -136,7 +182,19 @@ def load_npy(path: Path, *, lazily: bool = False) -> np.ndarray:
         raise InputError(f"{path}: is damaged or not a .npy array") from error
     if not isinstance(found, np.ndarray):
         raise InputError(f"{path}: expected one array, found an archive")
+    check_text(found, path)
     return found
+
+
+def check_text(array: np.ndarray, where: object) -> None:
+    """Refuse text whose letters are none, which NumPy takes as it lies in the file.
+
+    Raises InputError naming ``where``.
+    """
+    if array.dtype.kind == "U" and array.size:
+        letters = np.ascontiguousarray(array).view(array.dtype.byteorder.replace("|", "=") + "u4")
+        if letters.max() > sys.maxunicode:
+            raise InputError(f"{where}: is damaged, its text holds what is no letter")
 
 
 def load_csv(path: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from mua_decode.files import sha256
 from mua_decode.recordings.conditions import flags, match_conditions, require_columns, usable_trials
-from mua_decode.recordings.files import load_csv, named, source_files
+from mua_decode.recordings.files import load_csv, named, reading, source_files
 from mua_decode.recordings.matlab import read_mat, spike_cells
 from mua_decode.recordings.sites import Labels, numbered, site_table
 from mua_decode.types import InputError, Recording, Session, SiteTable, SpikeTimes, StimulusSet
@@ -99,21 +99,21 @@ def read_lab_sessions(
     sessions, notes = [], []
     files = source_files(path, "recording.path", ".mat")
     for file in files:
-        cells, tables = _variables(file, names)
-        rows, left_out = _usable(file, tables[names.trials], names, match)
-        trials = tables[names.trials].iloc[rows].reset_index(drop=True)
-        condition = match_conditions(
-            trials, stimuli, match=match, codes=codes, where=f"{file}: {names.trials}"
-        )
-        kept = {new: trials[old].to_numpy() for new, old in names.keep.items()}
-        table = pd.DataFrame({"condition": condition, **kept})
-        sites = _sites(file, tables, names)
-        zero = trials[names.align].to_numpy(float) if names.align else np.zeros(len(trials))
-        place = np.full(len(tables[names.trials]), -1)
-        place[rows] = np.arange(len(rows))
-        window = (zero + offset_s, float(duration_s))
-        times = _cut(cells, f"{file}: {names.spike_times}", len(sites), place, window)
-        with named(file):
+        with reading(file):
+            cells, tables = _variables(file, names)
+            rows, left_out = _usable(file, tables[names.trials], names, match)
+            trials = tables[names.trials].iloc[rows].reset_index(drop=True)
+            condition = match_conditions(
+                trials, stimuli, match=match, codes=codes, where=f"{file}: {names.trials}"
+            )
+            kept = {new: trials[old].to_numpy() for new, old in names.keep.items()}
+            table = pd.DataFrame({"condition": condition, **kept})
+            sites = _sites(file, tables, names)
+            zero = trials[names.align].to_numpy(float) if names.align else np.zeros(len(trials))
+            place = np.full(len(tables[names.trials]), -1)
+            place[rows] = np.arange(len(rows))
+            window = (zero + offset_s, float(duration_s))
+            times = _cut(cells, f"{file}: {names.spike_times}", len(sites), place, window)
             sessions.append(Session(name=file.stem, sites=sites, trials=table, spike_times=times))
         notes += [f"session {file.stem}: {n}" for n in left_out]
     return Recording(

@@ -24,6 +24,8 @@ _OBJECT = (
     "(save a table with table2struct(T, 'ToScalar', true))"
 )
 
+_MOST_ROWS = 1 << 22  # of a table, which is one row per trial or unit
+
 
 def read_mat(path: Path, names: Sequence[str]) -> dict[str, Any]:
     """Read variables by name, whatever the case of its letters; those not there are left out.
@@ -99,6 +101,9 @@ class _Hdf5Variables:
         if kind in ("function_handle", "FileWrapper__") or "MATLAB_object_decode" in item.attrs:
             raise InputError(f"{where}: refused, it holds {_OBJECT}")
         if isinstance(item, h5py.Group):
+            for name, column in item.items():
+                if getattr(column, "size", 0) > _MOST_ROWS:
+                    raise InputError(f"{where}.{name}: declares {column.size:,} rows; refused")
             return _table({n: _rows(self._once(item[n], f"{where}.{n}")) for n in item}, where)
         if "MATLAB_empty" in item.attrs:
             return "" if kind == "char" else np.empty((0, 0))

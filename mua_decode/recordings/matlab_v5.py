@@ -7,9 +7,6 @@ one says so in one line. What comes back is JSON and plain numbers, nothing that
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from mua_decode.limits import GIB, memory_bytes
+from mua_decode.recordings.child import ask_child
 from mua_decode.types import InputError
 
 _CHILD = Path(__file__).with_name("matlab_child.py")
-_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
 class Refused:
@@ -48,28 +44,12 @@ def load_variables(path: Path, names: Sequence[str]) -> tuple[list[str], dict[st
 
 def _ask(path: Path, *arguments: str) -> Any:
     """Have the other process parse, within memory and time that its size accounts for."""
-    size = path.stat().st_size
-    memory = min(int(0.75 * memory_bytes()), 3 * GIB // 2 + 50 * size)
-    cpu_s = 10 + size // (1 << 20)
-    command = [sys.executable, "-P", str(_CHILD), str(memory), str(cpu_s), str(path), *arguments]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            check=False,
-            env=os.environ | _ONE_THREAD,
-            timeout=20 * cpu_s,
-        )
-        if done.returncode == 0:
-            return json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError) as error:
+        return json.loads(ask_child(_CHILD, path, *arguments))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: cannot be read, it is truncated or damaged") from error
-    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-    if "MemoryError" in " ".join(last):
-        raise InputError(
-            f"{path}: cannot be read, it is damaged or takes over {memory / GIB:.1f} GiB"
-        )
-    raise InputError(f"{path}: cannot be read, it is truncated or damaged")
 
 
 def _value(node: list[Any], data: np.ndarray) -> Any:

@@ -57,7 +57,7 @@ def read_native(path: str | Path | None, *, verify: bool = True) -> Recording:
         raise InputError("recording.path is not set; give the file: recording.path=FILE.h5")
     source = Path(path).expanduser()
     sealed = verify and check_seal(source)
-    with open_hdf5(source, soft_links=False) as file:
+    with open_hdf5(source, soft_links=False, sealed=sealed) as file:
         if file.attrs.get("format") != _FORMAT:
             raise InputError(f"{source}: is not a recording written by mua-decode")
         _check_contents(file, source)

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from mua_decode.limits import check_memory, check_saved
-from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.recordings.files import existing_folder, load_npy, reading
 from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
@@ -32,6 +32,10 @@ from mua_decode.types import (
     StimulusSet,
 )
 
+_DTYPES = {
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.float16, torch.float32, torch.float64),
+}
 _SUFFIXES = (".pt", ".pth", ".npy", "")
 _POOLED = (
     "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
@@ -84,21 +88,22 @@ def read_tensors(
         )
     regions = _regions(sites)
     library = _VideoLibrary(video_max=video_max, crop=crop, frame_size=frame_size)
-    activity, table = _read_parts(folder, len(regions), library, standardised)
-    found = _labels_of(table, folder, labels=labels, order=order)
-    stimuli, table = _stimuli(library.videos, found, table, bin_s, segments)
-    if labels is not None:
-        check_labels(found, stimuli, table["video"].to_numpy(), _sizes(table))
-    session = Session(
-        name="pooled",
-        sites=_site_table(regions, subject),
-        trials=table,
-        counts=activity,
-        bin_s=float(bin_s),
-        measure="standardised" if standardised else "counts",
-    )
-    origin = {"reader": "tensors", "folder": str(folder.resolve())}
-    return Recording("tensors", (session,), stimuli, provenance=origin, notes=(_POOLED,))
+    with reading(folder):
+        activity, table = _read_parts(folder, len(regions), library, standardised)
+        found = _labels_of(table, folder, labels=labels, order=order)
+        stimuli, table = _stimuli(library.videos, found, table, bin_s, segments)
+        if labels is not None:
+            check_labels(found, stimuli, table["video"].to_numpy(), _sizes(table))
+        session = Session(
+            name="pooled",
+            sites=_site_table(regions, subject),
+            trials=table,
+            counts=activity,
+            bin_s=float(bin_s),
+            measure="standardised" if standardised else "counts",
+        )
+        origin = {"reader": "tensors", "folder": str(folder.resolve())}
+        return Recording("tensors", (session,), stimuli, provenance=origin, notes=(_POOLED,))
 
 
 def _site_table(regions: list[str], subject: str) -> SiteTable:
@@ -235,6 +240,8 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{path}: refused, it {reason}; expected a saved tensor") from error
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
+    if found.is_quantized or found.is_meta or found.dtype not in _DTYPES:
+        raise InputError(f"{path}: expected plain numbers, found {found.dtype} on {found.device}")
     if found.layout != torch.strided or found.nbytes > found.untyped_storage().nbytes():
         raise InputError(f"{path}: refused, it declares {tuple(found.shape)} and holds less")
     check_memory(found.nbytes, path)

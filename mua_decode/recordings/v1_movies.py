@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import sha256
-from mua_decode.recordings.files import existing_folder, open_hdf5, require_numbers
+from mua_decode.recordings.files import existing_folder, open_hdf5, reading, require_numbers
 from mua_decode.recordings.pictures import check_picture
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import resize
@@ -49,27 +49,28 @@ def read_v1_movies(
     folder = existing_folder(root, "recording.root")
     if not isinstance(frame_size, int) or not 2 <= frame_size <= 1024:
         raise InputError(f"recording.frame_size: expected 2 to 1024 pixels, found {frame_size}")
-    files = _session_files(folder, sessions)
-    stimuli, frame_files = _read_stimuli(folder, frame_size)
-    read = [_read_session(name, path) for name, path in files.items()]
-    return Recording(
-        name="v1_movies",
-        sessions=tuple(session for session, _ in read),
-        stimuli=stimuli,
-        provenance={
-            "reader": "v1_movies",
-            "source": "doi 10.1038/s41467-021-25939-z",
-            "terms": "research data; redistribution terms not stated by the authors",
-            "sha256": {
-                **{path.name: sha256([path]) for path in files.values()},
-                "frames": sha256(frame_files),
+    with reading(folder):
+        files = _session_files(folder, sessions)
+        stimuli, frame_files = _read_stimuli(folder, frame_size)
+        read = [_read_session(name, path) for name, path in files.items()]
+        return Recording(
+            name="v1_movies",
+            sessions=tuple(session for session, _ in read),
+            stimuli=stimuli,
+            provenance={
+                "reader": "v1_movies",
+                "source": "doi 10.1038/s41467-021-25939-z",
+                "terms": "research data; redistribution terms not stated by the authors",
+                "sha256": {
+                    **{path.name: sha256([path]) for path in files.values()},
+                    "frames": sha256(frame_files),
+                },
             },
-        },
-        notes=tuple(
-            f"session {session.name}: {missing:.1%} of site-trials not recorded (NaN)"
-            for session, missing in read
-        ),
-    )
+            notes=tuple(
+                f"session {session.name}: {missing:.1%} of site-trials not recorded (NaN)"
+                for session, missing in read
+            ),
+        )
 
 
 def _session_files(root: Path, sessions: Sequence[str] | None) -> dict[str, Path]:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from mua_decode.files import sha256
 from mua_decode.limits import check_memory
-from mua_decode.recordings.files import existing_folder, load_npy
+from mua_decode.recordings.files import existing_folder, load_npy, reading
 from mua_decode.recordings.pictures import check_picture
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import resize
@@ -57,36 +57,37 @@ def read_v4_images(
         raise InputError(f"recording.trials must be auto, raw or averaged, found '{trials}'")
     name, archive = _archive(folder, session)
     source = _responses_file(folder, name, trials)
-    names, images = _read_images(archive, frame_size)
-    responses = _read_responses(source)
-    if responses.shape[1] != len(images):
-        raise InputError(
-            f"{archive.name} holds {len(images)} images but {source.name} has responses to "
-            f"{responses.shape[1]}; they must be of one session"
+    with reading(folder):
+        names, images = _read_images(archive, frame_size)
+        responses = _read_responses(source)
+        if responses.shape[1] != len(images):
+            raise InputError(
+                f"{archive.name} holds {len(images)} images but {source.name} has responses to "
+                f"{responses.shape[1]}; they must be of one session"
+            )
+        stimuli = StimulusSet(
+            videos=images[:, None],
+            condition=np.arange(len(images)),
+            conditions=pd.DataFrame({"name": names}),
+            segments=(Segment("image", 0, 1),),
+            frame_s=_BIN_S,
         )
-    stimuli = StimulusSet(
-        videos=images[:, None],
-        condition=np.arange(len(images)),
-        conditions=pd.DataFrame({"name": names}),
-        segments=(Segment("image", 0, 1),),
-        frame_s=_BIN_S,
-    )
-    averages = (
-        f"session {name}: responses are averages over repeats; single trials, and with them the "
-        "noise ceiling, are not known"
-    )
-    return Recording(
-        name=f"v4_images_{name}",
-        sessions=(_session(name, responses),),
-        stimuli=stimuli,
-        provenance={
-            "reader": "v4_images",
-            "source": "Cowley, Stan, Pillow, Smith: V4_compact_models",
-            "terms": "research data; redistribution terms not stated by the authors",
-            "sha256": {p.name: sha256([p]) for p in (archive, source)},
-        },
-        notes=(averages,) if responses.ndim == 2 else (),
-    )
+        averages = (
+            f"session {name}: responses are averages over repeats; single trials, and with them "
+            "the noise ceiling, are not known"
+        )
+        return Recording(
+            name=f"v4_images_{name}",
+            sessions=(_session(name, responses),),
+            stimuli=stimuli,
+            provenance={
+                "reader": "v4_images",
+                "source": "Cowley, Stan, Pillow, Smith: V4_compact_models",
+                "terms": "research data; redistribution terms not stated by the authors",
+                "sha256": {p.name: sha256([p]) for p in (archive, source)},
+            },
+            notes=(averages,) if responses.ndim == 2 else (),
+        )
 
 
 def _archive(folder: Path, session: str | int | None) -> tuple[str, Path]:

@@ -247,3 +247,12 @@ def _keys(cfg: Any, prefix: str = "") -> Iterator[str]:
             yield name
             if not OmegaConf.is_missing(cfg, key) and not OmegaConf.is_interpolation(cfg, key):
                 yield from _keys(cfg[key], f"{name}.")
+
+
+def check_metrics(cfg: DictConfig) -> None:
+    """Refuse a config that scores by nothing.
+
+    Raises InputError if no metric is chosen.
+    """
+    if not cfg.get("metric"):
+        raise InputError("metric: none is chosen; name at least one, e.g. metric=[mse]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 
 from mua_decode.data import DecodingData, Population, read_population
 from mua_decode.metrics import VideoMetric
+from mua_decode.recordings.files import reading
 from mua_decode.runs.build import (
     build_data,
     build_network,
@@ -20,7 +22,7 @@ from mua_decode.runs.build import (
     choose_device,
     load_weights,
 )
-from mua_decode.runs.config import changed_config
+from mua_decode.runs.config import changed_config, check_metrics
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
@@ -67,6 +69,7 @@ class Run:
         self.folder, self.cfg, self.checkpoint = folder, cfg, checkpoint
         self._device = device
         self.left_out: tuple[str, ...] = ()  # options of the folder that it is not asked for
+        self._stored = False  # whether its config is that of its folder
         if recording is not None:
             self.recording = recording
         if data is not None:
@@ -112,6 +115,7 @@ class Run:
         choose_device(device)
         run = cls(folder, cfg, recording=recording, checkpoint=path, device=device)
         run.left_out = tuple(left_out)
+        run._stored = not list(overrides)
         if recording is not None:
             run._check(recording)
         return run
@@ -122,9 +126,14 @@ class Run:
 
         Raises InputError if its content is another.
         """
-        found = build_recording(self.cfg)
+        with self._named():
+            found = build_recording(self.cfg)
         self._check(found)
         return found
+
+    def _named(self) -> AbstractContextManager[None]:
+        """Say of which config an option is that cannot be used, where the user did not type it."""
+        return reading(self.folder.config) if self._stored else nullcontext()
 
     def _check(self, found: Recording) -> None:
         """Refuse a recording that is not the one the run was trained on."""
@@ -139,7 +148,9 @@ class Run:
     @cached_property
     def data(self) -> DecodingData:
         """Windows, split, population and pseudo-trials."""
-        built = build_data(self.cfg, self.recording)
+        recording = self.recording
+        with self._named():
+            built = build_data(self.cfg, recording)
         return built.for_weights(elsewhere=self.adopted)
 
     @cached_property
@@ -155,7 +166,7 @@ class Run:
         assert self.checkpoint is not None, "not trained"
         about = self.population
         # Building draws weights; those of the caller's own generator are not to be used up.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), self._named():
             network = build_network(
                 self.cfg,
                 n_sites=about.n_sites,
@@ -297,15 +308,6 @@ def weights_of(cfg: DictConfig) -> str:
     if found not in WEIGHTS:
         raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
     return str(found)
-
-
-def check_metrics(cfg: DictConfig) -> None:
-    """Refuse a config that scores by nothing.
-
-    Raises InputError if no metric is chosen.
-    """
-    if not cfg.get("metric"):
-        raise InputError("metric: none is chosen; name at least one, e.g. metric=[mse]")
 
 
 def check_part(part: str) -> str:

@@ -26,6 +26,7 @@ from mua_decode.runs.checkpoints import (
     bring_best,
     newest_sound,
 )
+from mua_decode.runs.config import check_metrics
 from mua_decode.runs.ddp import (
     check_processes,
     is_first_process,
@@ -37,7 +38,7 @@ from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import TrainingProgress, console, hushed
-from mua_decode.runs.run import Run, check_metrics, weights_of
+from mua_decode.runs.run import Run, weights_of
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses

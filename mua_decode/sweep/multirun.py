@@ -55,7 +55,7 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
     configs = [compose("train", job.options) for job in jobs]
     for cfg in configs:  # wrong options show before anything is trained
         check_training(cfg)
-    parent = RunFolder.create(where[-1] if where else None, "multirun", shared=True).path
+    parent = RunFolder.create(where[-1] if where else None, "multirun").path
     rows: list[dict[str, Any]] = []
     run: Run | None = None
     for number, (job, cfg) in enumerate(zip(jobs, configs, strict=True)):

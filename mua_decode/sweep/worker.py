@@ -17,6 +17,7 @@ import pandas as pd
 import pytorch_lightning as pl
 from optuna.trial import Trial, TrialState
 
+from mua_decode.recordings.files import reading
 from mua_decode.runs.checkpoints import newest_sound
 from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
 from mua_decode.runs.folder import RunFolder
@@ -164,10 +165,20 @@ def work_in(folder: str) -> None:
     """
     end_on_sigterm()
     end_with_parent()
-    cfg, _ = without_command_line(load_stored(Path(folder) / "sweep.yaml"))
-    for name, value in told().items():
-        cfg[name] = value
-    work(Sweep.open(cfg, Path(folder)))
+    work(open_shared(Path(folder)))
+
+
+def open_shared(folder: Path) -> Sweep:
+    """Make a sweep of what its folder holds.
+
+    Raises InputError naming ``sweep.yaml`` if that is damaged, or holds an option that is wrong.
+    """
+    path = folder / "sweep.yaml"
+    with reading(path):
+        cfg, _ = without_command_line(load_stored(path))
+        for name, value in told().items():
+            cfg[name] = value
+        return Sweep.open(cfg, folder)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ class InputError(ValueError):
     the file or option, what was expected and what was found.
     """
 
+    def __str__(self) -> str:
+        # Names and values of a file may hold line breaks; what is said of it is one line.
+        return " ".join(super().__str__().splitlines())
+
 
 def nearest_name(found: object, known: Iterable[str]) -> str:
     """Return ``" (did you mean 'X'?)"`` for the closest known name, or an empty string."""

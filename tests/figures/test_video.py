@@ -1,8 +1,9 @@
+from pathlib import Path
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from mua_decode.figures import video as module
 from mua_decode.figures import write_video
 from mua_decode.types import InputError, Segment
 
@@ -39,11 +40,12 @@ def test_true_left_and_decoded_right(tmp_path, suffix, channels, n_frames):
 
 
 def test_a_failure_leaves_no_file(tmp_path, monkeypatch):
-    def fail(path, *_, **__):
-        path.write_bytes(b"half")
+    def fail(path, content):
+        with path.open("wb") as file:
+            file.write(content[:9])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.iio, "imwrite", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     video = _videos(1, 2)
     with pytest.raises(InputError, match=r"film\.gif cannot be written: No space"):
         write_video(tmp_path / "film.gif", video, video, names=["a", "b"], segments=(), frame_s=0.1)

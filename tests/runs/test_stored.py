@@ -18,6 +18,7 @@ from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.run import Run
 from mua_decode.runs.stored import load_stored, without_command_line
 from mua_decode.runs.tracker import open_tracker
+from mua_decode.sweep.worker import open_shared
 from mua_decode.types import InputError
 from tests.stored_run import write_run
 
@@ -196,3 +197,21 @@ def test_aliases_in_a_stored_config_have_an_end(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"config\.yaml: refused, it holds over 1,000,000"):
         RunFolder.existing(str(tmp_path)).load_config()
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("option", ["model", "data"])
+def test_a_stored_option_that_cannot_be_used_names_its_config(tmp_path: Path, option: str) -> None:
+    write_run(tmp_path / "run")
+    path = tmp_path / "run" / "config.yaml"
+    cfg = OmegaConf.load(path)
+    cfg[option].speed = 3
+    path.write_text(OmegaConf.to_yaml(cfg))
+    found = Run.open(tmp_path / "run")
+    with pytest.raises(InputError, match=r"config\.yaml: .*unexpected keyword argument 'speed'"):
+        _ = found.network, found.data
+
+
+def test_a_damaged_sweep_yaml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text("name: sweep\n")
+    with pytest.raises(InputError, match=r"sweep\.yaml: "):
+        open_shared(tmp_path)

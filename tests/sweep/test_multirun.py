@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -71,3 +73,24 @@ def test_mistakes_are_named(
         main(arguments)
     assert stop.value.code == 2
     assert message in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_second_multirun_in_the_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold = (
+        "import sys; from pathlib import Path; from mua_decode.runs.lock import lock, locks\n"
+        f"with locks():\n    lock(Path({str(tmp_path)!r}))\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(SystemExit) as stop:
+            main(["train", "-m", *ONE, "seed=0,1", f"run_dir={tmp_path}"])
+        other.communicate("")
+    assert stop.value.code == 2
+    assert "is being written by" in capsys.readouterr().err
+    assert not (tmp_path / "multirun.csv").exists()

@@ -32,6 +32,8 @@ from mua_decode.recordings.nwb.videos import MODULE, own_stimuli, read_series
 from mua_decode.recordings.videos import VideoSource
 from mua_decode.types import InputError, Recording, Session, StimulusSet
 
+_LONGEST = 1 << 26  # bytes of what describes the session
+
 
 def read_nwb(
     path: str | Sequence[str] | None,
@@ -202,9 +204,12 @@ def open_nwb(path: Path) -> Iterator[Any]:
         yield nwb
 
 
-def _check(path: Path, _: str, item: object) -> None:
+def _check(path: Path, name: str, item: object) -> None:
     if isinstance(item, h5py.Dataset):
         check_dataset(item, path, read=False)  # raw signals are not
+        # What describes the session is read at once.
+        if ("/" not in name or name.startswith("general/")) and item.nbytes > _LONGEST:
+            raise InputError(f"{path}: {name} declares {item.nbytes / 2**20:.0f} MiB; refused")
 
 
 def _reason(error: Exception) -> str:
