@@ -95,11 +95,21 @@ class PosteriorDecoder:
         """Conditions with training trials: long (L,)."""
         return require_fitted(self._trained, self.name)
 
+    @property
+    def smallest(self) -> Tensor:
+        """The smallest activity of every site in training: (N,)."""
+        return require_fitted(self._smallest, self.name)
+
+    @property
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """Weights (L, T*N) and biases (L,) of the logits, of activity above ``smallest``."""
+        return require_fitted(self._weight, self.name), require_fitted(self._bias, self.name)
+
     def posterior(self, spikes: Tensor) -> Tensor:
         """Return the probability of every trained condition given spikes (B, T, N): (B, L)."""
-        weight = require_fitted(self._weight, self.name)
-        above = (spikes.to(weight) - self._smallest).clamp(min=0).flatten(1)
-        return (above @ weight.T + require_fitted(self._bias, self.name)).softmax(1)
+        weight, bias = self.weights
+        above = (spikes.to(weight) - self.smallest).clamp(min=0).flatten(1)
+        return (above @ weight.T + bias).softmax(1)
 
     def predict(self, spikes: Tensor) -> Tensor:
         """Return the posterior mean of the trained videos: (B, C, T, H, W) in [0, 1]."""
