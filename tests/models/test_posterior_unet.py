@@ -84,7 +84,7 @@ def test_a_step_changes_evidence_videos_and_correction() -> None:
 
 
 def test_it_learns_evidence_that_is_no_naive_bayes() -> None:
-    """Sites that repeat one another are counted again and again by the floor; not after training."""
+    """Sites that repeat one another count again and again for the floor; not after training."""
     spikes, condition = counts(1, 600)
     spikes = torch.cat([spikes[..., :1].repeat(1, 1, 4), spikes[..., 1:2]], 2)
     seen = videos()
