@@ -1,6 +1,7 @@
 # make env   a virtual environment in .venv/ with everything the project needs
 # make demo  simulate the experiment, train a decoder, show how well it sees
 # make test  style, types, import contracts and tests
+# make test-cluster  jobs through a SLURM and a PostgreSQL started for the test, signals, orphans
 # make test-oldest   a share of the tests on the oldest dependencies that are admitted
 # make test-faults  kills, damaged files, full disks: minutes to hours; SEED=7 KILLS=200 FILES=1000
 # make docs  the documentation as a site in site/
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test test-slow test-faults test-oldest docs format clean
+.PHONY: env demo test test-slow test-cluster test-faults test-oldest docs format clean
 
 env: $(READY)
 
@@ -34,6 +35,9 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m "slow"
+
+test-cluster: $(READY)
+	$(BIN)/python -m pytest -m slow -rs tests/sweep/test_cluster.py tests/runs/test_ending.py
 
 # Gigabytes, in an environment of its own: torch of that age has no build for the CPU alone on PyPI.
 OLDEST := .venv-oldest

@@ -8,7 +8,8 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from mua_decode import __version__
 from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
@@ -101,7 +102,20 @@ def _run(command: str, args: list[str]) -> None:
         return
     module = importlib.import_module(where)
     quiet()
-    module.run(cfg)
+    if failed(module.run(cfg)):
+        _in_part("not all of it finished")
+
+
+def failed(found: object) -> bool:
+    """Whether the numbers that a command returns name a part that failed."""
+    return isinstance(found, Mapping) and any(
+        value for key, value in found.items() if str(key).split("/")[0] == "failed"
+    )
+
+
+def _in_part(what: str) -> NoReturn:
+    print(f"mua-decode: {what} (see above); the rest is written", file=sys.stderr)
+    raise SystemExit(1)
 
 
 def home(command: str) -> str:
@@ -123,7 +137,9 @@ def _multirun(command: str, args: list[str]) -> None:
     from mua_decode.sweep.multirun import multirun
 
     quiet()
-    multirun(args)
+    bad = (multirun(args)["failed"] != "").sum()
+    if bad:
+        _in_part(f"{bad} runs failed")
 
 
 def quiet() -> None:

@@ -32,6 +32,7 @@ _SERIES = {
     "ceiling": (GREEN, "v"),
     "ridge": (BLUE, "s"),
     "lookup": (SKY, "D"),
+    "posterior": (YELLOW, "p"),
     "mean_video": (BLACK, "x"),
     "noise": (PINK, "P"),
     "single_trial": (BLUE, "o"),

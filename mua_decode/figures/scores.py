@@ -12,7 +12,7 @@ from mua_decode.figures import panels
 from mua_decode.types import InputError, ResultTable, nearest_name
 
 # From top to bottom; other runs stand where the empty name does, the floors from strong to weak.
-_ORDER = ("ceiling", "decoder", "", "ridge", "lookup", "mean_video")
+_ORDER = ("ceiling", "decoder", "", "posterior", "ridge", "lookup", "mean_video")
 _COLOURS = {"decoder": panels.VERMILION, "ceiling": panels.GREEN}  # floors are blue
 _MARKERS = {"single_trial": ("o", True), "trial_average": ("D", False)}
 

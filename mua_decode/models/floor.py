@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -29,6 +29,14 @@ class Floor(Protocol):
 
     def predict(self, spikes: Tensor) -> Tensor:
         """Decode spikes (B, T, N) into videos (B, C, T, H, W) in [0, 1]."""
+
+
+@runtime_checkable
+class Starts(Protocol):
+    """A network that begins at what a floor knows, instead of at random weights."""
+
+    def start(self, train: Batches, val: Batches, videos: Tensor) -> None:
+        """Begin as a decoder fitted in closed form; arguments and errors as in ``Floor.fit``."""
 
 
 def stream(batches: Batches, videos: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

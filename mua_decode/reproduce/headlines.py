@@ -38,7 +38,7 @@ def _noise(results: Results, protocol: str) -> Headline | None:
     if found is None:
         return None
     chance, n = float(found["chance"]), int(found["n_independent"])
-    names = [name for name in ("network", "lookup", "ridge") if name in found]
+    names = [name for name in ("network", "lookup", "ridge", "posterior") if name in found]
     tested = [
         binomtest(round(float(found[name]) * n), n, chance, alternative="two-sided")
         for name in names

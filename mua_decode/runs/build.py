@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig
-from torch import nn
+from torch import Tensor, nn
 
 from mua_decode.data import DecodingData
 from mua_decode.limits import check_saved
+from mua_decode.models.floor import Batches, Starts
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
@@ -81,6 +83,26 @@ def build_task(cfg: DictConfig, data: DecodingData, kind: type[T]) -> T:
             f"task: {name} decodes no video; the encoding model is trained with mua-decode encode"
         )
     return task
+
+
+def floor_batches(data: DecodingData, part: str) -> Batches:
+    """Passes over a part of the split, as floors are fitted on it."""
+
+    def read() -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in data.batches(part):
+            yield batch.spikes, batch.condition
+
+    return read
+
+
+@torch.no_grad()
+def start(model: nn.Module, data: DecodingData) -> None:
+    """Let a network that starts from what a floor knows take it from the training part."""
+    if isinstance(model, Starts):
+        with working("fitting what the network starts from"):
+            model.start(
+                floor_batches(data, "train"), floor_batches(data, "val"), data.mean_videos("train")
+            )
 
 
 @torch.no_grad()

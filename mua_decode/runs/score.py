@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from mua_decode import __version__, figures
 from mua_decode.data import Batch, DecodingData
 from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
+from mua_decode.runs.build import floor_batches
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import console, track
@@ -81,20 +82,13 @@ def competitors(run: Run) -> dict[str, Predict]:
     found: dict[str, Predict] = {"decoder": lambda batch: run.decode(batch.spikes)}
     videos = data.mean_videos("train")
 
-    def reader(part: str) -> Callable[[], Iterable[tuple[Tensor, Tensor]]]:
-        def read() -> Iterator[tuple[Tensor, Tensor]]:
-            for batch in data.batches(part):
-                yield batch.spikes, batch.condition
-
-        return read
-
     for name, floor_cfg in (run.cfg.get("floor") or {}).items():
         if name == "ridge" and not len(data.dataset("val")):
             console.print("note: without val trials ridge has no penalty to choose; left out")
             continue
         floor = instantiate(floor_cfg)
         for _ in track([0], f"fitting floor {name}", 1):
-            floor.fit(reader("train"), reader("val"), videos)
+            floor.fit(floor_batches(data, "train"), floor_batches(data, "val"), videos)
         found[f"floor/{name}"] = partial(_predict, floor)
     # The best any decoder could do that knows the condition and nothing of the single video.
     found["ceiling/condition_mean"] = lambda batch: videos[batch.condition]

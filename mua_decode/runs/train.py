@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mua_decode.data import DecodingData, Population
-from mua_decode.runs.build import build_task, load_checkpoint, load_weights, try_once
+from mua_decode.runs.build import build_task, load_checkpoint, load_weights, start, try_once
 from mua_decode.runs.callbacks import EpochLog, KeepSigterm, SeedEachEpoch
 from mua_decode.runs.checkpoints import (
     KeptCheckpoint,
@@ -160,9 +160,11 @@ def prepare(run: Run, kind: type[T], resume: Path | None = None) -> T:
     if resume is not None:
         _same_run(run, begun_in(resume))
     task = build_task(run.cfg, run.data, kind)
-    try_once(task, run.data)
     if resume is not None:
-        load_weights(build_task(run.cfg, run.data, kind), resume)
+        load_weights(task, resume)
+    else:
+        start(task.model, run.data)
+    try_once(task, run.data)
     return task
 
 

@@ -6,17 +6,19 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from mua_decode.models.floor import Batches
+from mua_decode.models.floor import Batches, Floor
 from mua_decode.models.lookup import LookupDecoder
 from mua_decode.models.mean_video import MeanVideo
+from mua_decode.models.posterior import PosteriorDecoder
 from mua_decode.models.ridge import RidgeDecoder, log_grid
 
 K, T, N, FRAME = 5, 4, 7, (3, 4, 3)
-FLOORS: list[Callable[[], MeanVideo | LookupDecoder | RidgeDecoder]] = [
+FLOORS: list[Callable[[], Floor]] = [
     MeanVideo,
     LookupDecoder,
     lambda: RidgeDecoder(context="bin", alphas=[1e-3, 0.1]),
     lambda: RidgeDecoder(context="trial", alphas=[1e-3, 0.1]),
+    lambda: PosteriorDecoder(shrinks=[0.1, 0.01], temperatures=[1, 4]),
 ]
 
 
@@ -90,6 +92,86 @@ def test_lookup_finds_the_nearest_standardised_mean():
     torch.testing.assert_close(floor.predict(spikes), videos[expected])
 
 
+def _counts(seed: int, n: int, level: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Poisson counts (n*K, T, N)."""
+    rates = level * (torch.rand(K, T, N, generator=torch.Generator().manual_seed(5)) * 2 + 0.3)
+    condition = torch.arange(K).repeat(n)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.poisson(rates[condition], generator=generator), condition
+
+
+def _plain_posterior(
+    train: tuple[torch.Tensor, torch.Tensor], new: torch.Tensor, *, shrink: float
+) -> torch.Tensor:
+    """Poisson naive Bayes as in a textbook, on counts of unit 1."""
+    spikes, condition = (x.numpy() for x in train)
+    rates = np.stack([spikes[condition == k].mean(0) for k in range(K)]).astype(float)
+    rates = (1 - shrink) * rates + shrink * rates.mean(0)
+    new = new.double().numpy()[:, None]
+    logits = (new * np.log(rates) - rates).sum((2, 3))
+    return torch.tensor(logits).softmax(1)
+
+
+def test_posterior_is_that_of_poisson_counts_and_does_not_change_when_sites_are_standardised():
+    train, val, videos = _counts(1, 4000), _counts(2, 20), _videos()
+    expected = _plain_posterior(train, val[0], shrink=0.01)
+    assert 0.5 < expected.max(1).values.mean() < 0.99  # neither blind nor sure
+    mean, sd = train[0].mean((0, 1)), train[0].std((0, 1))
+    for shift, scale in ((torch.zeros(N), torch.ones(N)), (mean, sd)):
+        given = [_batches((x - shift) / scale, k, 512) for x, k in (train, val)]
+        floor = PosteriorDecoder(shrinks=[0.01], temperatures=[1])
+        floor.fit(*given, videos)
+        found = floor.posterior((val[0] - shift) / scale)
+        assert (found.double() - expected).abs().max() < 0.03
+        torch.testing.assert_close(
+            floor.predict((val[0] - shift) / scale),
+            torch.einsum("bk,kcthw->bcthw", found, videos),
+        )
+
+
+def test_posterior_is_as_sure_as_it_is_right():
+    """Bins that repeat one another would make it three times too sure; validation trials tell."""
+    train, val, test = (_counts(i, n, level=0.3) for i, n in ((1, 2000), (2, 400), (3, 2000)))
+    train, val, test = ((x.repeat(1, 3, 1), k) for x, k in (train, val, test))
+    videos = torch.rand(K, 1, 3 * T, 2, 2)
+    sure, right = {}, {}
+    for heats in ([1.0], [1.0, 2.0, 3.0, 4.0]):
+        floor = PosteriorDecoder(shrinks=[0.01], temperatures=heats)
+        floor.fit(_batches(*train), _batches(*val), videos)
+        p, guess = floor.posterior(test[0]).max(1)
+        sure[len(heats)] = float(p.mean())
+        right[len(heats)] = float((guess == test[1]).float().mean())
+    assert right[1] == right[4]
+    assert sure[1] > right[1] + 0.1
+    assert abs(sure[4] - right[4]) < 0.02
+    assert floor.temperature == 3.0
+
+
+def test_posterior_beats_lookup_where_rates_tell_the_variance():
+    """Sites of low rate are reliable about silence, which one variance a feature cannot know."""
+    rates = 0.15 * (1.2 * torch.randn(K, T, N, generator=torch.Generator().manual_seed(4))).exp()
+    condition = torch.arange(K).repeat(400)
+    draw = torch.poisson(rates[condition], generator=torch.Generator().manual_seed(1))
+    train, test = (draw[::2], condition[::2]), (draw[1::2], condition[1::2])
+    posterior = PosteriorDecoder(shrinks=[0.01], temperatures=[1])
+    lookup, videos = LookupDecoder(), _videos()
+    for floor in (posterior, lookup):
+        floor.fit(_batches(*train), _batches(*train), videos)
+    ours = (posterior.posterior(test[0]).argmax(1) == test[1]).float().mean()
+    theirs = (lookup.predict_condition(test[0]) == test[1]).float().mean()
+    assert ours > theirs + 0.02
+
+
+def test_posterior_without_validation_trials_takes_the_first_of_each():
+    train, videos = _counts(1, 30), _videos()
+    floor = PosteriorDecoder(shrinks=[0.3, 0.01], temperatures=[2, 1])
+    floor.fit(_batches(*train), lambda: [], videos)
+    assert (floor.shrink, floor.temperature) == (0.3, 2)
+    for wrong in ({"shrinks": [1.0], "temperatures": [1]}, {"shrinks": [0.1], "temperatures": []}):
+        with pytest.raises(ValueError, match="posterior: "):
+            PosteriorDecoder(**wrong)
+
+
 def test_mean_video_weighs_conditions_by_their_training_trials():
     videos, trials = _videos(), _trials(1, [0, 0, 0, 2])
     floor = MeanVideo()
@@ -149,7 +231,7 @@ def test_constant_spikes_and_identical_videos_are_survived():
             assert floor.predict(constant).isfinite().all()
 
 
-@pytest.mark.parametrize("name", ["mean_video", "ridge", "lookup"])
+@pytest.mark.parametrize("name", ["mean_video", "ridge", "lookup", "posterior"])
 def test_config(name):
     assert instantiate(OmegaConf.load(f"conf/floor/{name}.yaml")).name == name
 

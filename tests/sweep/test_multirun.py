@@ -39,7 +39,8 @@ def test_every_combination_is_trained_once_and_failures_are_named(
     command = [
         "train", "-m", *ONE, "seed=0,1", "task.optimizer.lr=0.003,-1", f"run_dir={folder}"
     ]  # fmt: skip
-    main(command)
+    with pytest.raises(SystemExit, match="1"):
+        main(command)
     table = pd.read_csv(folder / "multirun.csv")
     assert table["seed"].tolist() == [0, 0, 1, 1]
     assert table["failed"].notna().tolist() == [False, True, False, True]
@@ -50,7 +51,9 @@ def test_every_combination_is_trained_once_and_failures_are_named(
     kept = folder / "2" / "checkpoints" / "last.ckpt"
     before = kept.stat().st_mtime_ns
     (folder / "0" / "metrics.json").unlink()  # as if it had been stopped before it was scored
-    main(command)
+    with pytest.raises(SystemExit, match="1"):
+        main(command)
+    assert "2 runs failed (see above); the rest is written" in capsys.readouterr().err
     assert kept.stat().st_mtime_ns == before
     pd.testing.assert_frame_equal(pd.read_csv(folder / "multirun.csv"), table)
 

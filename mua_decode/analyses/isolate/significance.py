@@ -27,7 +27,7 @@ _LEAKS = {
     LeakState.FREE: "",
     LeakState.LEAKING: "recorded trials feed both training and test, so that noise may pass",
     LeakState.UNKNOWN: "recorded trials may feed both training and test (pooled before they were "
-    "stored), so that noise may pass",
+    "stored, or weights trained elsewhere), so that noise may pass",
 }
 _LINKED = "conditions share recorded trials, so that p is too small"
 

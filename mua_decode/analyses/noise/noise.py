@@ -39,7 +39,7 @@ def find_in_noise(
         "n_conditions": flat["n_conditions"],
         "network": flat[f"{part}/single_trial/identification"],
     }
-    for floor in ("lookup", "ridge"):
+    for floor in ("lookup", "ridge", "posterior"):
         key = f"floor/{floor}/single_trial/identification"
         if key in flat:
             found[floor] = flat[key]

@@ -37,6 +37,19 @@ def test_crossval_tests_every_trial_once(run: Path) -> None:
         np.testing.assert_array_equal(np.sort(joined), np.arange(session.n_trials))
 
 
+def test_a_fold_that_fails_is_named_and_ends_with_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fold_1").write_text("in the way")
+    with pytest.raises(SystemExit, match="1"):
+        main(["crossval", f"run_dir={run}", "n_folds=2", f"out_dir={tmp_path}", *FAST])
+    said = capsys.readouterr().err
+    assert "fold fold_1 failed: " in said
+    assert said.strip().endswith("not all of it finished (see above); the rest is written")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert (metrics["n_folds_trained"], list(metrics["failed"])) == (1, ["fold_1"])
+
+
 def test_directions_that_no_video_has_count_as_guesses(run: Path) -> None:
     """One epoch decodes no motion: left out, nothing would be said of the decoder at all."""
     folder = run / "crossval_motion"
