@@ -15,7 +15,6 @@ from mua_decode.statistics.chance import (
     gaussian_input_null,
     label_permutation,
     noise_comparison,
-    noise_pairing,
     row_means,
 )
 from mua_decode.statistics.circular import folded_error, paired_circular, v_test
@@ -50,7 +49,6 @@ __all__ = [
     "label_permutation",
     "median_interval",
     "noise_comparison",
-    "noise_pairing",
     "out_of_reach",
     "paired_circular",
     "paired_t",

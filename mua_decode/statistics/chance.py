@@ -74,51 +74,6 @@ def gaussian_input_null(
     return HypothesisTable.of_test(row, notes)
 
 
-def noise_pairing(
-    noise: np.ndarray,
-    own: np.ndarray,
-    *,
-    rng: np.random.Generator,
-    pairings: int = 9999,
-    better: Better = "higher",
-    note: str = "",
-    **asked: Unpack[Question],
-) -> HypothesisTable:
-    """Rank the mean score over conditions among those of noise inputs paired with them at random.
-
-    Both are the same mean, every condition once: weighed by trials on one side alone, a decoder
-    that always says the same would seem to use its input wherever counts differ (FPR .52). Raises
-    InputError if shapes do not fit.
-
-    Parameters
-    ----------
-    noise
-        float (V, Q): score of every noise input in every condition. Each of ``pairings`` draws one
-        input per condition.
-    own
-        float (Q,): mean score of the data in every condition. A condition without a score of its
-        own, or of noise, is left out of both.
-
-    Returns
-    -------
-    One row of :func:`gaussian_input_null`.
-    """
-    noise, own = np.asarray(noise, float), np.asarray(own, float)
-    if noise.ndim != 2 or own.shape != noise.shape[1:]:
-        raise InputError(
-            f"noise pairing: expected scores (V, Q) and (Q,), found {noise.shape} and {own.shape}"
-        )
-    known = ~np.isnan(own) & ~np.isnan(noise).all(axis=0)
-    noise, own = noise[:, known], own[known]
-    picks = rng.integers(0, len(noise), (pairings, len(own)))
-    null = row_means(noise[picks, np.arange(len(own))])
-    if not len(own):
-        null = null[:0]
-    unit = "pairings of noise reconstructions with conditions"
-    observed = float(own.mean()) if len(own) else float("nan")
-    return gaussian_input_null(null, observed, n_unit=unit, better=better, note=note, **asked)
-
-
 def noise_comparison(
     values: np.ndarray,
     noise: np.ndarray,
