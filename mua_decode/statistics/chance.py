@@ -64,7 +64,7 @@ def gaussian_input_null(
     if np.allclose(scores, observed, rtol=1e-9, atol=1e-12):
         return HypothesisTable.of_test(row, [*notes, _ALL_THE_SAME])
     row |= _against(scores, observed, better)
-    notes += _said(1 / (1 + len(scores)), len(scores), n_unit)
+    notes.append(out_of_reach(1 / (1 + len(scores)), len(scores), n_unit))
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
     if sd > 8 * np.finfo(float).eps * float(np.abs(scores).max()):
         row["statistic"] = _sign(better) * (observed - float(scores.mean())) / sd
@@ -148,9 +148,8 @@ def label_permutation(
     -------
     One row, whose ``n`` is the number of conditions, or of units, used. p is the rank of the
     statistic among the permutations (:func:`rank_p`). ``effect`` is the statistic minus the mean of
-    the permutations, with the interval that their central 95 % give it. Fewer than two conditions,
-    units none of which can change places (p is 1, and the note says so), or scores that are
-    all the same, have no p-value.
+    the permutations, with the interval that their central 95 % give it. Fewer than two units, or
+    scores that are all the same, have no p-value; units none of which can change places have p = 1.
     """
     table = np.asarray(table, float)
     if table.ndim != 2 or len(table) != table.shape[1]:
@@ -160,9 +159,8 @@ def label_permutation(
             f"label permutation: expected better=higher or lower and n >= 1, found {better}, {n}"
         )
     known = ~np.isnan(table).all(axis=0)
-    notes = [note] if note else []
-    if not known.all():
-        notes.append(f"{(~known).sum()} conditions without a score for what was shown left out")
+    lost = f"{(~known).sum()} conditions without a score for what was shown left out"
+    notes = [note, "" if known.all() else lost]
     units = Units.of("conditions" if units is None else units, len(table)).where(known)
     table = table[np.ix_(known, known)]
     each, unit = np.arange(len(table)), units.code
@@ -171,11 +169,11 @@ def label_permutation(
         "test": f"label permutation over {units.name}, one-sided ({better}, {n})",
         "effect_name": "difference to the mean of permuted conditions",
     }  # fmt: skip
-    reason = _untestable(table)
+    reason = _untestable(table) if len(np.unique(unit)) > 1 else f"fewer than 2 {units.name}"
     if reason:
         return HypothesisTable.of_test(row, [*notes, reason])
     orders, number = block_orders(unit, n=n, rng=rng)
-    notes += _said(max(1 / (1 + n), 1 / number), len(np.unique(unit)), units.name)
+    notes.append(out_of_reach(max(1 / (1 + n), 1 / number), len(np.unique(unit)), units.name))
     observed = row_means(table[each, each][None])[0]
     row |= {"statistic": observed} | _against(row_means(table[each, orders]), observed, better)
     return HypothesisTable.of_test(row, notes)
@@ -183,16 +181,9 @@ def label_permutation(
 
 def _untestable(table: np.ndarray) -> str:
     """Why a table (K, K) has no p-value; empty where it has one."""
-    if len(table) < 2:
-        return "fewer than 2 conditions"
     if np.isnan(table.diagonal()).all():
         return "no score on the diagonal"
     return _ALL_THE_SAME if np.nanmax(table) == np.nanmin(table) else ""
-
-
-def _said(least: float, n: int, unit: str) -> list[str]:
-    said = out_of_reach(least, n, unit)
-    return [said] if said else []
 
 
 def _sign(better: str) -> int:

@@ -28,11 +28,10 @@ def v_test(
     """Test angles against a direction known beforehand (V-test, Greenwood and Durand 1955).
 
     Against one direction the statistic is V = √(2n) · mean cos(angle − expected) (Zar 2010, section
-    27.1), and its null distribution comes from uniform angles, the same turn for all of a unit.
-    Against a direction for each the statistic is the mean cosine, and the expected directions
-    change places among the units that have an angle: errors of a decoder that always says the same
-    are not uniform, and where what has no angle depends on the direction, their V-test against 0
-    finds in noise that they point right (FPR .15).
+    27.1), its null that of uniform angles, the same turn for all of a unit. Against a direction for
+    each it is the mean cosine, and expected directions change places among units with an angle:
+    errors of a decoder that always says the same are not uniform, and where what has no angle
+    depends on the direction, their V-test against 0 finds that they point right (FPR .15).
 
     Parameters
     ----------
@@ -53,10 +52,8 @@ def v_test(
     """
     angles, expected = np.asarray(angle_deg, float), np.asarray(expected_deg, float)
     if angles.ndim != 1 or expected.shape not in ((), angles.shape):
-        raise InputError(
-            f"circular test: expected angles (n,) and one direction or (n,), found {angles.shape} "
-            f"and {expected.shape}"
-        )
+        shapes = f"{angles.shape} and {expected.shape}"
+        raise InputError(f"circular test: expected angles (n,) and one direction or n: {shapes}")
     known, units = np.isfinite(angles), Units.of(n_unit, len(angles))
     away, lost = np.deg2rad(angles - expected), int((~known).sum())
     if expected.ndim:
@@ -65,8 +62,7 @@ def v_test(
     else:
         away, units = away[known], units.where(known)
         found = _against_one(away, units, rng, n_resamples)
-        how = f"Monte Carlo ({n_resamples} uniform samples)"
-        found["test"] = f"V-test against {expected:g} degrees, {how}"
+        found["test"] = f"V-test against {expected:g} degrees, {found['test']}"
         said = "angles with NaN left out"
     cosine = np.nan_to_num(np.cos(away))
     notes = [f"{lost} {said}"] if lost else []
@@ -78,8 +74,7 @@ def v_test(
         return HypothesisTable.of_test(row, [*notes, units.lacking(cosine), "fewer than 2 angles"])
     low, high = np.clip(pooled_interval(cosine, units, rng=rng)[1:], -1, 1)
     row |= {"effect": float(cosine.mean()), "low": float(low), "high": float(high)}
-    notes += [str(found.pop("note"))]
-    return HypothesisTable.of_test(row | found, [note for note in notes if note])
+    return HypothesisTable.of_test(row | found, [*notes, str(found.pop("note"))])
 
 
 def _against_each(
@@ -109,7 +104,8 @@ def _against_one(
 ) -> dict[str, object]:
     null = _uniform(away, units.code, rng, n)
     mean = float(np.cos(away).mean()) if len(away) else float("nan")
-    return {"statistic": np.sqrt(2 * len(away)) * mean, "p": float(rank_p(null, mean)), "note": ""}
+    p, test = float(rank_p(null, mean)), f"Monte Carlo ({n} uniform samples)"
+    return {"test": test, "statistic": np.sqrt(2 * len(away)) * mean, "p": p, "note": ""}
 
 
 def _uniform(angles: np.ndarray, unit: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -149,8 +145,7 @@ def paired_circular(
     Returns
     -------
     One row. ``effect`` is the mean difference of the absolute errors in degrees with its 95 %
-    interval over units (:func:`unit_interval`). Fewer than six units cannot reach .05, which the
-    note says.
+    interval over units (:func:`unit_interval`). The note says where units are too few to reach .05.
     """
     a, b = np.asarray(a_error_deg, float), np.asarray(b_error_deg, float)
     if a.shape != b.shape or a.ndim != 1:
@@ -159,18 +154,18 @@ def paired_circular(
     units = Units.of(n_unit, len(a)).where(both)
     if units.levels.shape[1] > 1:
         raise InputError(f"paired angles: units '{units.name}' are crossed: take unit_t")
-    notes = [f"{(~both).sum()} pairs with NaN left out"] if not both.all() else []
+    notes = [f"{(~both).sum()} pairs with NaN left out" if not both.all() else ""]
     difference = folded_error(a[both]) - folded_error(b[both])
     if units.shared:
         difference = units.means(difference)[0]
-    n = len(difference)
     row: dict[str, object] = {
-        **asked, "n_unit": units.name, "n": n, "effect_name": "mean difference, degrees",
+        **asked, "n_unit": units.name, "n": (n := len(difference)),
+        "effect_name": "mean difference, degrees",
         "test": f"sign-flip permutation of paired |error|, two-sided ({n_resamples} at most)",
     }  # fmt: skip
     if n < 2:
-        why = units.lacking(np.zeros(len(units.levels)))
-        return HypothesisTable.of_test(row, [*notes, why, "fewer than 2 pairs"])
+        notes.append(units.lacking(np.zeros(len(units.levels))))
+        return HypothesisTable.of_test(row, [*notes, "fewer than 2 pairs"])
     effect = float(difference.mean())
     if not difference.any():
         row |= {"statistic": 0.0, "p": 1.0, "effect": 0.0, "low": 0.0, "high": 0.0}
@@ -182,8 +177,8 @@ def paired_circular(
     _, low, high = unit_interval(difference, Units.each(n, units.name), rng=rng)
     row |= {"statistic": effect, "p": float(min(found.pvalue, 1.0))}
     row |= {"effect": effect, "low": low, "high": high}
-    said = out_of_reach(smallest_p("sign flip", n), n, units.name)
-    return HypothesisTable.of_test(row, [*notes, said] if said else notes)
+    notes.append(out_of_reach(smallest_p("sign flip", n), n, units.name))
+    return HypothesisTable.of_test(row, notes)
 
 
 def folded_error(error_deg: np.ndarray) -> np.ndarray:

@@ -90,14 +90,12 @@ def paired_t(
     """
     left, right = _vector(a, "a"), _vector(b, "b")
     if left.shape != right.shape:
-        raise InputError(
-            f"paired test: expected two equal lengths, found {len(left)}, {len(right)}"
-        )
+        sizes = f"{len(left)}, {len(right)}"
+        raise InputError(f"paired test: expected two equal lengths, found {sizes}")
     both = ~(np.isnan(left) | np.isnan(right))
     notes = _dropped(int((~both).sum()), "pair")
     units = Units.of(n_unit, len(left)).where(both)
     left, right = left[both], right[both]
-    known = np.zeros(len(left))
     if units.shared:
         if units.levels.shape[1] > 1:
             return unit_t(left - right, units, **asked)
@@ -108,10 +106,10 @@ def paired_t(
         **asked, "n_unit": units.name, "test": "paired t, two-sided", "n": n,
         "effect_name": "mean difference",
     }  # fmt: skip
-    if n:
-        row["effect"] = float(difference.mean())
+    row |= {"effect": float(difference.mean())} if n else {}
     if n < 2:
-        return HypothesisTable.of_test(row, [*notes, units.lacking(known), "fewer than 2 pairs"])
+        why = units.lacking(np.zeros(len(units.levels)))
+        return HypothesisTable.of_test(row, [*notes, why, "fewer than 2 pairs"])
     row["df"] = n - 1
     if not difference.any():
         row |= {"statistic": 0.0, "p": 1.0, "low": 0.0, "high": 0.0}

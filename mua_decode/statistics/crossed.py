@@ -9,7 +9,7 @@ from scipy import stats
 
 from mua_decode.statistics.units import Units
 
-_SILENT = 0.8  # percentile of F; 4 × 4 × 4 values with no, weak or strong factors: .93 to .97
+_SILENT = 0.82  # percentile of F; 4 × 4 × 4 values with no, weak or strong factors: .92 to .97
 _TELLING = 3  # degrees of freedom
 
 
@@ -44,7 +44,7 @@ def mean_of_units(values: np.ndarray, units: Units) -> UnitMean:
 
 
 def _silent(variance: np.ndarray, df: np.ndarray, *, noise: float, df_noise: float) -> bool:
-    """Whether no factor moves its means by more than noise does in a fifth of all cases.
+    """Whether no factor moves its means by more than noise does in a sixth of all cases.
 
     Then the noise of single values is all there is to count; few levels (below four) cannot tell.
     """

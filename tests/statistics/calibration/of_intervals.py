@@ -17,6 +17,7 @@ from mua_decode.statistics import (
 )
 from tests.statistics.calibration.cases import Case, absent, covers
 from tests.statistics.calibration.structures import (
+    AT_WORK,
     CROSSED,
     CUES,
     Rng,
@@ -39,15 +40,14 @@ def _unit_intervals() -> list[Case]:
         )
         for icc in (0.0, 0.1, 0.3, 0.5)
     ]  # fmt: skip
-    crossed = (("none", 0.0, 0), ("one factor", 0.5, 1), ("three factors", 0.3, 3))
     cases += [
         Case(
-            f, f"64 conditions, {name} at work", "4 × 4 × 4 crossed", "coverage",
+            f, f"64 conditions, {name}", "4 × 4 × 4 crossed", "coverage",
             lambda rng, icc=icc, k=k: covers(
                 unit_interval(factorial(rng, icc, factors=k), CROSSED, rng=rng)
             ),
         )
-        for name, icc, k in crossed
+        for name, icc, k in AT_WORK
     ]  # fmt: skip
 
     def independent(rng: Rng, k: int) -> bool:

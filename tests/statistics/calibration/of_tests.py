@@ -22,6 +22,7 @@ from mua_decode.statistics import (
 from mua_decode.types import HypothesisTable
 from tests.statistics.calibration.cases import ASKED, Case, absent, covers, rejects, unsure
 from tests.statistics.calibration.structures import (
+    AT_WORK,
     CROSSED,
     CUES,
     Rng,
@@ -53,14 +54,12 @@ def _t_of_units() -> list[Case]:
             Case("unit_t", text, "4 cues", "size", cue),
             Case("paired_t", text, "4 cues", "size", pair),
         ]
-    for name, icc, k in (("no factor", 0.0, 0), ("one factor", 0.5, 1), ("three", 0.3, 3)):
+    for name, icc, k in AT_WORK:
 
         def crossed(rng: Rng, icc: float = icc, k: int = k) -> bool:
             return rejects(unit_t(factorial(rng, icc, factors=k), CROSSED, **ASKED))
 
-        cases.append(
-            Case("unit_t", f"64 conditions, {name} at work", "4 × 4 × 4 crossed", "size", crossed)
-        )
+        cases.append(Case("unit_t", f"64 conditions, {name}", "4 × 4 × 4 crossed", "size", crossed))
     for k in (3, 5, 10):
 
         def of_seeds(rng: Rng, k: int = k) -> bool:
@@ -250,7 +249,7 @@ def _angles() -> list[Case]:
         return v_test(angle, shown, n_unit="conditions", rng=rng, n_resamples=99, **ASKED)
 
     def paired(rng: Rng, n: int, each: int = 1, worse: float = 1.0) -> HypothesisTable:
-        spread = rng.exponential(30, n).repeat(each)
+        spread = rng.uniform(20, 60, n).repeat(each)
         a, b = (rng.normal(size=n).repeat(each) * spread * w for w in (worse, 1.0))
         units = linked(n * each, each)
         return paired_circular(a, b, n_unit=units, rng=rng, n_resamples=199, **ASKED)

@@ -12,6 +12,14 @@ FACTORS = ("cues", "colours", "directions")
 CUES = Units.crossed([("cues", LEVEL[0])])
 CROSSED = Units.crossed(list(zip(FACTORS, LEVEL, strict=True)))
 
+# What is at work in a factorial design: share of variance, factors it is shared out over.
+AT_WORK = (
+    ("no factor at work", 0.0, 0),
+    ("one factor, 10% of variance", 0.1, 1),
+    ("one factor, 50%", 0.5, 1),
+    ("three factors, 10% each", 0.3, 3),
+)
+
 
 def factorial(rng: Rng, icc: float, *, factors: int = 1) -> np.ndarray:
     """64 = 4 cues × 4 colours × 4 directions; ``icc`` of the variance shared out over factors."""
