@@ -4,6 +4,7 @@
 # make test-cluster  jobs through a SLURM and a PostgreSQL started for the test, signals, orphans
 # make test-oldest   a share of the tests on the oldest dependencies that are admitted
 # make test-faults  kills, damaged files, full disks: minutes to hours; SEED=7 KILLS=200 FILES=1000
+# make test-statistics   every test and interval on simulated data, minutes; SEED=7 SCALE=0.1
 # make docs  the documentation as a site in site/
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test test-slow test-cluster test-faults test-oldest docs format clean
+.PHONY: env demo test test-slow test-cluster test-faults test-statistics test-oldest docs format clean
 
 env: $(READY)
 
@@ -51,6 +52,10 @@ test-oldest:
 test-faults: $(READY)
 	$(BIN)/python -m tests.faults.campaign $(if $(SEED),--seed $(SEED)) \
 		--kills $(or $(KILLS),200) --files $(or $(FILES),1000)
+
+test-statistics: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.statistics.calibration.campaign --write \
+		--seed $(or $(SEED),1) --scale $(or $(SCALE),1)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -6,7 +6,6 @@ with :func:`correct`.
 """
 
 from mua_decode.statistics.bootstrap import (
-    Interval,
     cluster_bootstrap,
     crossed_bootstrap,
     median_interval,
@@ -21,12 +20,22 @@ from mua_decode.statistics.chance import (
 from mua_decode.statistics.circular import folded_error, paired_circular, v_test
 from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
-from mua_decode.statistics.permutation import PermutationNull, permutation_null, rank_p
-from mua_decode.statistics.units import Units, interval_columns, unit_interval, unit_t
+from mua_decode.statistics.intervals import Interval, NoInterval
+from mua_decode.statistics.means import interval_columns, unit_interval, unit_t
+from mua_decode.statistics.permutation import (
+    PermutationNull,
+    out_of_reach,
+    permutation_null,
+    rank_p,
+    smallest_p,
+)
+from mua_decode.statistics.pooled import jackknife_interval, pooled_interval
+from mua_decode.statistics.units import Units
 
 __all__ = [
     "CORRECTIONS",
     "Interval",
+    "NoInterval",
     "PermutationNull",
     "Units",
     "adjust",
@@ -36,15 +45,19 @@ __all__ = [
     "folded_error",
     "gaussian_input_null",
     "interval_columns",
+    "jackknife_interval",
     "label_permutation",
     "median_interval",
     "noise_comparison",
+    "out_of_reach",
     "paired_circular",
     "paired_t",
     "permutation_null",
+    "pooled_interval",
     "rank_p",
     "row_means",
     "share",
+    "smallest_p",
     "unit_interval",
     "unit_t",
     "unpaired_t",

@@ -1,124 +1,146 @@
-"""Intervals of an estimate: whole clusters resampled, shares, medians."""
+"""Intervals of an estimate: whole clusters resampled, crossed factors, shares, medians."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from mua_decode.statistics.crossed import mean_of_units
+from mua_decode.statistics.intervals import Interval, NoInterval
+from mua_decode.statistics.pooled import pooled_interval
+from mua_decode.statistics.units import FEW, Units
 from mua_decode.types import InputError
 
-
-class Interval(NamedTuple):
-    """An estimate with the ends of its 95 % confidence interval, NaN where there is none."""
-
-    estimate: float
-    low: float = float("nan")
-    high: float = float("nan")
-
-
-_NOTHING = Interval(float("nan"))
-_ENDS = ((1 - 0.95) / 2, (1 + 0.95) / 2)
+_LEAST_OF_MEDIAN = 6  # the whole range of 5 values holds their median 94 % of the time
 
 
 def cluster_bootstrap(
-    values: np.ndarray, clusters: np.ndarray, *, rng: np.random.Generator, n: int = 10000
+    values: np.ndarray,
+    clusters: np.ndarray | Units,
+    *,
+    rng: np.random.Generator,
+    n: int = 10000,
 ) -> Interval:
-    """Percentile bootstrap interval of a mean from n resamples of whole clusters.
+    """Interval of a mean over values, from n resamples of whole clusters.
 
     Values of one cluster (the trials of a session, the sessions of a seed) are not independent;
-    drawing clusters instead of values keeps that dependence in the interval. With fewer than about
-    ten clusters it is too narrow. Raises InputError if labels do not fit the values.
+    drawing clusters instead of values keeps that dependence in the interval. Below 20 clusters,
+    where a bootstrap is too narrow, it is the t interval of :func:`pooled_interval`. Raises
+    InputError if labels do not fit the values.
 
     Parameters
     ----------
     values
         float (M,); NaN is left out.
     clusters
-        Labels (M,).
+        Units, or labels (M,).
 
     Returns
     -------
-    Interval; its ends are NaN where fewer than two clusters have a value.
+    Interval; :class:`NoInterval` with the reason where fewer than two clusters have a value.
     """
-    values, labels = np.asarray(values, float), np.asarray(clusters)
-    if values.ndim != 1 or labels.shape != values.shape:
-        raise InputError(
-            f"cluster bootstrap: expected values (M,) and clusters (M,), "
-            f"found {values.shape} and {labels.shape}"
-        )
-    known = ~np.isnan(values)
-    values, labels = values[known], labels[known]
-    if not len(values):
-        return _NOTHING
-    estimate = float(values.mean())
-    cluster = np.unique(labels, return_inverse=True)[1]
-    if cluster.max() == 0:
-        return Interval(estimate)
-    sums, sizes = np.bincount(cluster, values), np.bincount(cluster).astype(float)
-    found = stats.bootstrap(
-        (sums, sizes),
-        lambda s, m, axis: s.sum(axis=axis) / m.sum(axis=axis),
-        paired=True, vectorized=True, n_resamples=n, batch=max(1, 2_000_000 // len(sums)),
-        confidence_level=0.95, method="percentile", rng=rng,
-    ).confidence_interval  # fmt: skip
-    return Interval(estimate, float(found.low), float(found.high))
+    return pooled_interval(values, clusters, rng=rng, draws=n)
 
 
-def crossed_bootstrap(values: np.ndarray, *, rng: np.random.Generator, n: int = 10000) -> Interval:
-    """Percentile bootstrap interval of a mean over two crossed factors, e.g. seeds × conditions.
+def crossed_bootstrap(
+    values: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    n: int = 10000,
+    names: tuple[str, str] = ("rows", "columns"),
+) -> Interval:
+    """Interval of a mean over two crossed factors, e.g. seeds × conditions.
 
     Rows and columns are drawn with replacement independently of each other, once per resample (the
     pigeonhole bootstrap; Owen 2007, doi 10.1214/07-AOAS122), since a condition that is easy is easy
-    for every seed. Slightly conservative; with fewer than about ten rows or columns the interval is
-    too narrow in that factor's share. Raises InputError if the values are no matrix.
+    for every seed. Such draws count the noise of single values three times; they are brought to the
+    standard error of the mean (:func:`unit_t`). Below 20 rows or columns it is the t interval of
+    that standard error. Raises InputError if the values are no matrix.
 
     Parameters
     ----------
     values
         float (A, B); NaN is left out.
+    names
+        What a row and a column are, plural.
 
     Returns
     -------
-    Interval; its ends are NaN where fewer than two rows or columns have a value.
+    Interval; :class:`NoInterval` with the reason where fewer than two rows or columns have a value.
     """
     values = np.asarray(values, float)
     if values.ndim != 2:
         raise InputError(f"crossed bootstrap: expected values (A, B), found {values.shape}")
     known = ~np.isnan(values)
     if not known.any():
-        return _NOTHING
+        return NoInterval(float("nan"), "no value")
     values, known = (m[known.any(axis=1)][:, known.any(axis=0)] for m in (values, known))
     filled = np.where(known, values, 0.0)
     estimate = float(filled.sum() / known.sum())
     if min(values.shape) < 2:
-        return Interval(estimate)
+        name = names[int(np.argmin(values.shape))]
+        return NoInterval(estimate, f"one of the {name}, no interval over {name}")
+    level = np.indices(values.shape).reshape(2, -1)
+    found = mean_of_units(values.ravel(), Units.crossed(zip(names, level, strict=True)))
+    if min(values.shape) < FEW:
+        reach = float(found.error * stats.t.ppf(0.975, found.df))
+        return Interval(estimate, estimate - reach, estimate + reach)
     rows, columns = (
         rng.multinomial(size, np.full(size, 1 / size), n).astype(float) for size in values.shape
     )
     total, number = (((rows @ m) * columns).sum(axis=1) for m in (filled, known.astype(float)))
-    return _percentile(estimate, total[number > 0] / number[number > 0])
+    away = total[number > 0] / number[number > 0] - estimate
+    spread = float(away.std())
+    low, high = np.quantile(away * (found.error / spread if spread else 0.0), [0.025, 0.975])
+    return Interval(estimate, estimate + float(low), estimate + float(high))
 
 
-def share(hits: np.ndarray) -> Interval:
-    """Share of True with its exact (Clopper and Pearson 1934) confidence interval."""
+def share(hits: np.ndarray, units: Units | np.ndarray | None = None) -> Interval:
+    """Share of True with its exact (Clopper and Pearson 1934) confidence interval.
+
+    The exact interval covers at least 95 %. Where hits share ``units`` (sites a session) it is the
+    interval over units of :func:`pooled_interval`, inside [0, 1] and never narrower than the exact
+    one: few units that happen to agree, or a share of 0 or 1, would make it so. One unit has none.
+    """
+    hits = np.asarray(hits, bool)
     n = len(hits)
     if n == 0:
-        return _NOTHING
-    interval = stats.binomtest(int(hits.sum()), n).proportion_ci(0.95, method="exact")
-    return Interval(float(hits.mean()), float(interval.low), float(interval.high))
+        return NoInterval(float("nan"), "no value")
+    exact = stats.binomtest(int(hits.sum()), n).proportion_ci(0.95, method="exact")
+    low, high = float(exact.low), float(exact.high)
+    if units is None:
+        return Interval(float(hits.mean()), low, high)
+    found = pooled_interval(hits.astype(float), units)
+    if found.reason:
+        return found
+    return Interval(found.estimate, max(0.0, min(low, found.low)), min(1.0, max(high, found.high)))
 
 
-def median_interval(values: np.ndarray, *, rng: np.random.Generator, draws: int = 2000) -> Interval:
-    """Median of the finite values with its percentile bootstrap interval over them."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return _NOTHING
-    drawn = np.median(finite[rng.integers(0, len(finite), (draws, len(finite)))], axis=1)
-    return _percentile(float(np.median(finite)), drawn)
+def median_interval(
+    values: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    units: Units | np.ndarray | None = None,
+) -> Interval:
+    """Median of the finite values with its interval.
 
-
-def _percentile(estimate: float, drawn: np.ndarray) -> Interval:
-    low, high = np.quantile(drawn, _ENDS)
-    return Interval(estimate, float(low), float(high))
+    Of independent values it lies between two order statistics, interpolated to 95 % (Hettmansperger
+    and Sheather 1986, doi 10.1016/0167-7152(86)90021-0), and needs six of them; where values share
+    ``units`` it is that of :func:`pooled_interval`, of which ``draws`` are resampled.
+    """
+    if units is not None:
+        return pooled_interval(values, units, of="median", rng=rng, draws=draws)
+    x = np.sort(np.asarray(values, float)[np.isfinite(values)])
+    n = len(x)
+    if n < _LEAST_OF_MEDIAN:
+        why = f"{n} values: the interval of a median needs {_LEAST_OF_MEDIAN}"
+        return NoInterval(float(np.median(x)) if n else float("nan"), why)
+    depth = np.arange(n // 2 + 1)
+    covers = 1 - 2 * stats.binom.cdf(depth, n, 0.5)  # between order statistics d and n - 1 - d
+    d = int(np.flatnonzero(covers >= 0.95)[-1])
+    part = (covers[d] - 0.95) / (covers[d] - covers[d + 1])
+    weight = (n - d - 1) * part / (d + 1 + (n - 2 * (d + 1)) * part)
+    low = (1 - weight) * x[d] + weight * x[d + 1]
+    high = (1 - weight) * x[n - 1 - d] + weight * x[n - 2 - d]
+    return Interval(float(np.median(x)), float(low), float(high))

@@ -7,7 +7,8 @@ from typing import Literal, Unpack
 import numpy as np
 
 from mua_decode.statistics.comparison import unpaired_t
-from mua_decode.statistics.permutation import rank_p
+from mua_decode.statistics.permutation import block_orders, out_of_reach, rank_p
+from mua_decode.statistics.units import Units
 from mua_decode.types import HypothesisTable, InputError, Question
 
 Better = Literal["higher", "lower"]  # which way a score is better: errors are better lower
@@ -60,9 +61,10 @@ def gaussian_input_null(
     if np.isnan(observed) or not len(scores):
         notes.append("no observed score" if np.isnan(observed) else "no noise score")
         return HypothesisTable.of_test(row, notes)
-    if np.ptp(scores) == 0 and scores[0] == observed:
+    if np.allclose(scores, observed, rtol=1e-9, atol=1e-12):
         return HypothesisTable.of_test(row, [*notes, _ALL_THE_SAME])
     row |= _against(scores, observed, better)
+    notes.append(out_of_reach(1 / (1 + len(scores)), len(scores), n_unit))
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
     if sd > 8 * np.finfo(float).eps * float(np.abs(scores).max()):
         row["statistic"] = _sign(better) * (observed - float(scores.mean())) / sd
@@ -121,6 +123,7 @@ def label_permutation(
     rng: np.random.Generator,
     better: Better = "higher",
     n: int = 9999,
+    units: Units | None = None,
     note: str = "",
     **asked: Unpack[Question],
 ) -> HypothesisTable:
@@ -129,7 +132,7 @@ def label_permutation(
     The statistic is the mean of the diagonal; each of ``n`` permutations pairs every row with
     another column. What all conditions share (an onset, the mean video) raises every entry alike
     and cannot make the diagonal stand out. Raises InputError if the table is not square, ``better``
-    is neither, or n < 1.
+    is neither, n < 1, or units are given for another number of conditions.
 
     Parameters
     ----------
@@ -137,13 +140,16 @@ def label_permutation(
         float (K, K): entry (i, j) scores what was made of condition i against condition j. A
         condition whose column is NaN throughout has nothing to be compared with and is left out;
         other NaN entries are left out of the mean.
+    units
+        Units of the K conditions, where some share presentations: a unit's conditions change places
+        together with those of another unit of as many.
 
     Returns
     -------
-    One row, whose ``n`` is the number of conditions used. p is the rank of the statistic among the
-    permutations (:func:`rank_p`). ``effect`` is the statistic minus the mean of the permutations,
-    with the interval that their central 95 % give it. Fewer than two conditions, or scores that are
-    all the same, have no p-value.
+    One row, whose ``n`` is the number of conditions, or of units, used. p is the rank of the
+    statistic among the permutations (:func:`rank_p`). ``effect`` is the statistic minus the mean of
+    the permutations, with the interval that their central 95 % give it. Fewer than two units, or
+    scores that are all the same, have no p-value; units none of which can change places have p = 1.
     """
     table = np.asarray(table, float)
     if table.ndim != 2 or len(table) != table.shape[1]:
@@ -153,21 +159,21 @@ def label_permutation(
             f"label permutation: expected better=higher or lower and n >= 1, found {better}, {n}"
         )
     known = ~np.isnan(table).all(axis=0)
-    notes = [note] if note else []
-    if not known.all():
-        notes.append(f"{(~known).sum()} conditions without a score for what was shown left out")
+    lost = f"{(~known).sum()} conditions without a score for what was shown left out"
+    notes = [note, "" if known.all() else lost]
+    units = Units.of("conditions" if units is None else units, len(table)).where(known)
     table = table[np.ix_(known, known)]
-    k = len(table)
+    each, unit = np.arange(len(table)), units.code
     row: dict[str, object] = {
-        **asked, "n": k, "n_unit": "conditions",
-        "test": f"label permutation over conditions, one-sided ({better}, {n})",
+        **asked, "n": len(np.unique(unit)), "n_unit": units.name,
+        "test": f"label permutation over {units.name}, one-sided ({better}, {n})",
         "effect_name": "difference to the mean of permuted conditions",
     }  # fmt: skip
-    reason = _untestable(table)
+    reason = _untestable(table) if len(np.unique(unit)) > 1 else f"fewer than 2 {units.name}"
     if reason:
         return HypothesisTable.of_test(row, [*notes, reason])
-    each = np.arange(k)
-    orders = rng.permuted(np.tile(each, (n, 1)), axis=1)
+    orders, number = block_orders(unit, n=n, rng=rng)
+    notes.append(out_of_reach(max(1 / (1 + n), 1 / number), len(np.unique(unit)), units.name))
     observed = row_means(table[each, each][None])[0]
     row |= {"statistic": observed} | _against(row_means(table[each, orders]), observed, better)
     return HypothesisTable.of_test(row, notes)
@@ -175,8 +181,6 @@ def label_permutation(
 
 def _untestable(table: np.ndarray) -> str:
     """Why a table (K, K) has no p-value; empty where it has one."""
-    if len(table) < 2:
-        return "fewer than 2 conditions"
     if np.isnan(table.diagonal()).all():
         return "no score on the diagonal"
     return _ALL_THE_SAME if np.nanmax(table) == np.nanmin(table) else ""

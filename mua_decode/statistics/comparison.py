@@ -8,13 +8,15 @@ from typing import Unpack
 import numpy as np
 from scipy import special, stats
 
+from mua_decode.statistics.means import unit_t
+from mua_decode.statistics.units import Units
 from mua_decode.types import HypothesisTable, InputError, Question
 
 _ROUNDING = 8 * np.finfo(float).eps
 
 
 def unpaired_t(
-    a: np.ndarray, b: np.ndarray, *, n_unit: str, **asked: Unpack[Question]
+    a: np.ndarray, b: np.ndarray, *, n_unit: str | Units, **asked: Unpack[Question]
 ) -> HypothesisTable:
     """Two-sided two-sample t-test of equal variances, as published (64 + 64 values, df 126).
 
@@ -25,7 +27,8 @@ def unpaired_t(
     a, b
         float (A,) and (B,); NaN is dropped and counted in the note.
     n_unit
-        What one value is: ``"conditions"``, ``"recorded trials"``.
+        What one value is: ``"conditions"``, ``"recorded trials"``; or units of the A + B values,
+        over whose means the test then is. A unit in both groups raises InputError.
 
     Returns
     -------
@@ -35,9 +38,10 @@ def unpaired_t(
     """
     left, right = _vector(a, "a"), _vector(b, "b")
     notes = _dropped(int(np.isnan(left).sum() + np.isnan(right).sum()), "value")
-    left, right = left[~np.isnan(left)], right[~np.isnan(right)]
+    units = Units.of(n_unit, len(left) + len(right))
+    left, right = _of_units(left, right, units)
     row: dict[str, object] = {
-        **asked, "n_unit": n_unit, "test": "two-sample t, two-sided, equal variances",
+        **asked, "n_unit": units.name, "test": "two-sample t, two-sided, equal variances",
         "n": len(left) + len(right), "effect_name": "Cohen's d",
     }  # fmt: skip
     notes.append(f"{len(left)} against {len(right)}")
@@ -65,7 +69,7 @@ def unpaired_t(
 
 
 def paired_t(
-    a: np.ndarray, b: np.ndarray, *, n_unit: str, **asked: Unpack[Question]
+    a: np.ndarray, b: np.ndarray, *, n_unit: str | Units, **asked: Unpack[Question]
 ) -> HypothesisTable:
     """Two-sided paired t-test of a − b.
 
@@ -75,7 +79,8 @@ def paired_t(
         float (n,), value i of both belongs to one condition; a pair with a NaN is dropped and
         counted in the note.
     n_unit
-        What one pair is.
+        What one pair is; or units of the pairs, over whose means the test then is (crossed factors:
+        :func:`unit_t` of the differences).
 
     Returns
     -------
@@ -85,22 +90,26 @@ def paired_t(
     """
     left, right = _vector(a, "a"), _vector(b, "b")
     if left.shape != right.shape:
-        raise InputError(
-            f"paired test: expected two equal lengths, found {len(left)}, {len(right)}"
-        )
+        sizes = f"{len(left)}, {len(right)}"
+        raise InputError(f"paired test: expected two equal lengths, found {sizes}")
     both = ~(np.isnan(left) | np.isnan(right))
     notes = _dropped(int((~both).sum()), "pair")
+    units = Units.of(n_unit, len(left)).where(both)
     left, right = left[both], right[both]
+    if units.shared:
+        if units.levels.shape[1] > 1:
+            return unit_t(left - right, units, **asked)
+        left, right = units.means(left)[0], units.means(right)[0]
     difference = left - right
     n = len(difference)
     row: dict[str, object] = {
-        **asked, "n_unit": n_unit, "test": "paired t, two-sided", "n": n,
+        **asked, "n_unit": units.name, "test": "paired t, two-sided", "n": n,
         "effect_name": "mean difference",
     }  # fmt: skip
-    if n:
-        row["effect"] = float(difference.mean())
+    row |= {"effect": float(difference.mean())} if n else {}
     if n < 2:
-        return HypothesisTable.of_test(row, [*notes, "fewer than 2 pairs"])
+        why = units.lacking(np.zeros(len(units.levels)))
+        return HypothesisTable.of_test(row, [*notes, why, "fewer than 2 pairs"])
     row["df"] = n - 1
     if not difference.any():
         row |= {"statistic": 0.0, "p": 1.0, "low": 0.0, "high": 0.0}
@@ -119,6 +128,18 @@ def paired_t(
     row |= {"low": float(low), "high": float(high)}
     row |= {"statistic": float(found.statistic), "p": float(found.pvalue)}
     return HypothesisTable.of_test(row, notes)
+
+
+def _of_units(left: np.ndarray, right: np.ndarray, units: Units) -> tuple[np.ndarray, ...]:
+    """Known values of both groups, averaged within units that have several."""
+    sides = np.arange(len(left)), len(left) + np.arange(len(right))
+    parts = [units.where(rows[~np.isnan(v)]) for rows, v in zip(sides, (left, right), strict=True)]
+    left, right = left[~np.isnan(left)], right[~np.isnan(right)]
+    if not units.shared:
+        return left, right
+    if units.levels.shape[1] > 1 or np.isin(parts[0].levels, parts[1].levels).any():
+        raise InputError(f"unpaired test: {units.name} stand in both groups, compare with paired_t")
+    return parts[0].means(left)[0], parts[1].means(right)[0]
 
 
 def _vector(values: np.ndarray, name: str) -> np.ndarray:

@@ -1,16 +1,13 @@
-"""What is independent among values, and intervals and tests that count it."""
+"""What is independent among values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Unpack
 
 import numpy as np
-from scipy import stats
 
-from mua_decode.statistics.bootstrap import Interval, cluster_bootstrap
-from mua_decode.types import HypothesisTable, InputError, Question
+from mua_decode.types import InputError
 
 FEW = 20  # units; a bootstrap over fewer is too narrow (K = 4: covers .81, K = 8: .87)
 _CROSSED = " × "
@@ -58,6 +55,18 @@ class Units:
         """Read back what :attr:`labels` wrote."""
         return cls(name, np.array([str(label).split(_CROSSED) for label in labels], str))
 
+    @classmethod
+    def of(cls, unit: str | Units, n: int) -> Units:
+        """Units of n values: those given, or every value one of its own, called as the text says.
+
+        Raises InputError if units are given for another number of values.
+        """
+        if isinstance(unit, str):
+            return cls.each(n, unit)
+        if len(unit.levels) != n:
+            raise InputError(f"units '{unit.name}': expected {len(unit.levels)} values, found {n}")
+        return unit
+
     @property
     def labels(self) -> list[str]:
         """Levels of every value as one text, those of crossed factors joined."""
@@ -72,6 +81,18 @@ class Units:
         """Levels that have a value, of the factor with the fewest: what limits a conclusion."""
         known = self.levels[~np.isnan(np.asarray(values, float))]
         return min((len(np.unique(column)) for column in known.T), default=0) if len(known) else 0
+
+    def lacking(self, values: np.ndarray) -> str:
+        """Why values (M,) give neither interval nor p; empty where two units or more have one."""
+        n = self.count(values)
+        if n > 1:
+            return ""
+        return f"one of the {self.name}, no interval over {self.name}" if n else "no value"
+
+    @property
+    def code(self) -> np.ndarray:
+        """Number of the unit of every value, int (M,); of crossed factors, of their combination."""
+        return np.unique(self.levels, axis=0, return_inverse=True)[1].reshape(-1)
 
     def where(self, chosen: np.ndarray) -> Units:
         """Units of some of the values, by mask or index."""
@@ -90,135 +111,3 @@ class Units:
             code = np.unique(column, return_inverse=True)[1]
             out.append(np.bincount(code, values[known]) / np.bincount(code))
         return out
-
-
-class _Mean(NamedTuple):
-    """Mean over units with its standard error and degrees of freedom; NaN where there is none."""
-
-    mean: float
-    error: float = float("nan")
-    df: float = float("nan")
-
-
-def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator) -> Interval:
-    """95 % interval of a mean over units, round that mean: for other cues like these, say.
-
-    Up to 20 units, and over crossed factors, it is the t interval of the means of the units (see
-    :func:`unit_t`); above, a bootstrap that draws whole units.
-
-    Parameters
-    ----------
-    values
-        float (M,); NaN is left out.
-
-    Returns
-    -------
-    Interval; its ends are NaN where fewer than two units have a value.
-    """
-    values = np.asarray(values, float)
-    if units.levels.shape[1] == 1 and units.count(values) >= FEW:
-        return cluster_bootstrap(values, units.levels[:, 0], n=2000, rng=rng)
-    found = _mean(values, units)
-    reach = found.error * stats.t.ppf(0.975, found.df)
-    return Interval(found.mean, float(found.mean - reach), float(found.mean + reach))
-
-
-def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> HypothesisTable:
-    """Two-sided t-test of a mean over units against zero.
-
-    Values are averaged within units first: what two values of one cue share speaks once. Of
-    crossed factors the variances of their level means add up, less the noise that each but one
-    counts again, and never below that noise; degrees of freedom after Satterthwaite (1946, doi
-    10.2307/3002019). Coverage by simulation: ``tests/statistics/test_units.py``.
-
-    Parameters
-    ----------
-    values
-        float (M,), differences or signed effects; NaN is dropped and counted in the note.
-
-    Returns
-    -------
-    One row. ``n`` is the number of units, of the factor with the fewest; ``effect`` is the mean
-    with its 95 % interval. Values that are all zero have p = 1; fewer than two units have none.
-    """
-    values = np.asarray(values, float)
-    lost = int(np.isnan(values).sum())
-    notes = [f"{lost} values with NaN left out"] if lost else []
-    row: dict[str, object] = {
-        **asked, "n": units.count(values), "n_unit": units.name, "effect_name": "mean",
-        "test": f"unit means, t over {units.name}, two-sided",
-    }  # fmt: skip
-    found = _mean(values, units)
-    row["effect"] = found.mean
-    if np.isnan(found.error):
-        return HypothesisTable.of_test(row, [*notes, "fewer than 2 units"])
-    row["df"] = found.df
-    if found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values))):
-        row |= {"low": found.mean, "high": found.mean}
-        row |= {"statistic": 0.0, "p": 1.0} if found.mean == 0 else {}
-        return HypothesisTable.of_test(row, [*notes, "the means of all units are the same"])
-    t = found.mean / found.error
-    reach = found.error * stats.t.ppf(0.975, found.df)
-    row |= {"statistic": t, "p": float(2 * stats.t.sf(abs(t), found.df))}
-    row |= {"low": float(found.mean - reach), "high": float(found.mean + reach)}
-    return HypothesisTable.of_test(row, notes)
-
-
-def _mean(values: np.ndarray, units: Units) -> _Mean:
-    means = units.means(values)
-    if not means or not len(means[0]):
-        return _Mean(float("nan"))
-    mean = float(np.mean([m.mean() for m in means]))
-    if min(map(len, means)) < 2:
-        return _Mean(mean)
-    df = np.array([len(m) - 1 for m in means])
-    variance = np.array([m.var(ddof=1) / len(m) for m in means])
-    if len(means) == 1:
-        return _Mean(mean, float(variance[0] ** 0.5), float(df[0]))
-    noise, df_noise = _residual(values, units)
-    spare = (len(means) - 1) * noise
-    total = float(variance.sum()) - spare
-    if total <= noise:
-        return _Mean(mean, noise**0.5, df_noise)
-    parts = float((variance**2 / df).sum()) + spare**2 / df_noise
-    within = total**2 / parts if parts else float(df.sum())
-    return _Mean(mean, max(total, 0.0) ** 0.5, max(within, float(df.min())))
-
-
-def _residual(values: np.ndarray, units: Units) -> tuple[float, float]:
-    """Variance of the mean that no factor explains, 0 where nothing is left, and its df."""
-    known = ~np.isnan(values)
-    coded = [np.unique(c, return_inverse=True)[1] for c in units.levels[known].T]
-    dummies = [np.eye(code.max() + 1)[code][:, 1:] for code in coded]
-    design = np.hstack([np.ones((known.sum(), 1)), *dummies])
-    fitted, _, rank, _ = np.linalg.lstsq(design, values[known], rcond=None)
-    df = int(known.sum() - rank)
-    if df < 1:
-        return 0.0, 1.0
-    left = values[known] - design @ fitted
-    return float((left**2).sum() / df / known.sum()), float(df)
-
-
-def interval_columns(
-    values: np.ndarray, units: Units, *, rng: np.random.Generator, what: str = "conditions"
-) -> dict[str, object]:
-    """Both intervals of a mean as columns of a table, each saying what it speaks for.
-
-    Returns
-    -------
-    dict
-        ``low`` and ``high`` with every value a unit of its own, which speaks for ``interval_of``
-        alone ("these 64 conditions"), n (values that are defined); ``units_mean``,
-        ``units_low`` and ``units_high`` of :func:`unit_interval`, for other ``units``, and
-        ``n_units``. Where units have unequally many values, their mean is not that of the values.
-    """
-    values = np.asarray(values, float)
-    n = int((~np.isnan(values)).sum())
-    each = Units.each(len(values), what)
-    these = unit_interval(values, each, rng=rng)
-    others = unit_interval(values, units, rng=rng) if units.shared else these
-    return {
-        "low": these.low, "high": these.high, "n": n, "interval_of": f"these {n} {what}",
-        "units": units.name, "n_units": units.count(values),
-        "units_mean": others.estimate, "units_low": others.low, "units_high": others.high,
-    }  # fmt: skip

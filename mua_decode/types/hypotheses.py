@@ -101,8 +101,8 @@ class HypothesisTable:
 
     @classmethod
     def of_test(cls, row: Mapping[str, object], notes: Sequence[str]) -> HypothesisTable:
-        """Build the table of one test, its notes joined to one."""
-        return cls.from_rows([{**row, "note": "; ".join(notes)}])
+        """Build the table of one test, its notes joined to one; empty ones are left out."""
+        return cls.from_rows([{**row, "note": "; ".join(filter(None, notes))}])
 
     @classmethod
     def concat(cls, tables: Sequence[HypothesisTable]) -> HypothesisTable:

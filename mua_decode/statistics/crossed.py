@@ -1,0 +1,69 @@
+"""Standard error of a mean over units, over several kinds of them where they are crossed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from mua_decode.statistics.units import Units
+
+_SILENT = 0.82  # percentile of F; 4 × 4 × 4 values with no, weak or strong factors: .92 to .97
+_TELLING = 3  # degrees of freedom
+
+
+class UnitMean(NamedTuple):
+    """Mean over units with its standard error and degrees of freedom; NaN where there is none."""
+
+    mean: float
+    error: float = float("nan")
+    df: float = float("nan")
+
+
+def mean_of_units(values: np.ndarray, units: Units) -> UnitMean:
+    """Mean over the units of values (M,); see :func:`mua_decode.statistics.unit_t`."""
+    means = units.means(values)
+    if not means or not len(means[0]):
+        return UnitMean(float("nan"))
+    mean = float(np.mean([m.mean() for m in means]))
+    if min(map(len, means)) < 2:
+        return UnitMean(mean)
+    df = np.array([len(m) - 1 for m in means])
+    variance = np.array([m.var(ddof=1) / len(m) for m in means])
+    if len(means) == 1:
+        return UnitMean(mean, float(variance[0] ** 0.5), float(df[0]))
+    noise, df_noise = _residual(values, units)
+    spare = (len(means) - 1) * noise
+    total = float(variance.sum()) - spare
+    if total <= noise or _silent(variance, df, noise=noise, df_noise=df_noise):
+        return UnitMean(mean, noise**0.5, df_noise)
+    parts = float((variance**2 / df).sum()) + spare**2 / df_noise
+    within = total**2 / parts if parts else float(df.sum())
+    return UnitMean(mean, max(total, 0.0) ** 0.5, max(within, float(df.min())))
+
+
+def _silent(variance: np.ndarray, df: np.ndarray, *, noise: float, df_noise: float) -> bool:
+    """Whether no factor moves its means by more than noise does in a sixth of all cases.
+
+    Then the noise of single values is all there is to count; few levels (below four) cannot tell.
+    """
+    if df.min() < _TELLING or noise == 0:
+        return False
+    return bool((variance <= noise * stats.f.ppf(_SILENT, df, df_noise)).all())
+
+
+def _residual(values: np.ndarray, units: Units) -> tuple[float, float]:
+    """Variance of the mean that no factor explains, 0 where nothing is left, and its df."""
+    known = ~np.isnan(values)
+    y = values[known] - values[known].mean()
+    coded = [np.unique(c, return_inverse=True)[1] for c in units.levels[known].T]
+    dummies = [np.eye(code.max() + 1)[code][:, 1:] for code in coded]
+    design = np.hstack([np.ones((len(y), 1)), *dummies])
+    # Normal equations of counts: small, whatever the number of values.
+    fitted, _, rank, _ = np.linalg.lstsq(design.T @ design, design.T @ y, rcond=None)
+    df = int(len(y) - rank)
+    if df < 1:
+        return 0.0, 1.0
+    left = float(np.square(y - design @ fitted).sum()) / df / len(y)
+    return (left if left > 1e-28 * float(np.square(values[known]).mean()) else 0.0), float(df)

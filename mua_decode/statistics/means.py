@@ -1,0 +1,108 @@
+"""Means over units: their intervals, their tests."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+from scipy import stats
+
+from mua_decode.statistics.crossed import mean_of_units
+from mua_decode.statistics.intervals import Interval, NoInterval
+from mua_decode.statistics.pooled import pooled_interval
+from mua_decode.statistics.units import FEW, Units
+from mua_decode.types import HypothesisTable, Question
+
+
+def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator) -> Interval:
+    """95 % interval of a mean over units, round that mean: for other cues like these, say.
+
+    Every unit counts once, however many values it has. Below 20 units, and over crossed factors, it
+    is the t interval of the means of the units (see :func:`unit_t`); above, a bootstrap that draws
+    whole units.
+
+    Parameters
+    ----------
+    values
+        float (M,); NaN is left out.
+
+    Returns
+    -------
+    Interval; :class:`NoInterval` with the reason where fewer than two units have a value.
+    """
+    values = np.asarray(values, float)
+    if units.levels.shape[1] == 1 and units.count(values) >= FEW:
+        means = units.means(values)[0]
+        return pooled_interval(means, Units.each(len(means), units.name), rng=rng, draws=2000)
+    found = mean_of_units(values, units)
+    if np.isnan(found.error):
+        return NoInterval(found.mean, units.lacking(values))
+    reach = found.error * stats.t.ppf(0.975, found.df)
+    return Interval(found.mean, float(found.mean - reach), float(found.mean + reach))
+
+
+def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> HypothesisTable:
+    """Two-sided t-test of a mean over units against zero.
+
+    Values are averaged within units first: what two values of one cue share speaks once. Of
+    crossed factors the variances of their level means add up, less the noise that each but one
+    counts again, and never below that noise, which is all that counts where no factor stands out of
+    it; degrees of freedom after Satterthwaite (1946, doi 10.2307/3002019). Size and coverage by
+    simulation: ``docs/statistics.md``.
+
+    Parameters
+    ----------
+    values
+        float (M,), differences or signed effects; NaN is dropped and counted in the note.
+
+    Returns
+    -------
+    One row. ``n`` is the number of units, of the factor with the fewest; ``effect`` is the mean
+    with its 95 % interval. Values that are all zero have p = 1; fewer than two units have none.
+    """
+    values = np.asarray(values, float)
+    lost = int(np.isnan(values).sum())
+    notes = [f"{lost} values with NaN left out"] if lost else []
+    row: dict[str, object] = {
+        **asked, "n": units.count(values), "n_unit": units.name, "effect_name": "mean",
+        "test": f"unit means, t over {units.name}, two-sided",
+    }  # fmt: skip
+    found = mean_of_units(values, units)
+    row["effect"] = found.mean
+    if np.isnan(found.error):
+        return HypothesisTable.of_test(row, [*notes, units.lacking(values), "fewer than 2 units"])
+    row["df"] = found.df
+    if found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values))):
+        row |= {"low": found.mean, "high": found.mean}
+        row |= {"statistic": 0.0, "p": 1.0} if found.mean == 0 else {}
+        return HypothesisTable.of_test(row, [*notes, "the means of all units are the same"])
+    t = found.mean / found.error
+    reach = found.error * stats.t.ppf(0.975, found.df)
+    row |= {"statistic": t, "p": float(2 * stats.t.sf(abs(t), found.df))}
+    row |= {"low": float(found.mean - reach), "high": float(found.mean + reach)}
+    return HypothesisTable.of_test(row, notes)
+
+
+def interval_columns(
+    values: np.ndarray, units: Units, *, rng: np.random.Generator, what: str = "conditions"
+) -> dict[str, object]:
+    """Both intervals of a mean as columns of a table, each saying what it speaks for.
+
+    Returns
+    -------
+    dict
+        ``low`` and ``high`` with every value a unit of its own, which speaks for ``interval_of``
+        alone ("these 64 conditions"), n (values that are defined); ``units_mean``,
+        ``units_low`` and ``units_high`` of :func:`unit_interval`, for other ``units``, and
+        ``n_units``. Where units have unequally many values, their mean is not that of the values.
+    """
+    values = np.asarray(values, float)
+    n = int((~np.isnan(values)).sum())
+    each = Units.each(len(values), what)
+    these = unit_interval(values, each, rng=rng)
+    others = unit_interval(values, units, rng=rng) if units.shared else these
+    return {
+        "low": these.low, "high": these.high, "n": n, "interval_of": f"these {n} {what}",
+        "units": units.name, "n_units": units.count(values),
+        "units_mean": others.estimate, "units_low": others.low, "units_high": others.high,
+    }  # fmt: skip
