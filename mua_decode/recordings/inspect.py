@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mua_decode.types import Recording, Session, StimulusSet
+from mua_decode.recordings.contents import Contents
+from mua_decode.recordings.nwb import nwb_contents
+from mua_decode.types import InputError, Recording, Session, StimulusSet
+
+# What can be said of a source before its trials and conditions are known, by its reader.
+_CONTENTS: Mapping[str, Callable[..., list[Contents]]] = {
+    "mua_decode.recordings.read_nwb": nwb_contents,
+}
+
+
+def contents_of(options: Mapping[str, Any]) -> list[Contents] | None:
+    """Return what a source holds that could not be read as a recording.
+
+    ``None`` where its reader has nothing to say, or it cannot be read at all.
+
+    Parameters
+    ----------
+    options
+        Of its reader, which ``_target_`` names.
+    """
+    look = _CONTENTS.get(str(options.get("_target_")))
+    if look is None:
+        return None
+    try:
+        return look(**{k: v for k, v in options.items() if k != "_target_"})
+    except InputError:
+        return None
 
 
 def stimuli_lines(stimuli: StimulusSet) -> Iterator[str]:
