@@ -114,10 +114,14 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
     return WindowedSession(session, _smallest(windowed), observed, window.step_s, window.width_s)
 
 
-def frame_of_bin(stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: float) -> np.ndarray:
-    """Index of the frame on screen at the centre of every bin, int (T,).
+def frame_of_bin(
+    stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: float, lag_s: float = 0.0
+) -> np.ndarray:
+    """Index of the frame on screen ``lag_s`` before the centre of every bin, int (T,).
 
-    Raises InputError if trials and videos differ in length by more than a frame and a window.
+    The first frame stands for what was shown before it, the last for what came behind. Raises
+    InputError if trials and videos differ in length by more than a frame and a window, or the lag
+    is as long as they are.
     """
     centre_s = np.arange(n_bins) * bin_s + window_s / 2
     frame = np.floor(centre_s / stimuli.frame_s + _TOLERANCE).astype(int)
@@ -130,7 +134,12 @@ def frame_of_bin(stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: f
             f"span {trial_s:g} s, but the videos have {stimuli.n_frames} frames of "
             f"{stimuli.frame_s:g} s = {video_s:g} s"
         )
-    return frame
+    if not lag_s:
+        return frame
+    if abs(lag_s) >= video_s:
+        raise InputError(f"data.lag_s={lag_s:g}: the videos last {video_s:g} s")
+    shifted = np.floor((centre_s - lag_s) / stimuli.frame_s + _TOLERANCE).astype(int)
+    return np.clip(shifted, 0, stimuli.n_frames - 1)
 
 
 def _whole_bins(seconds: float, bin_s: float, where: str, name: str) -> int:

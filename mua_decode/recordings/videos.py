@@ -81,9 +81,7 @@ class VideoSource:
             "decoded video means anything",
         )
 
-    def without_recording(
-        self, conditions: pd.DataFrame, duration_s: float
-    ) -> StimulusSet | None:
+    def without_recording(self, conditions: pd.DataFrame, duration_s: float) -> StimulusSet | None:
         """Videos of a folder, or stand-ins as long as a trial; ``None``: the recording has them."""
         if self.stand_in is not None:
             return self._blank(conditions, duration_s)
