@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from omegaconf import DictConfig, OmegaConf
+from rich.text import Text
 
 from mua_decode.recordings.inspect import (
     contents_of,
@@ -12,7 +13,7 @@ from mua_decode.recordings.inspect import (
     sites_table,
     stimuli_lines,
 )
-from mua_decode.runs.build import build_recording
+from mua_decode.runs.build import build_recording, pairing_notes
 from mua_decode.runs.progress import Screen
 from mua_decode.types import InputError
 
@@ -34,9 +35,10 @@ def run(cfg: DictConfig) -> None:
         out.print(line, highlight=False)
     out.print(sessions_table(recording))
     out.print(sites_table(recording))
+    notes = (*recording.notes, *pairing_notes(recording, cfg.data))
     for line in problems(recording):
         out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
-    for line in (*(f"note: {note}" for note in recording.notes), *origin(recording)):
+    for line in (*(f"note: {note}" for note in notes), *origin(recording)):
         out.print(line, style="dim", highlight=False, soft_wrap=True)
 
 
@@ -46,12 +48,8 @@ def _show_contents(cfg: DictConfig, out: Screen, error: InputError) -> None:
     found = contents_of({str(k): v for k, v in given.items()})
     if not found:
         raise error
-    for contents in found:
-        out.print(contents.name, style="bold", highlight=False)
-        for part in contents.shown():
-            out.print(part, highlight=False, soft_wrap=isinstance(part, str))
-        for line in contents.missing:
-            out.print(f"missing: {line}", style="yellow", highlight=False, soft_wrap=True)
+    for part in (part for contents in found for part in contents.shown()):
+        out.print(part, highlight=False, soft_wrap=isinstance(part, Text))
     if given.get("condition"):  # what was asked for cannot be read as it was asked for
         raise error
     out.print(f"next: {found[0].command}", style="bold", highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mua_decode.data.windows import frame_of_bin
+from mua_decode.data.windows import Window, bins_of, frame_of_bin
 from mua_decode.types import (
     PARTS,
     InputError,
@@ -74,6 +74,20 @@ def one_frame_per_bin(
         frame_s=pool.bin_s,
     )
     return resampled, notes
+
+
+def pairing(recording: Recording, window: Window | None, plan: FramePlan) -> list[str]:
+    """Say, before anything is counted, what :func:`one_frame_per_bin` will say of a recording.
+
+    Raises InputError as it would, or where the window does not fit.
+    """
+    notes: list[str] = []
+    for session in recording.sessions:
+        n_bins, bin_s, window_s = bins_of(session, window)
+        bins = {"n_bins": n_bins, "bin_s": bin_s, "window_s": window_s}
+        frame = frame_of_bin(recording.stimuli, **bins, lag_s=plan.lag_s)
+        notes += resampling_notes(recording.stimuli, frame, plan, **bins)
+    return list(dict.fromkeys(notes))
 
 
 def resampling_notes(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 _TIMES = ("start_time", "stop_time", "start_s", "stop_s", "time_s", "duration_s")
 _MOST_SHOWN = 40  # rows of a table on the screen
@@ -82,12 +83,13 @@ class Contents:
     command: str
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def shown(self) -> Iterator[Table | str]:
-        """Yield what is printed, in order."""
+    def shown(self) -> Iterator[Table | Text]:
+        """Yield what is printed, in order, all but the next command."""
+        yield Text(self.name, "bold")
         for key, text in self.about.items():
-            yield f"{key}: {text}"
+            yield Text(f"{key}: {text}")
         for table, names in self.columns.items():
-            yield f"columns of {table}: {', '.join(names)}"
+            yield Text(f"columns of {table}: {', '.join(names)}")
         if self.regions:
             out = _table("units per region", "region", "units")
             for region, n in list(self.regions.items())[:_MOST_SHOWN]:
@@ -98,6 +100,8 @@ class Contents:
             yield out
         for events in self.events:
             yield events.lines()
+        for line in self.missing:
+            yield Text(f"missing: {line}", "yellow")
 
 
 def by_region(places: Sequence[str]) -> dict[str, int]:

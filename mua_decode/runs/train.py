@@ -131,7 +131,9 @@ def train_and_score(run: Run, training: Training) -> Scored:
     check_metrics(run.cfg)
     data = run.data
     for note in data.notes:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")
+        warned = note.startswith("warning: ")
+        said, style = (note, "yellow") if warned else (f"note: {note}", "dim")
+        console.print(said, highlight=False, soft_wrap=True, style=style)
     console.print(
         f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s, "
         f"{data.stimuli.n_conditions} conditions; {data.audit.line}",

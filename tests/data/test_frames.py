@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mua_decode.commands.main import main
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan, Window
+from mua_decode.recordings import write_recording
 from mua_decode.types import InputError, Recording
 from tests.conftest import make_session, make_stimuli
 
 FILM_S = 0.04
 
 
-def data(*, n_frames: int = 25, width_s: float = 0.05, **options: object) -> DecodingData:
+def made(n_frames: int) -> Recording:
     """Frames at 25 Hz whose grey level is ten times their number; counts in 10 ms bins."""
     stimuli = make_stimuli(4, n_frames=n_frames, frame_s=FILM_S)
     videos = np.broadcast_to(
@@ -23,8 +26,12 @@ def data(*, n_frames: int = 25, width_s: float = 0.05, **options: object) -> Dec
     stimuli = replace(stimuli, videos=np.stack([videos] * 4))
     fine = make_stimuli(4, n_frames=4 * n_frames, frame_s=0.01)
     session = replace(make_session("s", fine, trials=10), bin_s=0.01, window_s=0.01)
+    return Recording(name="r", sessions=(session,), stimuli=stimuli)
+
+
+def data(*, n_frames: int = 25, width_s: float = 0.05, **options: object) -> DecodingData:
     return DecodingData(
-        Recording(name="r", sessions=(session,), stimuli=stimuli),
+        made(n_frames),
         window=Window(width_s=width_s, step_s=width_s),
         split=SplitPlan(),
         pseudo=PseudoTrialPlan(per_condition=10, draw="site", fresh=True),
@@ -44,6 +51,17 @@ def test_every_fifth_frame_is_dropped_and_that_is_said() -> None:
     assert any(note in n for n in nearest.notes)
     assert not any("dropped" in n for n in data(width_s=0.04).notes)
     assert any("mean of its frames" in n for n in data(frames="mean").notes)
+
+
+def test_inspect_says_so_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_recording(made(25), tmp_path / "r.h5")
+    where = ["inspect", "recording=native", f"recording.path={tmp_path / 'r.h5'}"]
+    main([*where, "data.window.width_s=0.05", "data.window.step_s=0.05"])
+    assert "note: 5 of 25 frames are dropped" in capsys.readouterr().out
+    main([*where, "data.window.width_s=0.04", "data.window.step_s=0.04"])
+    assert "dropped" not in capsys.readouterr().out
+    main([*where, "data.window.width_s=0.015", "data.window.step_s=0.015"])
+    assert "cannot be trained on" in capsys.readouterr().out
 
 
 def test_means_and_lines_between_frames() -> None:

@@ -74,6 +74,10 @@ def conditions_of(split: Split, recording: Recording) -> dict[str, list[int]]:
     return {part: sorted(ks) for part, ks in found.items()}
 
 
+def everyone(found: dict[str, list[int]]) -> list[int]:
+    return sorted(k for ks in found.values() for k in ks)
+
+
 def shown_once(n: int = 90) -> Recording:
     stimuli = make_stimuli(n)
     session = make_session("s", stimuli, trials=1)
@@ -109,17 +113,17 @@ def test_conditions_shown_once_are_split_and_folded() -> None:
     split = split_recording(recording, SplitPlan(unit="condition"), seed=0)
     found = conditions_of(split, recording)
     assert [len(found[p]) for p in PARTS] == [63, 9, 18]
-    assert sorted(sum(found.values(), [])) == list(range(90))
+    assert everyone(found) == list(range(90))
     folds = []
     for fold in range(5):
         plan = SplitPlan(unit="condition", n_folds=5, fold=fold)
         folds.append(conditions_of(split_recording(recording, plan, seed=0), recording))
-        assert sorted(sum(folds[-1].values(), [])) == list(range(90))
-    assert sorted(sum((f["test"] for f in folds), [])) == list(range(90))
+        assert everyone(folds[-1]) == list(range(90))
+    assert sorted(k for f in folds for k in f["test"]) == list(range(90))
     with pytest.raises(InputError, match=r"too few for train.*data.split.unit=condition"):
         split_recording(recording, SplitPlan(), seed=0)
+    few = SplitPlan(unit="condition", train=0.01, val=0.98, test=0.01)
     with pytest.raises(InputError, match=r"3 conditions .* are too few"):
-        few = SplitPlan(unit="condition", train=0.01, val=0.98, test=0.01)
         split_recording(shown_once(3), few, seed=0)
 
 
@@ -138,8 +142,8 @@ def test_so_many_training_trials_of_every_condition(recording: Recording) -> Non
     for session in recording.sessions:
         shown = session.condition[split.trials["train"][session.name]]
         assert np.unique(shown, return_counts=True)[1].tolist() == [2, 2]
+    too_many = SplitPlan(unit="condition", held_out=["c1"], train_trials=11)
     with pytest.raises(InputError, match=r"train_trials=11, but training has only 10"):
-        too_many = SplitPlan(unit="condition", held_out=["c1"], train_trials=11)
         split_recording(recording, too_many, seed=0)
 
 

@@ -88,8 +88,8 @@ def _regions(nwb: Any, path: Path, region: str) -> list[str]:
             return [text_of(group.location) for group in units["electrode_group"].data[:]]
     raise InputError(
         f"{path}: neither units nor electrodes have a column '{region}'"
-        f"{nearest_name(region, known)}; set recording.region, or recording.everywhere=REGION for all "
-        f"units; found: {', '.join(known)}"
+        f"{nearest_name(region, known)}; set recording.region, or recording.everywhere=REGION for "
+        f"all units; found: {', '.join(known)}"
     )
 
 

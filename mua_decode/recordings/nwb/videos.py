@@ -111,8 +111,8 @@ def _named(known: Mapping[str, Any], name: str, path: Path) -> Any:
         found = ", ".join(list(known)[:20]) or "none"
         raise InputError(
             f"{path}: has no stimulus series '{name}'{nearest_name(name, known)}; found: {found}; "
-            "or set recording.videos.folder, or recording.videos.stand_in=blank to look at activity "
-            "alone"
+            "or set recording.videos.folder, or recording.videos.stand_in=blank to look at "
+            "activity alone"
         )
     return known[name]
 
