@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 from mua_decode.types import InputError
@@ -27,3 +28,11 @@ def extra(module: str, name: str, what: str) -> Any:
         raise InputError(
             f"{what} needs {missing}, which is not installed: pip install 'mua-decode[{name}]'"
         ) from error
+
+
+def require_extra(module: str, name: str, what: str) -> None:
+    """Raise what :func:`extra` does, without importing the module."""
+    if find_spec(module) is None:
+        raise InputError(
+            f"{what} needs {module}, which is not installed: pip install 'mua-decode[{name}]'"
+        )

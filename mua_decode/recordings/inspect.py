@@ -10,12 +10,15 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode.recordings.contents import Contents
+from mua_decode.recordings.library import neo_contents, spikeinterface_contents
 from mua_decode.recordings.nwb import nwb_contents
 from mua_decode.types import InputError, Recording, Session, StimulusSet
 
 # What can be said of a source before its trials and conditions are known, by its reader.
 _CONTENTS: Mapping[str, Callable[..., list[Contents]]] = {
     "mua_decode.recordings.read_nwb": nwb_contents,
+    "mua_decode.recordings.read_neo": neo_contents,
+    "mua_decode.recordings.read_spikeinterface": spikeinterface_contents,
 }
 
 

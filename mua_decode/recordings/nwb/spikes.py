@@ -120,12 +120,42 @@ def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float)
             f"{path}: units/spike_times_index ({len(ends)} entries up to {ends.max()}) does not "
             f"fit {len(nwb.units)} units with {len(times)} spikes"
         )
+    labels = [str(int(i)) for i in nwb.units.id[:]]
+    observed = _observed(nwb.units, start_s, duration_s)
+    return spikes_in_trials(
+        times, ends, labels, start_s=start_s, duration_s=duration_s, where=str(path),
+        observed=observed,
+    )  # fmt: skip
+
+
+def spikes_in_trials(
+    times: Any,
+    ends: np.ndarray,
+    labels: list[str],
+    *,
+    start_s: np.ndarray,
+    duration_s: float,
+    where: str,
+    observed: np.ndarray | None = None,
+) -> SpikeTimes:
+    """Cut spike times into trials that start at ``start_s`` (trials,) and may overlap.
+
+    Spike times that are negative or not sorted are an InputError naming the unit.
+
+    Parameters
+    ----------
+    times, ends
+        Spike times, unit by unit, and where each unit's end, int (N,). Only blocks of ``times``
+        that can lie in a trial are read.
+    labels
+        Names of the units in messages.
+    """
     order = np.argsort(start_s, kind="stable").astype(np.int32)
     kept: list[np.ndarray] = []
     rows: list[np.ndarray] = []
-    for unit, (first, last) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
-        where = f"{path}: unit {int(nwb.units.id[unit])}"
-        inside, row = _within(times, int(first), int(last), start_s[order], duration_s, where)
+    for label, first, last in zip(labels, np.append(0, ends[:-1]), ends, strict=True):
+        named_ = f"{where}: unit {label}"
+        inside, row = _within(times, int(first), int(last), start_s[order], duration_s, named_)
         kept.append(inside)
         rows.append(order[row])
     sizes = [len(t) for t in kept]
@@ -133,7 +163,6 @@ def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float)
     kept.clear()  # a session's spikes are held once, not twice
     site_type = np.min_scalar_type(max(1, len(sizes)))
     site = np.repeat(np.arange(len(sizes), dtype=site_type), sizes)
-    observed = _observed(nwb.units, start_s, duration_s)
     return SpikeTimes(time_s, np.concatenate(rows), site, duration_s, observed)
 
 
