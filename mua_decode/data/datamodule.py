@@ -136,19 +136,24 @@ class DecodingData(pl.LightningDataModule):
         )
         if self.standardise.n_silent:
             self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
-        own = self._as_recorded or self.split.unit == "published"
-        self._shown = videos_shown(recording) if own else None
-        if own and self._shown is not None:
-            self._videos = videos_of_parts(self.stimuli, self._shown, self.split)
-        else:
-            shares = None if own or self.split.pooled_first else split.shares
-            self._videos = share_variants(self.stimuli, shares, seed=seed)
+        self._shown, self._videos = self._share_videos(recording)
         self._datasets = self._build_datasets()
-        if split.unit == "condition":
-            train, test = self.conditions("train"), self.conditions("test")
-            self.notes += shared_content(self.stimuli, train, test)
         self._elsewhere = False
         self.audit = self._audited()
+
+    def _share_videos(
+        self, recording: Recording
+    ) -> tuple[dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
+        """Video of every trial by session, where that is known and counts, and those of a part."""
+        if self.plan.unit == "condition":
+            train, test = self.conditions("train"), self.conditions("test")
+            self.notes += shared_content(self.stimuli, train, test)
+        own = self._as_recorded or self.split.unit == "published"
+        shown = videos_shown(recording) if own else None
+        if shown is not None:
+            return shown, videos_of_parts(self.stimuli, shown, self.split)
+        shares = None if own or self.split.pooled_first else self.plan.shares
+        return None, share_variants(self.stimuli, shares, seed=self.seed)
 
     def _audited(self) -> LeakAudit:
         return audit_leakage(*map(self.pseudo_trials, ("train", "test")), state=self.leaks)

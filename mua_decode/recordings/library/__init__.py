@@ -1,4 +1,4 @@
-"""Formats that Neo and SpikeInterface read: spikes, events and raw voltage through those libraries."""
+"""Formats that Neo and SpikeInterface read: spikes, events and raw voltage."""
 
 from mua_decode.recordings.library.contents import neo_contents, spikeinterface_contents
 from mua_decode.recordings.library.places import UnitPlaces

@@ -90,12 +90,17 @@ def ask_library(path: Path, kind: str, **request: Any) -> Found:
 def _found(place: Path) -> Found:
     about = json.loads((place / "about.json").read_text(encoding="utf-8"))
     with np.load(place / "units.npz", allow_pickle=False) as arrays:
-        envelope = arrays["envelope"] if "envelope" in arrays else None
-        times = arrays["times"] if "times" in arrays else np.empty(0)
-        ends = arrays["ends"] if "ends" in arrays else np.empty(0, np.int64)
+        kept = dict(arrays)
     units = pd.DataFrame(about.pop("units"))
     tables = {name: pd.DataFrame(columns) for name, columns in about.pop("tables").items()}
-    return Found(units=units, tables=tables, about=about, times=times, ends=ends, envelope=envelope)
+    return Found(
+        units=units,
+        tables=tables,
+        about=about,
+        times=kept.get("times", np.empty(0)),
+        ends=kept.get("ends", np.empty(0, np.int64)),
+        envelope=kept.get("envelope"),
+    )
 
 
 def _size(path: Path) -> int:

@@ -30,19 +30,21 @@ _PICKLED = {
 _FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect")
 
 
-class Refusal(ValueError):
+class RefusedError(ValueError):
     """What is said to the user, in one line."""
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "pickle.find_class" and tuple(arguments[:2]) not in _PICKLED:
-        raise Refusal(f"it holds a pickle of {arguments[0]}.{arguments[1]}, which could run code")
+        raise RefusedError(
+            f"it holds a pickle of {arguments[0]}.{arguments[1]}, which could run code"
+        )
     if event in _FORBIDDEN:
-        raise Refusal(f"its reader asks for {event}")
+        raise RefusedError(f"its reader asks for {event}")
 
 
 def plain_python(folder: Path) -> None:
-    """Refuse ``params.py`` and the like, which SpikeInterface executes, unless they are constants."""
+    """Refuse ``params.py`` and the like, which SpikeInterface runs, unless they are constants."""
     for path in [*folder.glob("*.py"), *folder.glob("*.prm")] if folder.is_dir() else []:
         try:
             body = ast.parse(path.read_text(encoding="utf-8", errors="replace")).body
@@ -56,7 +58,7 @@ def plain_python(folder: Path) -> None:
                 if not (isinstance(value, ast.Call) and _is_range(value)):
                     ast.literal_eval(value)
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-            raise Refusal(
+            raise RefusedError(
                 f"{path.name} is Python that its reader would run, and holds more than constants"
             ) from error
 
@@ -87,7 +89,7 @@ def flat(trains: list[Any]) -> dict[str, Any]:
 def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:  # libraries wrap what the fence says
-        if isinstance(cause, Refusal):
+        if isinstance(cause, RefusedError):
             return f"refused, {cause}"
         cause = cause.__cause__ or cause.__context__
     return f"cannot be read: {' '.join(str(error).split())[:200] or type(error).__name__}"

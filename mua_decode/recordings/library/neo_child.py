@@ -7,7 +7,7 @@ from typing import Any
 import neo
 import neo.io
 import numpy as np
-from guarded_child import Refusal, flat, plain_value  # type: ignore[import-not-found]
+from guarded_child import RefusedError, flat, plain_value  # type: ignore[import-not-found]
 
 _GAP_S = 1.0  # between segments laid end to end
 _RUNS_CODE = ("PickleIO", "ElphyIO")
@@ -22,7 +22,7 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
         kind = getattr(neo.io, name if name.endswith("IO") else f"{name}IO", None)
         if kind is None:
             known = ", ".join(sorted(k.__name__.removesuffix("IO") for k in neo.io.iolist))
-            raise Refusal(f"Neo has no format '{name}'; it has {known}")
+            raise RefusedError(f"Neo has no format '{name}'; it has {known}")
         _check(kind)
         io = kind(path, **request["options"])
     _check(type(io))
@@ -30,7 +30,7 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
     blocks = io.read(lazy=True) if lazy else io.read()
     segments = [s for block in blocks for s in block.segments]
     if not segments:
-        raise Refusal("it holds no segment")
+        raise RefusedError("it holds no segment")
     tables: dict[str, list[dict[str, Any]]] = {"segments": [], "events": [], "epochs": []}
     trains: list[list[Any]] = []
     offsets: list[float] = []
@@ -59,7 +59,7 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
 def _check(kind: type) -> None:
     if kind.__name__ in _RUNS_CODE:
-        raise Refusal(f"{kind.__name__} can run code that stands in the file")
+        raise RefusedError(f"{kind.__name__} can run code that stands in the file")
 
 
 def _seconds(quantity: Any) -> Any:
@@ -100,7 +100,9 @@ def _units(
     """The same unit of every segment is the one of its place, or of its name."""
     number = {len(trains) for trains in segments}
     if len(number) != 1:
-        raise Refusal(f"its segments hold {sorted(number)} spike trains, expected the same units")
+        raise RefusedError(
+            f"its segments hold {sorted(number)} spike trains, expected the same units"
+        )
     rows, times = [], []
     for k in range(number.pop()):
         parts = []

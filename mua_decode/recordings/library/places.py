@@ -63,8 +63,8 @@ class UnitPlaces:
         keys = [c for c in table.columns if c in units.columns and c != "region"]
         if "region" not in table.columns or len(keys) != 1:
             raise InputError(
-                f"{path}: expected the column region and one of {', '.join(map(str, units.columns))}"
-                f", found {', '.join(map(str, table.columns))}"
+                f"{path}: expected the column region and one of "
+                f"{', '.join(map(str, units.columns))}, found {', '.join(map(str, table.columns))}"
             )
         known = dict(zip(table[keys[0]].map(_key), table["region"].astype(str), strict=True))
         wanted = units[keys[0]].map(_key)

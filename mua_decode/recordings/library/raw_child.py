@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import spikeinterface.core as core
 import spikeinterface.preprocessing as steps
-from guarded_child import Refusal, flat, plain_value  # type: ignore[import-not-found]
+from guarded_child import RefusedError, flat, plain_value  # type: ignore[import-not-found]
 from sorting_child import reader  # type: ignore[import-not-found]
 from spikeinterface.core.job_tools import TimeSeriesChunkExecutor
 from spikeinterface.sortingcomponents.peak_detection import detect_peaks
@@ -24,9 +24,9 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
     )
     voltage = found[0] if isinstance(found, tuple) else found
     if not hasattr(voltage, "get_traces"):
-        raise Refusal(f"format={request['format']} holds no voltage")
+        raise RefusedError(f"format={request['format']} holds no voltage")
     if voltage.get_num_segments() != 1:
-        raise Refusal(f"it has {voltage.get_num_segments()} segments, expected one per file")
+        raise RefusedError(f"it has {voltage.get_num_segments()} segments, expected one per file")
     about = {"units": _channels(voltage), "tables": {}, "notes": []}
     clean, notes = _clean(voltage, plan)
     about["notes"] += notes
@@ -90,7 +90,7 @@ def _clean(voltage: Any, plan: dict[str, Any]) -> tuple[Any, list[str]]:
     low, high = plan["band_hz"]
     nyquist = voltage.get_sampling_frequency() / 2
     if not 0 < low < high < nyquist:
-        raise Refusal(f"band_hz={low:g} to {high:g} must lie between 0 and {nyquist:g} Hz")
+        raise RefusedError(f"band_hz={low:g} to {high:g} must lie between 0 and {nyquist:g} Hz")
     clean = steps.bandpass_filter(voltage, freq_min=low, freq_max=high, dtype="float32")
     if plan["reference"] is None:
         return clean, []

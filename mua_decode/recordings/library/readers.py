@@ -13,9 +13,9 @@ import pandas as pd
 from mua_decode.recordings.aligned import Part
 from mua_decode.recordings.library.ask import Found, ask_library
 from mua_decode.recordings.library.places import UnitPlaces
-from mua_decode.recordings.library.timeline import Timeline
 from mua_decode.recordings.nwb.spikes import spikes_in_trials
 from mua_decode.recordings.sites import site_table
+from mua_decode.recordings.timeline import Timeline
 from mua_decode.types import InputError, Recording
 
 
@@ -101,7 +101,7 @@ def read_spikeinterface(
     places
         Where the units lie.
     timeline
-        Trials, conditions and videos, as :class:`mua_decode.recordings.library.timeline.Timeline`.
+        Trials, conditions and videos, as :class:`mua_decode.recordings.timeline.Timeline`.
     """
     ask = {"format": format, "options": dict(options or {})}
     return _read("sorting", path, ask, subject, places, Timeline.of(timeline))

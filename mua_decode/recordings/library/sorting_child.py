@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import spikeinterface.core as core
 import spikeinterface.extractors as extractors
-from guarded_child import Refusal, flat, plain_value  # type: ignore[import-not-found]
+from guarded_child import RefusedError, flat, plain_value  # type: ignore[import-not-found]
 
 # By name and not through spikeinterface.load, which builds whatever class a file names.
 _OURS = {
@@ -20,12 +20,12 @@ _OURS = {
 def reader(name: str, kind: str) -> Any:
     """Return the function of SpikeInterface that reads a format."""
     if name == "python":
-        raise Refusal("format=python runs the file")
+        raise RefusedError("format=python runs the file")
     found = _OURS.get(name) or getattr(extractors, f"read_{name}_{kind}", None)
     found = found or getattr(extractors, f"read_{name}", None)
     if found is None:
         known = sorted({n.removeprefix("read_") for n in dir(extractors) if n.startswith("read_")})
-        raise Refusal(f"SpikeInterface has no format '{name}'; it has {', '.join(known)}")
+        raise RefusedError(f"SpikeInterface has no format '{name}'; it has {', '.join(known)}")
     return found
 
 
@@ -34,9 +34,9 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
     found = reader(request["format"], "sorting")(request["path"], **request["options"])
     sorting = found[0] if isinstance(found, tuple) else found
     if not hasattr(sorting, "get_unit_spike_train"):
-        raise Refusal(f"format={request['format']} holds no sorted units; see recording=raw")
+        raise RefusedError(f"format={request['format']} holds no sorted units; see recording=raw")
     if sorting.get_num_segments() != 1:
-        raise Refusal(f"it has {sorting.get_num_segments()} segments, expected one per file")
+        raise RefusedError(f"it has {sorting.get_num_segments()} segments, expected one per file")
     ids = list(sorting.unit_ids)
     trains = [
         np.sort(np.asarray(sorting.get_unit_spike_train(u, segment_index=0, return_times=True)))

@@ -6,19 +6,20 @@ intervals, the units' spikes within trials, and the videos shown; raw signals ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mua_decode.recordings.aligned import Matching, Part, TrialTable
+from mua_decode.recordings.aligned import Part, TrialTable
 from mua_decode.recordings.conditions import make_conditions, require_columns
 from mua_decode.recordings.nwb.open import NwbSource, nwb_sources, open_nwb
 from mua_decode.recordings.nwb.spikes import read_spikes, read_units
 from mua_decode.recordings.nwb.tables import read_intervals, text_of
 from mua_decode.recordings.nwb.videos import MODULE, own_stimuli, read_series
+from mua_decode.recordings.timeline import Timeline
 from mua_decode.recordings.videos import VideoSource
 from mua_decode.types import InputError, Recording, StimulusSet
 
@@ -26,21 +27,11 @@ from mua_decode.types import InputError, Recording, StimulusSet
 def read_nwb(
     path: str | Sequence[str] | None,
     *,
-    trials: str | Sequence[str] = "trials",
-    where: Mapping[str, Any] | None = None,
-    condition: Sequence[str] | str | None = None,
-    align: str = "start_time",
-    offset_s: float = 0.0,
-    duration_s: float | None = None,
     region: str = "location",
     everywhere: str | None = None,
     site: str | None = None,
-    bad_trial: str | None = None,
-    videos: VideoSource | None = None,
-    stimuli: StimulusSet | None = None,
-    match: Mapping[str, str] | None = None,
-    codes: Mapping[str, Mapping[object, object]] | None = None,
     stream: str | None = None,
+    **timeline: Any,
 ) -> Recording:
     """Read NWB files: units, trials and the videos shown.
 
@@ -48,58 +39,35 @@ def read_nwb(
     ----------
     path
         A file, a folder of ``.nwb`` files, or a list of files; every file is a session.
-    trials
-        Name or wildcard pattern of the table of intervals that are trials, or a list of them.
-    where
-        Column of that table -> value, or values, of the rows that are trials; ``None``: all are.
-    condition
-        Columns of the trials table; every distinct combination of their values is a condition.
-        ``None``: the file was written by ``write_nwb`` and says so itself.
-    align, offset_s, duration_s
-        A trial runs from ``offset_s`` after the time in column ``align`` for ``duration_s``
-        seconds; ``None``: until the earliest ``stop_time``. Trials in which ``align`` or a
-        condition column is empty are left out, with a note.
     region, site
         Column of the units table or, failing that, of the electrodes table; column of the units
         table with the sites' names, ``None``: ``site_id`` if there is one, or session and unit id.
     everywhere
         The one region of all units, where the file knows none.
-    bad_trial
-        Column of the trials table that is true in trials to leave out.
-    videos
-        Where the videos are and how frames are kept; default: in the file, as they are.
-    stimuli, match, codes
-        Instead of videos: a stimulus set, and which trials column says what; see
-        :func:`mua_decode.recordings.conditions.match_conditions`.
     stream
         ``fsspec`` or ``remfile``: ``path`` may be an address, which that library reads; ``None``:
         addresses are refused.
+    timeline
+        Trials, conditions and videos, as :class:`mua_decode.recordings.timeline.Timeline` has
+        them, by default those of the table ``trials`` from ``start_time`` on. Without
+        ``condition`` and ``stimuli`` the file was written by ``write_nwb`` and says so itself.
     """
-    columns = [condition] if isinstance(condition, str) else list(condition or ())
+    given = Timeline.of(timeline)
     plan = _Plan(
-        tables=trials,
-        trials=TrialTable(
-            condition=columns,
-            align=align,
-            offset_s=float(offset_s),
-            duration_s=duration_s,
-            bad_trial=bad_trial,
-            where=where or {},
-        ),
+        tables=given.trials or "trials",
+        trials=given.table(align=given.align or "start_time", stop="stop_time"),
         region=region,
         everywhere=everywhere,
         site=site,
     )
     found = [_read_file(source, plan) for source in nwb_sources(path, stream)]
-    parts = [f.part for f in found]
-    notes: tuple[str, ...] = ()
-    if stimuli is None:
-        source = videos or VideoSource()
-        stimuli, rows = _videos_shown(found, columns, source)
-        notes = source.notes if columns else ()
-    else:
-        rows = Matching(stimuli=stimuli, match=match or {}, codes=codes).rows(parts)
-    return _recording(found, rows, stimuli, notes)
+    rows = given.matched([f.part for f in found])
+    if rows is not None:
+        assert given.stimuli is not None
+        return _recording(found, rows, given.stimuli, ())
+    videos = given.videos or VideoSource()
+    stimuli, rows = _videos_shown(found, given.columns, videos)
+    return _recording(found, rows, stimuli, videos.notes if given.columns else ())
 
 
 @dataclass(frozen=True, kw_only=True)

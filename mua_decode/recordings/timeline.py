@@ -1,4 +1,4 @@
-"""Trials, conditions and videos of sources that know spikes alone."""
+"""Where the trials, conditions and videos of a source of spikes come from."""
 
 from __future__ import annotations
 
@@ -28,12 +28,24 @@ class Timeline:
     ----------
     trials
         CSV file with a row per trial, the name of a table in the source itself (``events``), or a
-        list with one for every session.
-    align
-        Column with the time of every trial on the recording's clock; ``None``: ``start_s``,
-        ``start_time`` or ``time_s``, whichever there is.
-    where, condition, offset_s, duration_s, bad_trial, videos, stimuli, match, codes
-        As :func:`mua_decode.recordings.read_nwb` has them.
+        list with one for every session. In NWB files: name or wildcard pattern of the table of
+        intervals that are trials, or several, which are joined.
+    where
+        Column of that table -> value, or values, of the rows that are trials; ``None``: all are.
+    condition
+        Columns of the trials; every distinct combination of their values is a condition.
+    align, offset_s, duration_s
+        A trial runs from ``offset_s`` after the time in column ``align`` for ``duration_s``
+        seconds; ``None``: ``start_s``, ``start_time`` or ``time_s``, whichever there is, and until
+        the earliest ``stop_s`` or ``stop_time``. Trials in which ``align`` or a condition column is
+        empty are left out, with a note.
+    bad_trial
+        Column that is true in trials to leave out.
+    videos
+        Where the videos are and how frames are kept; default: in the source, as they are.
+    stimuli, match, codes
+        Instead of videos: a stimulus set, and which trials column says what; see
+        :func:`mua_decode.recordings.conditions.match_conditions`.
     """
 
     trials: str | Sequence[str] | None = None
@@ -65,7 +77,7 @@ class Timeline:
         listed = [given] if isinstance(given, str) else list(given)
         if len(listed) != n:
             raise InputError(
-                f"recording.trials: expected one table for each of {n} sessions, found {len(listed)}"
+                f"recording.trials: expected a table for each of {n} sessions, found {len(listed)}"
             )
         return [str(name) for name in listed]
 
@@ -98,32 +110,44 @@ class Timeline:
                 f"{where}: no column of the trials is called {', '.join(_STARTS)}; set "
                 f"recording.align; found: {', '.join(columns)}"
             )
-        condition = self.condition
-        chosen = [condition] if isinstance(condition, str) else list(condition or ())
-        if not chosen and self.stimuli is None:
+        if not self.columns and self.stimuli is None:
             raise InputError(
                 f"recording.condition is not set; name the trials columns that make up a condition "
                 f"in {where}: {', '.join(columns)}"
             )
-        return table, TrialTable(
-            condition=chosen,
+        stop = next((c for c in _STOPS if c in columns), _STOPS[0])
+        return table, self.table(align=align, stop=stop)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that make up a condition."""
+        given = self.condition
+        return [given] if isinstance(given, str) else list(given or ())
+
+    def table(self, *, align: str, stop: str) -> TrialTable:
+        """Which rows are trials, and when, by columns with their start and their end."""
+        return TrialTable(
+            condition=self.columns,
             align=align,
-            stop=next((c for c in _STOPS if c in columns), _STOPS[0]),
+            stop=stop,
             offset_s=float(self.offset_s),
             duration_s=self.duration_s,
             bad_trial=self.bad_trial,
             where=self.where or {},
         )
 
+    def matched(self, parts: Sequence[Part]) -> list[np.ndarray] | None:
+        """Condition of every trial of each part in ``stimuli``; ``None`` without any."""
+        if self.stimuli is None:
+            return None
+        return Matching(stimuli=self.stimuli, match=self.match or {}, codes=self.codes).rows(parts)
+
     def shown(self, parts: Sequence[Part]) -> tuple[StimulusSet, list[np.ndarray], tuple[str, ...]]:
         """Videos, the condition of every trial of each part, and what is to be known of them."""
         if self.stimuli is not None:
-            matching = Matching(stimuli=self.stimuli, match=self.match or {}, codes=self.codes)
-            return self.stimuli, matching.rows(parts), ()
+            return self.stimuli, self.matched(parts) or [], ()
         source = self.videos or VideoSource()
-        condition = self.condition
-        columns = [condition] if isinstance(condition, str) else list(condition or ())
-        conditions, rows = make_conditions([p.trials for p in parts], columns)
+        conditions, rows = make_conditions([p.trials for p in parts], self.columns)
         stimuli = source.without_recording(conditions, parts[0].duration_s)
         if stimuli is None:
             raise InputError(
