@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def one_frame_per_bin(
 
     Raises InputError if trials and videos differ in length, or the lag is as long as they are.
     """
-    bins = {"n_bins": pool.n_bins, "bin_s": pool.bin_s, "window_s": pool.window_s}
+    bins: dict[str, Any] = {"n_bins": pool.n_bins, "bin_s": pool.bin_s, "window_s": pool.window_s}
     frame = frame_of_bin(stimuli, **bins, lag_s=plan.lag_s)
     notes = resampling_notes(stimuli, frame, plan, **bins)
     as_it_is = np.array_equal(frame, np.arange(stimuli.n_frames))
@@ -84,7 +85,7 @@ def pairing(recording: Recording, window: Window | None, plan: FramePlan) -> lis
     notes: list[str] = []
     for session in recording.sessions:
         n_bins, bin_s, window_s = bins_of(session, window)
-        bins = {"n_bins": n_bins, "bin_s": bin_s, "window_s": window_s}
+        bins: dict[str, Any] = {"n_bins": n_bins, "bin_s": bin_s, "window_s": window_s}
         frame = frame_of_bin(recording.stimuli, **bins, lag_s=plan.lag_s)
         notes += resampling_notes(recording.stimuli, frame, plan, **bins)
     return list(dict.fromkeys(notes))

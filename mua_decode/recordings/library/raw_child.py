@@ -27,7 +27,7 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
         raise RefusedError(f"format={request['format']} holds no voltage")
     if voltage.get_num_segments() != 1:
         raise RefusedError(f"it has {voltage.get_num_segments()} segments, expected one per file")
-    about = {"units": _channels(voltage), "tables": {}, "notes": []}
+    about: dict[str, Any] = {"units": _channels(voltage), "tables": {}, "notes": []}
     clean, notes = _clean(voltage, plan)
     about["notes"] += notes
     # Threads: nothing has to be pickled, and the filters leave the interpreter free.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import io
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,11 +18,15 @@ import pytest
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.epoch import TimeIntervals
 from pynwb.image import ImageSeries
+from rich.console import Console
 
 from mua_decode.commands.main import main
+from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan, Window
 from mua_decode.recordings import VideoSource, read_nwb
+from mua_decode.recordings.inspect import sites_table
 from mua_decode.recordings.nwb import nwb_contents
-from mua_decode.types import InputError
+from mua_decode.types import InputError, LeakState, Recording
+from tests.conftest import make_session, make_stimuli
 
 BLANK = VideoSource(stand_in="blank", frame_size=4)
 
@@ -60,8 +65,8 @@ def write(path: Path, *, films: bool = False, units: bool = True, peak: bool = F
                 starting_frame=[0, 5], timestamps=[0.0, 1.0], unit="grey",
             )
         )  # fmt: skip
-    with NWBHDF5IO(str(path), "w") as io:
-        io.write(nwb)
+    with NWBHDF5IO(str(path), "w") as file:
+        file.write(nwb)
     return path
 
 
@@ -213,3 +218,39 @@ def test_an_address_is_read_only_where_that_is_asked_for(address: str, library: 
             read_nwb(address.replace("a.nwb", "b.nwb"), stream=library, **options)
     with pytest.raises(InputError, match="expected one http"):
         read_nwb(f"simplecache::{address}", stream=library, **options)
+
+
+def test_many_regions_are_rows_of_a_narrow_table() -> None:
+    stimuli = make_stimuli()
+    regions = tuple(f"region{k:02d}" for k in range(18))
+    sessions = tuple(make_session(n, stimuli, regions=regions) for n in ("a", "bb"))
+    recording = Recording(name="r", sessions=sessions, stimuli=stimuli)
+    screen = Console(width=80, record=True, file=io.StringIO())
+    screen.print(sites_table(recording))
+    lines = screen.export_text().splitlines()
+    assert [line.split() for line in lines if "region17" in line] == [["region17", "1", "1", "2"]]
+    assert ["all", "18", "18", "36"] in [line.split() for line in lines]
+
+
+@pytest.mark.data
+def test_real_clips_shown_once_are_inspected_and_split(
+    real_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = real_data / "human_clips_nwb" / "sub-4_ses-4.nwb"
+    main(["inspect", "recording=nwb", f"recording.path={path}"])
+    shown = capsys.readouterr().out
+    assert "missing: 90 of 90 external files of StimulusPresentation_encoding" in shown
+    assert "recording.trials=encoding_table 'recording.condition=[Clip_name]'" in shown
+    options: dict[str, Any] = {"trials": "encoding_table", "condition": "Clip_name"}
+    with pytest.raises(InputError, match=r"no such external file: .*\(90 of 90 missing"):
+        read_nwb(str(path), videos=VideoSource(frame_s=0.1), **options)
+    recording = read_nwb(str(path), videos=BLANK, **options)
+    assert (recording.sessions[0].n_trials, len(recording.sites)) == (90, 35)
+    data = DecodingData(
+        recording,
+        window=Window(width_s=0.5, step_s=0.5),
+        split=SplitPlan(unit="condition"),
+        pseudo=PseudoTrialPlan(draw="recorded"),
+    )
+    assert [len(data.dataset(p)) for p in ("train", "val", "test")] == [63, 9, 18]
+    assert data.leaks is LeakState.FREE
