@@ -84,8 +84,8 @@ def sites_table(recording: Recording) -> Table:
         table.add_row("all", *(str(sum(column)) for column in zip(*shown, strict=True)))
         return table
     table = _table("sites per region", "session", *regions, "all")
-    for k, ((name, _), row) in enumerate(zip(parts, numbers, strict=True)):
-        table.add_row(name, *map(str, [*row, sum(row)]), end_section=k == len(parts) - 2)
+    for k, ((name, _), number) in enumerate(zip(parts, numbers, strict=True)):
+        table.add_row(name, *map(str, [*number, sum(number)]), end_section=k == len(parts) - 2)
     return table
 
 

@@ -41,7 +41,7 @@ def _contents(nwb: Any, path: Path, given: str, *, region: str, stream: str | No
     missing: list[str] = []
     events = [EventTable(name=n, table=plain_table(t)) for n, t in interval_tables(nwb).items()]
     if not events:
-        missing.append("no table of intervals, so no trials")
+        missing.append("no table of intervals, so no trials: recording.trials=FILE.csv gives them")
     elif events[0].name != "trials":
         missing.append("no table called trials: recording.trials names another")
     regions, set_region = _regions(nwb, path, region, missing)
@@ -139,7 +139,7 @@ def _raw(nwb: Any) -> dict[str, str]:
 
 def _next(events: Sequence[EventTable], options: list[str], series: str | None) -> str:
     if not events:
-        options = [*options, "recording.trials=TABLE"]
+        options = [*options, "recording.trials=FILE.csv", "recording.condition=[COLUMN]"]
     else:
         # The table with trials is the one called so, or else the one with columns to tell them.
         chosen = next((e for e in events if e.candidates()), events[0])

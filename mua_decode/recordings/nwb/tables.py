@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mua_decode.recordings.files import load_csv
 from mua_decode.recordings.names import unescaped
 from mua_decode.types import InputError, nearest_name
 
@@ -48,12 +49,14 @@ def read_intervals(
     Parameters
     ----------
     names
-        Names or wildcard patterns (``*_presentations``).
+        Names or wildcard patterns (``*_presentations``), or a CSV file that is read instead.
     escaped
         Names of columns are written as :func:`mua_decode.recordings.names.escaped` does.
 
     Raises InputError naming the tables that exist, if there is none of a name.
     """
+    if isinstance(names, str) and names.endswith(".csv"):
+        return _table_beside(Path(names).expanduser())
     known = interval_tables(nwb)
     wanted: list[str] = []
     for name in [names] if isinstance(names, str) else names:
@@ -68,11 +71,17 @@ def read_intervals(
     return joined.sort_values("start_time", kind="stable", ignore_index=True)
 
 
+def _table_beside(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise InputError(f"recording.trials: no such file: {path}")
+    return load_csv(path)
+
+
 def _no_table(path: Path, name: str, known: dict[str, Any]) -> str:
     if not known:
         return (
-            f"{path}: has no trials table and no other table of intervals; trials can come from a "
-            "CSV file: recording=spikeinterface or recording=neo"
+            f"{path}: has no trials table and no other table of intervals; give one with the "
+            "columns start_time and stop_time, s: recording.trials=FILE.csv"
         )
     missing = "no trials table" if name == "trials" else f"no interval table '{name}'"
     found = ", ".join(f"{n} ({len(t)})" for n, t in known.items())
@@ -94,7 +103,12 @@ def plain_table(table: Any, *, escaped: bool = False) -> pd.DataFrame:
 
 def _values(column: Any, rows: int) -> list[Any] | None:
     """Values of a column, one per row; ``None`` for what is neither number nor text."""
+    if type(column).__name__ == "TimeSeriesReferenceVectorData":
+        return None  # reading it would open every series it names
     if hasattr(column, "target"):  # a list per row
+        kind = getattr(getattr(column.target.data, "dtype", None), "kind", "O")
+        if kind not in "SUO":
+            return None
         inside = _values(column.target, len(column.target.data))
         if inside is None or not all(isinstance(v, str) for v in inside):
             return None

@@ -95,6 +95,21 @@ def test_any_table_and_rows_of_it_are_trials(tmp_path: Path) -> None:
     assert starts.is_monotonic_increasing
 
 
+def test_trials_of_a_file_without_any_come_from_a_csv(tmp_path: Path) -> None:
+    nwb = NWBFile("test", "monkey", datetime(2020, 1, 1, tzinfo=UTC))
+    nwb.add_unit(spike_times=np.arange(0, 10, 0.5))
+    with NWBHDF5IO(str(tmp_path / "a.nwb"), "w") as file:
+        file.write(nwb)
+    with pytest.raises(InputError, match=r"no other table of intervals; .*recording.trials=FILE"):
+        read(tmp_path / "a.nwb", condition="k")
+    (tmp_path / "t.csv").write_text("start_time,stop_time,k\n0,2,1\n3,5,2\n")
+    found = read(tmp_path / "a.nwb", trials=str(tmp_path / "t.csv"), condition="k")
+    assert found.sessions[0].spike_times.duration_s == 2.0
+    assert len(found.sessions[0].spike_times.time_s) == 8
+    (bare,) = nwb_contents(str(tmp_path / "a.nwb"))
+    assert "recording.trials=FILE.csv" in bare.command
+
+
 def test_tables_that_exist_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.nwb")
     some = r"recording.trials=NAME: epochs \(2\), gratings_presentations \(8\), movie_pres"
