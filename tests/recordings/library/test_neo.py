@@ -113,3 +113,16 @@ def test_what_runs_code_and_what_is_no_format_is_refused(file: Path, tmp_path: P
     cut.write_bytes(file.read_bytes()[:400])
     with pytest.raises(InputError, match=r"cut.mat: cannot be read"):
         ask_library(cut, "neo", format="NeoMatlab", options={})
+
+
+def test_segments_of_a_lazy_reader_are_laid_end_to_end(tmp_path: Path) -> None:
+    """Neo's own example reader, with the proxies that readers of makers' formats give."""
+    (tmp_path / "a.fake").touch()
+    found = ask_library(tmp_path / "a.fake", "neo", format="Example", options={})
+    assert found.units["name"].tolist() == ["unit0", "unit1", "unit2"]
+    assert found.tables["segments"]["time_s"].tolist() == [0.0, 11.0]
+    assert found.tables["events"].groupby("segment").size().nunique() == 1
+    assert found.about["notes"] == ["2 segments are laid end to end, 1 s apart"]
+    for times in np.split(found.times, found.ends[:-1]):
+        assert (np.diff(times) > 0).all()
+        assert times[0] < 10 < 11 <= times[-1]
