@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.text import Text
 
 from mua_decode.recordings.inspect import (
+    contents_of,
     origin,
     problems,
     sessions_table,
     sites_table,
     stimuli_lines,
 )
-from mua_decode.runs.build import build_recording
+from mua_decode.runs.build import build_recording, pairing_notes
 from mua_decode.runs.progress import Screen
+from mua_decode.types import InputError
 
 
 def run(cfg: DictConfig) -> None:
-    """List sessions, sites per region, trials per condition, missing data and problems."""
-    recording = build_recording(cfg)
+    """List sessions, sites per region, trials per condition, missing data and problems.
+
+    Of a file that does not say itself what its trials and conditions are: what it holds, and
+    what to type next.
+    """
     out = Screen()
+    try:
+        recording = build_recording(cfg)
+    except InputError as error:
+        _show_contents(cfg, out, error)
+        return
     out.print(recording.name, style="bold", highlight=False)
     for line in stimuli_lines(recording.stimuli):
         out.print(line, highlight=False)
     out.print(sessions_table(recording))
     out.print(sites_table(recording))
+    notes = (*recording.notes, *pairing_notes(recording, cfg.data))
     for line in problems(recording):
         out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
-    for line in (*(f"note: {note}" for note in recording.notes), *origin(recording)):
+    for line in (*(f"note: {note}" for note in notes), *origin(recording)):
         out.print(line, style="dim", highlight=False, soft_wrap=True)
+
+
+def _show_contents(cfg: DictConfig, out: Screen, error: InputError) -> None:
+    given = OmegaConf.to_container(cfg.recording, resolve=True)
+    assert isinstance(given, dict)
+    found = contents_of({str(k): v for k, v in given.items()})
+    if not found:
+        raise error
+    for part in (part for contents in found for part in contents.shown()):
+        out.print(part, highlight=False, soft_wrap=isinstance(part, Text))
+    if given.get("condition"):  # what was asked for cannot be read as it was asked for
+        raise error
+    out.print(f"next: {found[0].command}", style="bold", highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from mua_decode.data.population import Population, read_population
 from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
 from mua_decode.data.standardise import Standardiser
+from mua_decode.data.videos import FramePlan, pairing
 from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Batch",
     "DecodingData",
     "EpochSampler",
+    "FramePlan",
     "LeakAudit",
     "LeakError",
     "NewTrials",
@@ -31,6 +33,7 @@ __all__ = [
     "audit_leakage",
     "frame_of_bin",
     "match_sites",
+    "pairing",
     "read_population",
     "split_recording",
     "window_session",

@@ -15,16 +15,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mua_decode.data.audit import LeakAudit, audit_leakage
+from mua_decode.data.complete import complete_sites
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
+from mua_decode.data.neighbours import shared_content
 from mua_decode.data.places import RANDOM_SITES, mean_by_place
 from mua_decode.data.pooling import (
-    Candidates,
     PseudoTrialPlan,
     build_pool,
     check_draw,
     choose_population,
     draw_pseudo_trials,
-    find_candidates,
     recorded_as_they_are,
     select_sites,
 )
@@ -32,6 +32,7 @@ from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import (
+    FramePlan,
     draw_variants,
     one_frame_per_bin,
     share_variants,
@@ -61,6 +62,8 @@ class DecodingData(pl.LightningDataModule):
         standardised before it was stored is used as it is.
     root
         Standardise the square roots of the counts; see :class:`Standardiser`.
+    frames, lag_s
+        Which frame a bin is paired with; see :class:`FramePlan`.
     seed
         Reproduces split, population, pseudo-trials and order of batches.
     resident
@@ -90,6 +93,8 @@ class DecodingData(pl.LightningDataModule):
         sessions: Sequence[str] | None = None,
         standardisation: str = "train",
         root: bool = False,
+        frames: str = "nearest",
+        lag_s: float = 0.0,
         batch_size: int = 64,
         seed: int = 0,
         resident: bool | None = None,
@@ -108,7 +113,9 @@ class DecodingData(pl.LightningDataModule):
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
-        self.stimuli = one_frame_per_bin(recording.stimuli, self.pool)
+        shown = FramePlan(frames=frames, lag_s=lag_s)
+        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, shown)
+        self.notes += notes
         population = choose_population(
             self.pool.sites,
             draw=pseudo.draw,
@@ -118,7 +125,10 @@ class DecodingData(pl.LightningDataModule):
         )
         self.notes += population.notes
         self.pool = select_sites(self.pool, population.index)
-        self._candidates = self._find_candidates()
+        self.pool, self._candidates, notes = complete_sites(
+            self.pool, self.split, n_conditions=self.stimuli.n_conditions, draw=pseudo.draw
+        )
+        self.notes += notes
         self.sites, notes = population.axis(self.pool.sites)
         self.notes += notes
         self.standardise = Standardiser.of(
@@ -126,16 +136,24 @@ class DecodingData(pl.LightningDataModule):
         )
         if self.standardise.n_silent:
             self.notes.append(f"{self.standardise.n_silent} sites never vary in training")
-        own = self._as_recorded or self.split.unit == "published"
-        self._shown = videos_shown(recording) if own else None
-        if own and self._shown is not None:
-            self._videos = videos_of_parts(self.stimuli, self._shown, self.split)
-        else:
-            shares = None if own or self.split.pooled_first else split.shares
-            self._videos = share_variants(self.stimuli, shares, seed=seed)
+        self._shown, self._videos = self._share_videos(recording)
         self._datasets = self._build_datasets()
         self._elsewhere = False
         self.audit = self._audited()
+
+    def _share_videos(
+        self, recording: Recording
+    ) -> tuple[dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
+        """Video of every trial by session, where that is known and counts, and those of a part."""
+        if self.plan.unit == "condition":
+            train, test = self.conditions("train"), self.conditions("test")
+            self.notes += shared_content(self.stimuli, train, test)
+        own = self._as_recorded or self.split.unit == "published"
+        shown = videos_shown(recording) if own else None
+        if shown is not None:
+            return shown, videos_of_parts(self.stimuli, shown, self.split)
+        shares = None if own or self.split.pooled_first else self.plan.shares
+        return None, share_variants(self.stimuli, shares, seed=self.seed)
 
     def _audited(self) -> LeakAudit:
         return audit_leakage(*map(self.pseudo_trials, ("train", "test")), state=self.leaks)
@@ -263,36 +281,6 @@ class DecodingData(pl.LightningDataModule):
         sampler = EpochSampler(dataset, seed=self.seed, shuffle=shuffle, share=share)
         return batch_size, sampler
 
-    def _find_candidates(self) -> dict[str, Candidates]:
-        """Find drawable trials; sites without any for some condition leave the population."""
-        k, draw = self.stimuli.n_conditions, self.pseudo_plan.draw
-
-        def find() -> dict[str, Candidates]:
-            return {
-                p: find_candidates(self.pool, self.split.trials[p], n_conditions=k, draw=draw)
-                for p in PARTS
-            }
-
-        found = find()
-        complete = np.ones(len(self.pool.sites), bool)
-        for part in PARTS:
-            complete &= (found[part].number[:, found[part].conditions] > 0).all(axis=1)
-        if not complete.any():
-            raise InputError(
-                "no site was recorded in every condition of train, val and test; use fewer "
-                "sessions, larger test and val shares, or pseudo.draw=site"
-            )
-        if not complete.all():
-            lost = self.pool.sites.select(~complete)
-            self.notes.append(
-                f"{len(lost)} of {len(complete)} sites left out: no recorded trial of some "
-                f"condition in train, val or test ({', '.join(lost.site_id[:5])}"
-                f"{' ...' if len(lost) > 5 else ''})"
-            )
-            self.pool = select_sites(self.pool, np.flatnonzero(complete))
-            found = find()
-        return found
-
     def _build_datasets(self) -> dict[str, PseudoTrialDataset]:
         shares = self._shares
         sources: dict[str, PseudoTrials | Callable[[int], PseudoTrials]] = {}
@@ -303,7 +291,9 @@ class DecodingData(pl.LightningDataModule):
                 sources[part] = pooled.select(chosen)
         else:
             for part in PARTS:
-                share = 1.0 if self.plan.unit == "condition" and part == "test" else shares[part]
+                # Parts of their own conditions are as large as they have conditions.
+                apart = self.plan.unit == "condition" and part != "train"
+                share = 1.0 if apart else shares[part]
                 number = max(1, round(share * self.pseudo_plan.per_condition)) if share else 0
                 if part == "train" and self.pseudo_plan.fresh and not self._as_recorded:
                     sources[part] = partial(self._draw_part, "train", number)

@@ -31,15 +31,18 @@ class SplitPlan:
     Parameters
     ----------
     unit
-        ``recorded_trial`` (sound), ``condition`` (hold out whole conditions), ``pseudo_trial``
-        (the published order; leaks) or ``published`` (the parts in which trials were stored).
+        ``recorded_trial`` (sound), ``condition`` (every part has conditions of its own),
+        ``pseudo_trial`` (the published order; leaks) or ``published`` (the parts in which trials
+        were stored).
     train, val, test
-        Shares of the trials; they sum to 1. Stored parts have shares of their own.
+        Shares of the trials, or of the conditions where they are the unit; they sum to 1. Stored
+        parts have shares of their own.
     n_folds, fold
         With ``n_folds``, the test part is fold number ``fold`` (0-based) of ``n_folds`` and
-        ``val`` is the share of the remaining trials.
+        ``val`` is the share of the remaining trials or conditions.
     held_out
-        Names or wildcard patterns (``*-90``) of conditions for unit ``condition``.
+        For unit ``condition``: names or wildcard patterns (``*-90``) of the test part's conditions;
+        none: they are drawn, or a fold.
     train_trials
         Keep so many recorded training trials per condition and session (trials that share a
         presentation count as one); ``None`` keeps all. Val and test stay as they are, and a
@@ -72,11 +75,13 @@ class SplitPlan:
                 f"split: need n_folds >= 2 and 0 <= fold < n_folds, found n_folds={self.n_folds}, "
                 f"fold={self.fold}"
             )
-        if (self.unit == "condition") != bool(self.held_out):
+        if self.held_out and (self.unit != "condition" or self.n_folds is not None):
             raise InputError(
-                "split: unit=condition goes with a list of held_out conditions, "
-                f"found unit={self.unit}, held_out={list(self.held_out)}"
+                "split: held_out conditions go with unit=condition and without n_folds, found "
+                f"unit={self.unit}, n_folds={self.n_folds}, held_out={list(self.held_out)}"
             )
+        if self.unit == "condition" and not self.held_out and self.shares["test"] == 0:
+            raise InputError("split: unit=condition needs a test share above 0, or held_out")
         if self.train_trials is not None and self.train_trials < 1:
             raise InputError(f"split: train_trials must be at least 1, found {self.train_trials}")
         if self.train_trials is not None and self.unit in ("pseudo_trial", "published"):
@@ -128,10 +133,11 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
     """Split the recorded trials of every session.
 
     Trials that share recorded data (one ``presentation``) stay together, and every condition is
-    divided in the same proportions. Raises InputError if a session has too few trials of a
-    condition, naming it.
+    divided in the same proportions; with unit ``condition`` every condition lies in one part.
+    Raises InputError if a session has too few trials of a condition, naming it, or there are too
+    few conditions.
     """
-    held_out = match_conditions(plan.held_out, recording.stimuli.names)
+    dealt = deal_conditions(recording, plan, seed=seed) if plan.unit == "condition" else None
     trials: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
     for number, session in enumerate(recording.sessions):
         rng = plan.rng(seed, number)
@@ -139,13 +145,47 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
             parts = {part: np.arange(session.n_trials) for part in PARTS}
         elif plan.unit == "published":
             parts = _stored_parts(session)
+        elif dealt is not None:
+            parts = _by_condition(session, plan, dealt, rng)
         else:
-            parts = _split_session(session, plan, held_out, rng)
+            parts = _split_session(session, plan, rng)
         for part in PARTS:
             trials[part][session.name] = parts[part]
+    held_out = tuple(dealt["test"].tolist()) if dealt is not None else ()
     return Split(
         trials=trials, unit=plan.unit, seed=seed, held_out=held_out, stored=recording.stored
     )
+
+
+def deal_conditions(recording: Recording, plan: SplitPlan, *, seed: int) -> dict[str, np.ndarray]:
+    """Conditions of every part, int (K_part,); those that share recorded data lie in one part.
+
+    Those that share data with one named in ``plan.held_out``, and are not named, are in none.
+    Raises InputError if there are too few.
+    """
+    k = recording.stimuli.n_conditions
+    pairs = ((s.condition, _presentations(s)) for s in recording.sessions)
+    group = linked_conditions(pairs, k)
+    shown = np.unique(np.concatenate([s.condition for s in recording.sessions]))
+    rng = Stream.SPLIT.rng(seed, 0, 1)
+    named = np.array(match_conditions(plan.held_out, recording.stimuli.names), int)
+    shuffled = rng.permutation(np.setdiff1d(group[shown], group[named]))
+    if plan.held_out:
+        test, rest = group[named], shuffled
+    else:
+        test, rest = _test_and_rest(shuffled, plan, f"{len(shuffled)} conditions", of="conditions")
+    n_val = _count(plan.val / (plan.train + plan.val), len(rest))
+    if len(rest) - n_val < 1 or not len(test):
+        raise InputError(
+            f"split: {len(shuffled)} conditions (those that share trials count as one) are too few "
+            "for train and val beside test; hold out fewer, or train without validation: "
+            "data.split.val=0"
+        )
+    parts = {"train": rest[n_val:], "val": rest[:n_val], "test": test}
+    of = {
+        part: np.intersect1d(np.flatnonzero(np.isin(group, g)), shown) for part, g in parts.items()
+    }
+    return of | ({"test": named} if plan.held_out else {})
 
 
 def _stored_parts(session: Session) -> dict[str, np.ndarray]:
@@ -184,20 +224,37 @@ def match_conditions(patterns: Sequence[str], names: list[str]) -> tuple[int, ..
     return tuple(sorted(found))
 
 
-def _split_session(
-    session: Session, plan: SplitPlan, held_out: tuple[int, ...], rng: np.random.Generator
+def _by_condition(
+    session: Session, plan: SplitPlan, dealt: dict[str, np.ndarray], rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    condition = session.condition
-    _, presentation = np.unique(session.trials["presentation"].to_numpy(), return_inverse=True)
+    """Rows of the trials of each part's conditions; of training as many as the plan keeps."""
+    condition, presentation = session.condition, _presentations(session)
+    parts = {part: np.flatnonzero(np.isin(condition, own)) for part, own in dealt.items()}
+    if plan.train_trials is None:
+        return parts
+    kept = []
+    for k in np.unique(condition[parts["train"]]):
+        rows = parts["train"][condition[parts["train"]] == k]
+        chosen = rng.permutation(np.unique(presentation[rows]))
+        _check_train_trials(plan, len(chosen), f"session '{session.name}', condition {k}")
+        kept.append(rows[np.isin(presentation[rows], chosen[: plan.train_trials])])
+    return parts | {"train": np.sort(np.concatenate([np.empty(0, int), *kept]))}
+
+
+def _presentations(session: Session) -> np.ndarray:
+    """Number of the presentation of every trial, int (trials,)."""
+    return np.unique(session.trials["presentation"].to_numpy(), return_inverse=True)[1]
+
+
+def _split_session(
+    session: Session, plan: SplitPlan, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    condition, presentation = session.condition, _presentations(session)
     # Conditions linked by shared presentations are dealt out together.
     stratum = linked_conditions([(condition, presentation)], int(condition.max()) + 1)[condition]
     parts: dict[str, list[np.ndarray]] = {part: [] for part in PARTS}
     for s in np.unique(stratum):
         rows = np.flatnonzero(stratum == s)
-        if np.isin(condition[rows], held_out).any():
-            # Conditions that share presentations with a held-out one leave training with it.
-            parts["test"].append(rows[np.isin(condition[rows], held_out)])
-            continue
         where = f"session '{session.name}', condition {condition[rows[0]]}"
         shuffled = rng.permutation(np.unique(presentation[rows]))
         for part, chosen in _deal(shuffled, plan, where).items():
@@ -232,24 +289,34 @@ def linked_conditions(sessions: Iterable[tuple[np.ndarray, np.ndarray]], k: int)
 
 def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarray]:
     n = len(items)
-    if plan.n_folds is not None:
-        if n < plan.n_folds:
-            raise InputError(f"{where}: {n} trials are fewer than n_folds={plan.n_folds}")
-        folds = np.array_split(items, plan.n_folds)
-        test = folds.pop(plan.fold)
-        rest = np.concatenate(folds)
-    else:
-        n_test = 0 if plan.unit == "condition" else _count(plan.test, n)
-        test, rest = items[:n_test], items[n_test:]
+    test, rest = _test_and_rest(items, plan, where, of="trials")
     n_val = _count(plan.val / (plan.train + plan.val), len(rest))
     if len(rest) - n_val < 1:
-        raise InputError(f"{where}: {n} trials are too few for train, val and test")
+        hint = "; shown so rarely, conditions can be held apart instead: data.split.unit=condition"
+        raise InputError(f"{where}: {n} trials are too few for train, val and test{hint}")
     train = rest[n_val:]
-    if plan.train_trials is not None and plan.train_trials > len(train):
-        raise InputError(
-            f"{where}: train_trials={plan.train_trials}, but training has only {len(train)}"
-        )
+    _check_train_trials(plan, len(train), where)
     return {"train": train[: plan.train_trials], "val": rest[:n_val], "test": test}
+
+
+def _test_and_rest(
+    items: np.ndarray, plan: SplitPlan, where: str, *, of: str
+) -> tuple[np.ndarray, np.ndarray]:
+    n = len(items)
+    if plan.n_folds is None:
+        n_test = _count(plan.test, n)
+        return items[:n_test], items[n_test:]
+    if n < plan.n_folds:
+        said = f"{where}: {n} {of}" if of == "trials" else f"split: {where}"
+        raise InputError(f"{said} are fewer than n_folds={plan.n_folds}")
+    folds = np.array_split(items, plan.n_folds)
+    test = folds.pop(plan.fold)
+    return test, np.concatenate(folds)
+
+
+def _check_train_trials(plan: SplitPlan, n: int, where: str) -> None:
+    if plan.train_trials is not None and plan.train_trials > n:
+        raise InputError(f"{where}: train_trials={plan.train_trials}, but training has only {n}")
 
 
 def _count(share: float, n: int) -> int:

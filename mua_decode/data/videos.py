@@ -3,30 +3,154 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from mua_decode.data.windows import frame_of_bin
-from mua_decode.types import PARTS, Recording, Segment, Split, StimulusSet, Stream, TrialPool
+from mua_decode.data.windows import Window, bins_of, frame_of_bin
+from mua_decode.types import (
+    PARTS,
+    InputError,
+    Recording,
+    Segment,
+    Split,
+    StimulusSet,
+    Stream,
+    TrialPool,
+)
+
+FRAMES = ("nearest", "mean", "linear")
 
 
-def one_frame_per_bin(stimuli: StimulusSet, pool: TrialPool) -> StimulusSet:
-    """Repeat or leave out frames so that every bin has the frame shown at its centre."""
-    frame = frame_of_bin(stimuli, n_bins=pool.n_bins, bin_s=pool.bin_s, window_s=pool.window_s)
-    if np.array_equal(frame, np.arange(stimuli.n_frames)):
-        return stimuli
+@dataclass(frozen=True, kw_only=True)
+class FramePlan:
+    """Which frame a bin is paired with.
+
+    Parameters
+    ----------
+    frames
+        ``nearest``: the frame on screen at the bin's centre. ``mean``: the mean of the frames on
+        screen during the bin's window, each as long as it was. ``linear``: between the two frames
+        whose middles lie around the bin's centre.
+    lag_s
+        Seconds by which spikes follow the frames: a bin is paired with what was shown so long
+        before it. Bins before the first frame, or behind the last, have that frame.
+    """
+
+    frames: str = "nearest"
+    lag_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.frames not in FRAMES:
+            raise InputError(f"data.frames: choose from {', '.join(FRAMES)}, found {self.frames}")
+        if isinstance(self.lag_s, bool) or not np.isfinite(self.lag_s):
+            raise InputError(f"data.lag_s: expected seconds, found {self.lag_s}")
+
+
+def one_frame_per_bin(
+    stimuli: StimulusSet, pool: TrialPool, plan: FramePlan
+) -> tuple[StimulusSet, list[str]]:
+    """Give every bin its frame, as ``plan`` says; and notes of what is not shown as it was.
+
+    Raises InputError if trials and videos differ in length, or the lag is as long as they are.
+    """
+    bins: dict[str, Any] = {"n_bins": pool.n_bins, "bin_s": pool.bin_s, "window_s": pool.window_s}
+    frame = frame_of_bin(stimuli, **bins, lag_s=plan.lag_s)
+    notes = resampling_notes(stimuli, frame, plan, **bins)
+    as_it_is = np.array_equal(frame, np.arange(stimuli.n_frames))
+    if as_it_is and (plan.frames == "nearest" or stimuli.n_frames == 1):
+        return stimuli, notes
+    weights = _frame_weights(stimuli, plan, **bins)
     segments: list[Segment] = []
     for segment in stimuli.segments:
         inside = np.flatnonzero((frame >= segment.start) & (frame < segment.stop))
         if len(inside):
             segments.append(replace(segment, start=int(inside[0]), stop=int(inside[-1]) + 1))
-    return replace(
+    videos = stimuli.videos[:, frame] if weights is None else _mixed(stimuli.videos, weights)
+    resampled = replace(
         stimuli,
-        videos=np.ascontiguousarray(stimuli.videos[:, frame]),
+        videos=np.ascontiguousarray(videos),
         segments=tuple(segments),
         frame_s=pool.bin_s,
     )
+    return resampled, notes
+
+
+def pairing(recording: Recording, window: Window | None, plan: FramePlan) -> list[str]:
+    """Say, before anything is counted, what :func:`one_frame_per_bin` will say of a recording.
+
+    Raises InputError as it would, or where the window does not fit.
+    """
+    notes: list[str] = []
+    for session in recording.sessions:
+        n_bins, bin_s, window_s = bins_of(session, window)
+        bins: dict[str, Any] = {"n_bins": n_bins, "bin_s": bin_s, "window_s": window_s}
+        frame = frame_of_bin(recording.stimuli, **bins, lag_s=plan.lag_s)
+        notes += resampling_notes(recording.stimuli, frame, plan, **bins)
+    return list(dict.fromkeys(notes))
+
+
+def resampling_notes(
+    stimuli: StimulusSet,
+    frame: np.ndarray,
+    plan: FramePlan,
+    *,
+    n_bins: int,
+    bin_s: float,
+    window_s: float,
+) -> list[str]:
+    """Say which frames no bin shows, or several do, and what the lag leaves without a frame.
+
+    ``frame`` is that at the centre of every bin, int (T,), as :func:`frame_of_bin` has it.
+    """
+    notes = []
+    within = np.arange(frame[0], frame[-1] + 1)
+    dropped = len(np.setdiff1d(within, frame))
+    seconds = f"frames of {stimuli.frame_s:g} s, bins of {bin_s:g} s"
+    if plan.frames == "mean":
+        if dropped or not np.array_equal(frame, np.arange(n_bins)):
+            notes.append(f"every bin is paired with the mean of its frames ({seconds})")
+    elif dropped:
+        notes.append(
+            f"{dropped} of {stimuli.n_frames} frames are dropped ({seconds}, "
+            f"data.frames={plan.frames}); data.frames=mean averages them"
+        )
+    centre_s = np.arange(n_bins) * bin_s + window_s / 2 - plan.lag_s
+    video_s = stimuli.n_frames * stimuli.frame_s
+    early, late = int((centre_s < -1e-6).sum()), int((centre_s >= video_s - 1e-6).sum())
+    if plan.lag_s and (early or late):
+        which = f"{early} bins before the first frame" if early else f"{late} bins behind the last"
+        notes.append(f"data.lag_s={plan.lag_s:g}: {which} of {n_bins} are paired with it")
+    return notes
+
+
+def _frame_weights(
+    stimuli: StimulusSet, plan: FramePlan, *, n_bins: int, bin_s: float, window_s: float
+) -> np.ndarray | None:
+    """Share of every frame in every bin, (T, frames); ``None``: one frame each."""
+    n, step = stimuli.n_frames, stimuli.frame_s
+    if plan.frames == "nearest":
+        return None
+    start = np.arange(n_bins) * bin_s - plan.lag_s
+    if plan.frames == "linear":
+        place = np.clip((start + window_s / 2) / step - 0.5, 0, n - 1)
+        return np.asarray(np.clip(1 - np.abs(place[:, None] - np.arange(n)), 0, None))
+    # The first and the last frame stand for what was shown before and behind them.
+    edges = np.arange(n + 1) * step
+    edges[0], edges[-1] = -np.inf, np.inf
+    low = np.maximum(edges[:-1], start[:, None])
+    high = np.minimum(edges[1:], start[:, None] + window_s)
+    return np.asarray(np.clip(high - low, 0, None) / window_s)
+
+
+def _mixed(videos: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Videos (V, frames, C, H, W) as uint8 (V, T, C, H, W), one at a time."""
+    out = np.empty((len(videos), len(weights), *videos.shape[2:]), np.uint8)
+    for k, video in enumerate(videos):
+        mixed = np.tensordot(weights.astype(np.float32), video.astype(np.float32), axes=1)
+        out[k] = np.rint(np.clip(mixed, 0, 255))
+    return out
 
 
 def share_variants(

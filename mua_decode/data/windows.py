@@ -73,11 +73,10 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
     window
         ``None`` takes recorded counts as they are.
     """
-    where = f"session '{session.name}'"
     if session.spike_times is not None:
-        if window is None:
-            raise InputError(f"{where}: spike times need data.window.width_s and step_s (seconds)")
-        counts = _count_spikes(session.spike_times, session, window)
+        n_bins, _, _ = bins_of(session, window)
+        assert window is not None
+        counts = _count_spikes(session.spike_times, session, window, n_bins)
         observed = session.spike_times.observed
         if observed is None:
             observed = np.ones((session.n_trials, len(session.sites)), bool)
@@ -85,28 +84,18 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
     assert session.counts is not None
     assert session.bin_s is not None
     assert session.window_s is not None
+    n_bins, _, _ = bins_of(session, window)
     counts, bin_s, window_s = session.counts, session.bin_s, session.window_s
     missing = np.isnan(counts).any(axis=1) if counts.dtype.kind == "f" else None
     observed = np.ones(counts.shape[::2], bool) if missing is None else ~missing
     if missing is not None and missing.any():
         counts = np.where(missing[:, None, :], 0, counts)
     if session.measure == "standardised":
-        if window is not None:
-            raise InputError(
-                f"{where}: activity was standardised before it was stored and cannot be counted "
-                "again; set data.window=null"
-            )
         return WindowedSession(session, counts.astype(np.float32), observed, bin_s, window_s)
     if window is None:
         return WindowedSession(session, _smallest(counts), observed, bin_s, window_s)
-    if abs(window_s - bin_s) > _TOLERANCE:
-        raise InputError(
-            f"{where}: counts were recorded in {window_s:g} s windows every "
-            f"{bin_s:g} s and cannot be counted again; set data.window=null"
-        )
-    width = _whole_bins(window.width_s, bin_s, where, "width_s")
-    step = _whole_bins(window.step_s, bin_s, where, "step_s")
-    starts = np.arange(window.n_bins(counts.shape[1] * bin_s, where)) * step
+    width, step = (round(seconds / bin_s) for seconds in (window.width_s, window.step_s))
+    starts = np.arange(n_bins) * step
     dtype = np.float64 if counts.dtype.kind == "f" else np.uint32
     wide = np.zeros((counts.shape[0], counts.shape[1] + 1, counts.shape[2]), dtype)
     np.cumsum(counts, axis=1, out=wide[:, 1:])
@@ -114,10 +103,46 @@ def window_session(session: Session, window: Window | None) -> WindowedSession:
     return WindowedSession(session, _smallest(windowed), observed, window.step_s, window.width_s)
 
 
-def frame_of_bin(stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: float) -> np.ndarray:
-    """Index of the frame on screen at the centre of every bin, int (T,).
+def bins_of(session: Session, window: Window | None) -> tuple[int, float, float]:
+    """Number of bins of a session in a window, their step and their width in seconds.
 
-    Raises InputError if trials and videos differ in length by more than a frame and a window.
+    Raises InputError if the window does not fit the trial or the recorded bins.
+    """
+    where = f"session '{session.name}'"
+    if session.spike_times is not None:
+        if window is None:
+            raise InputError(f"{where}: spike times need data.window.width_s and step_s (seconds)")
+        duration_s = session.spike_times.duration_s
+        return window.n_bins(duration_s, where), window.step_s, window.width_s
+    assert session.counts is not None
+    assert session.bin_s is not None
+    assert session.window_s is not None
+    bin_s, window_s, n_bins = session.bin_s, session.window_s, session.counts.shape[1]
+    if window is None:
+        return n_bins, bin_s, window_s
+    if session.measure == "standardised":
+        raise InputError(
+            f"{where}: activity was standardised before it was stored and cannot be counted "
+            "again; set data.window=null"
+        )
+    if abs(window_s - bin_s) > _TOLERANCE:
+        raise InputError(
+            f"{where}: counts were recorded in {window_s:g} s windows every "
+            f"{bin_s:g} s and cannot be counted again; set data.window=null"
+        )
+    for name in ("width_s", "step_s"):
+        _whole_bins(getattr(window, name), bin_s, where, name)
+    return window.n_bins(n_bins * bin_s, where), window.step_s, window.width_s
+
+
+def frame_of_bin(
+    stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: float, lag_s: float = 0.0
+) -> np.ndarray:
+    """Index of the frame on screen ``lag_s`` before the centre of every bin, int (T,).
+
+    The first frame stands for what was shown before it, the last for what came behind. Raises
+    InputError if trials and videos differ in length by more than a frame and a window, or the lag
+    is as long as they are.
     """
     centre_s = np.arange(n_bins) * bin_s + window_s / 2
     frame = np.floor(centre_s / stimuli.frame_s + _TOLERANCE).astype(int)
@@ -130,21 +155,24 @@ def frame_of_bin(stimuli: StimulusSet, *, n_bins: int, bin_s: float, window_s: f
             f"span {trial_s:g} s, but the videos have {stimuli.n_frames} frames of "
             f"{stimuli.frame_s:g} s = {video_s:g} s"
         )
-    return frame
+    if not lag_s:
+        return frame
+    if abs(lag_s) >= video_s:
+        raise InputError(f"data.lag_s={lag_s:g}: the videos last {video_s:g} s")
+    shifted = np.floor((centre_s - lag_s) / stimuli.frame_s + _TOLERANCE).astype(int)
+    return np.clip(shifted, 0, stimuli.n_frames - 1)
 
 
-def _whole_bins(seconds: float, bin_s: float, where: str, name: str) -> int:
+def _whole_bins(seconds: float, bin_s: float, where: str, name: str) -> None:
     bins = round(seconds / bin_s)
     if bins < 1 or abs(bins * bin_s - seconds) > _TOLERANCE:
         raise InputError(
             f"{where}: window {name}={seconds:g} is not a whole number of recorded bins "
             f"({bin_s:g} s)"
         )
-    return bins
 
 
-def _count_spikes(spikes: SpikeTimes, session: Session, window: Window) -> np.ndarray:
-    n_bins = window.n_bins(spikes.duration_s, f"session '{session.name}'")
+def _count_spikes(spikes: SpikeTimes, session: Session, window: Window, n_bins: int) -> np.ndarray:
     shape = (session.n_trials, n_bins, len(session.sites))
     counts = np.zeros(shape, np.uint32)
     # A spike lies in every window that starts at most width_s before it.

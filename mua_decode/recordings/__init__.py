@@ -3,9 +3,16 @@
 What cannot be read raises an InputError: the file, what was expected and what was found.
 """
 
-from mua_decode.recordings.arrays import read_arrays
+from mua_decode.recordings.arrays import read_arrays, read_stimuli
 from mua_decode.recordings.lab_sessions import LabFields, read_lab_sessions
 from mua_decode.recordings.labels import ConditionOrder
+from mua_decode.recordings.library import (
+    UnitPlaces,
+    read_neo,
+    read_raw,
+    read_spikeinterface,
+)
+from mua_decode.recordings.library.readers import RawPlan
 from mua_decode.recordings.native import read_native, write_recording
 from mua_decode.recordings.nwb import read_nwb, write_nwb
 from mua_decode.recordings.tensors import read_tensors
@@ -16,11 +23,17 @@ from mua_decode.recordings.videos import VideoSource
 __all__ = [
     "ConditionOrder",
     "LabFields",
+    "RawPlan",
+    "UnitPlaces",
     "VideoSource",
     "read_arrays",
     "read_lab_sessions",
     "read_native",
+    "read_neo",
     "read_nwb",
+    "read_raw",
+    "read_spikeinterface",
+    "read_stimuli",
     "read_tensors",
     "read_v1_movies",
     "read_v4_images",

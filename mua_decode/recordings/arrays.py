@@ -54,7 +54,18 @@ def read_arrays(path: str | None) -> Recording:
         )
 
 
-def _described(source: Path) -> dict[str, Any]:
+def read_stimuli(path: str) -> StimulusSet:
+    """Read the section ``stimuli`` of a YAML file as :func:`read_arrays` has it, and nothing else.
+
+    So the trials of another reader can be matched to it.
+    """
+    source = Path(path).expanduser()
+    with reading(source):
+        described = _described(source, needs=("stimuli",))
+        return _stimuli(described["stimuli"], _Arrays(source, described))
+
+
+def _described(source: Path, *, needs: tuple[str, ...] = ("sessions", "stimuli")) -> dict[str, Any]:
     if not source.is_file():
         raise InputError(f"no such file: {source} (arrays need a YAML file that describes them)")
     try:
@@ -66,7 +77,8 @@ def _described(source: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{source}: is not YAML") from error
     described = _keys(found, _TOP_KEYS, str(source))
-    for name, kind in (("sessions", list), ("stimuli", dict)):
+    for name in needs:
+        kind = list if name == "sessions" else dict
         if not isinstance(described.get(name), kind) or not described[name]:
             raise InputError(f"{source}: needs '{name}', a {kind.__name__}")
     described["stimuli"] = _keys(described["stimuli"], _STIMULI_KEYS, f"{source}: stimuli")

@@ -47,6 +47,33 @@ def usable_trials(
     return rows, notes
 
 
+def chosen_rows(table: pd.DataFrame, where: Mapping[str, object], source: str) -> np.ndarray:
+    """Rows, int (kept,), whose columns have the given values; an InputError if there is none.
+
+    Parameters
+    ----------
+    where
+        Column -> a value, or a list of values of which it is one. Numbers and text that is one
+        are the same.
+    """
+    kept = np.ones(len(table), bool)
+    for column, given in where.items():
+        values = given if isinstance(given, list | tuple) else [given]
+        wanted = {_plain(v) for v in values}
+        found = [_plain(v) for v in table[column]]
+        inside = np.array([v in wanted for v in found], bool)
+        if not inside.any():
+            known = ", ".join(dict.fromkeys(_text(v) for v in table[column].head(200)))
+            shown = ", ".join(map(str, values))
+            raise InputError(
+                f"{source}: recording.where.{column}={shown} matches no row; found: {known[:200]}"
+            )
+        kept &= inside
+    if len(table) and not kept.any():
+        raise InputError(f"{source}: recording.where: no row has all of {dict(where)}")
+    return np.flatnonzero(kept)
+
+
 def flags(column: pd.Series, where: str) -> np.ndarray:
     """Return a column of true and false, 0 and 1, as booleans; an InputError if it is none."""
     numbers = pd.to_numeric(column, errors="coerce").fillna(-1).to_numpy(float)

@@ -117,8 +117,18 @@ def open_hdf5(path: Path, *, soft_links: bool = True, sealed: bool = False) -> I
         reason = "truncated" if "truncated" in str(error) else "damaged or not an HDF5 file"
         raise InputError(f"{path}: cannot be read, it is {reason}") from error
     try:
-        _check_links(file, path, soft=soft_links)
-        yield file
+        with content_said(path):
+            check_links(file, path, soft=soft_links)
+            yield file
+    finally:
+        file.close()
+
+
+@contextmanager
+def content_said(path: Path) -> Iterator[None]:
+    """Have said of the file whatever h5py raises of a part that it cannot make sense of."""
+    try:
+        yield
     except InputError as error:
         if str(path) in str(error):
             raise
@@ -128,8 +138,6 @@ def open_hdf5(path: Path, *, soft_links: bool = True, sealed: bool = False) -> I
     except (LookupError, ValueError, TypeError, OverflowError, MemoryError) as error:
         said = " ".join(map(str, error.args))
         raise InputError(f"{path}: cannot be read, it is damaged: {said}") from error
-    finally:
-        file.close()
 
 
 _sound: set[tuple[str, int, int]] = set()
@@ -144,7 +152,7 @@ def _look_inside(path: Path) -> None:
         _sound.add(known)
 
 
-def _check_links(file: h5py.File, path: Path, *, soft: bool) -> None:
+def check_links(file: h5py.File, path: Path, *, soft: bool = True) -> None:
     """Refuse links to other files, and those inside the file where ``soft`` is not set."""
     kinds = {h5py.h5l.TYPE_EXTERNAL: "another file"}
     if not soft:

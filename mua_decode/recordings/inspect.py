@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mua_decode.types import Recording, Session, StimulusSet
+from mua_decode.recordings.contents import Contents
+from mua_decode.recordings.library import neo_contents, spikeinterface_contents
+from mua_decode.recordings.nwb import nwb_contents
+from mua_decode.types import InputError, Recording, Session, StimulusSet
+
+_MOST_COLUMNS = 6  # regions, or sessions, side by side
+# What can be said of a source before its trials and conditions are known, by its reader.
+_CONTENTS: Mapping[str, Callable[..., list[Contents]]] = {
+    "mua_decode.recordings.read_nwb": nwb_contents,
+    "mua_decode.recordings.read_neo": neo_contents,
+    "mua_decode.recordings.read_spikeinterface": spikeinterface_contents,
+}
+
+
+def contents_of(options: Mapping[str, Any]) -> list[Contents] | None:
+    """Return what a source holds that could not be read as a recording.
+
+    ``None`` where its reader has nothing to say, or it cannot be read at all.
+
+    Parameters
+    ----------
+    options
+        Of its reader, which ``_target_`` names.
+    """
+    look = _CONTENTS.get(str(options.get("_target_")))
+    if look is None:
+        return None
+    try:
+        return look(**{k: v for k, v in options.items() if k != "_target_"})
+    except InputError:
+        return None
 
 
 def stimuli_lines(stimuli: StimulusSet) -> Iterator[str]:
@@ -40,14 +71,21 @@ def sessions_table(recording: Recording) -> Table:
 
 
 def sites_table(recording: Recording) -> Table:
-    """Sites of every session by region."""
+    """Sites of every session by region; many regions are rows, where they fit a terminal."""
     regions = recording.sites.regions
+    parts = [*((s.name, s.sites) for s in recording.sessions), ("all", recording.sites)]
+    numbers = [[int((sites.region == r).sum()) for r in regions] for _, sites in parts]
+    if len(regions) > _MOST_COLUMNS:
+        names = [name for name, _ in parts] if len(parts) <= _MOST_COLUMNS else ["all"]
+        table = _table("sites per region", "region", *names)
+        shown = list(zip(*numbers[-len(names) :], strict=True))
+        for k, (region, row) in enumerate(zip(regions, shown, strict=True)):
+            table.add_row(region, *map(str, row), end_section=k == len(regions) - 1)
+        table.add_row("all", *(str(sum(column)) for column in zip(*shown, strict=True)))
+        return table
     table = _table("sites per region", "session", *regions, "all")
-    rows = [(s.name, s.sites) for s in recording.sessions]
-    for name, sites in (*rows, ("all", recording.sites)):
-        numbers = [int((sites.region == r).sum()) for r in regions]
-        last = len(table.rows) == len(rows) - 1
-        table.add_row(name, *map(str, [*numbers, sum(numbers)]), end_section=last)
+    for k, ((name, _), number) in enumerate(zip(parts, numbers, strict=True)):
+        table.add_row(name, *map(str, [*number, sum(number)]), end_section=k == len(parts) - 2)
     return table
 
 

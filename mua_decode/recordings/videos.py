@@ -17,6 +17,7 @@ from mua_decode.recordings.files import existing_folder
 from mua_decode.recordings.pictures import FILMS, PICTURES, read_frames
 from mua_decode.types import InputError, Segment, StimulusSet, nearest_name
 
+_BLANK_GREY, _BLANK_PIXELS = 128, 32
 _VIDEOS = (*FILMS, ".npy", *PICTURES)
 
 
@@ -45,6 +46,8 @@ class VideoSource:
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
     rows_first
         Arrays are (T, H, W); otherwise (T, W, H).
+    stand_in
+        ``blank``: no videos; an even grey still stands for each, to look at activity alone.
     """
 
     folder: str | None = None
@@ -55,6 +58,7 @@ class VideoSource:
     frame_s: float | None = None
     segments: Sequence[Sequence[Any]] | None = None
     rows_first: bool = True
+    stand_in: str | None = None
 
     def __post_init__(self) -> None:
         size = self.frame_size
@@ -62,6 +66,34 @@ class VideoSource:
             raise InputError(f"videos.frame_size: expected 2 to 4096 pixels, found {size}")
         if self.frame_s is not None and not 0 < self.frame_s < np.inf:
             raise InputError(f"videos.frame_s: expected seconds > 0, found {self.frame_s}")
+        if self.stand_in not in (None, "blank"):
+            raise InputError(f"videos.stand_in: expected blank or null, found {self.stand_in}")
+        if self.stand_in and (self.folder or self.series):
+            raise InputError("videos: give either videos (folder, series) or stand_in, not both")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known of the videos, one line each."""
+        if self.stand_in is None:
+            return ()
+        return (
+            "blank pictures stand in for the videos (recording.videos.stand_in): no score of a "
+            "decoded video means anything",
+        )
+
+    def without_recording(self, conditions: pd.DataFrame, duration_s: float) -> StimulusSet | None:
+        """Videos of a folder, or stand-ins as long as a trial; ``None``: the recording has them."""
+        if self.stand_in is not None:
+            return self._blank(conditions, duration_s)
+        return None if self.folder is None else self.read_folder(conditions)
+
+    def _blank(self, conditions: pd.DataFrame, duration_s: float) -> StimulusSet:
+        frame_s = min(self.frame_s or duration_s, duration_s)
+        size = self.frame_size or _BLANK_PIXELS
+        shape = (max(1, int(duration_s / frame_s + 1e-6)), 1, size, size)
+        check_memory(len(conditions) * int(np.prod(shape)), "recording.videos.stand_in")
+        still = np.full(shape, _BLANK_GREY, np.uint8)
+        return self.assemble({k: [still] for k in range(len(conditions))}, conditions, frame_s)
 
     def shape_frame(self, frame: np.ndarray, where: str) -> np.ndarray:
         """Return one frame (H, W) or (H, W, C) as uint8 (C, H, W) of the size and colour asked for.

@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from mua_decode.data import DecodingData
+from mua_decode.data import DecodingData, FramePlan, pairing
 from mua_decode.limits import check_saved
 from mua_decode.models.floor import Batches, Starts
 from mua_decode.nn.fast.kernels import load_lanes
@@ -37,6 +37,15 @@ def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
     with working("assembling the population"):
         data: DecodingData = instantiate(cfg.data, recording=recording)
     return data
+
+
+def pairing_notes(recording: Recording, data: DictConfig) -> list[str]:
+    """What will be said of frames and bins when a recording is trained on with these options."""
+    window = None if data.window is None else instantiate(data.window)
+    try:
+        return pairing(recording, window, FramePlan(frames=data.frames, lag_s=data.lag_s))
+    except InputError as error:
+        return [f"with the options of data as they are it cannot be trained on: {error}"]
 
 
 def build_network(

@@ -17,6 +17,8 @@ _HOW = ("data.resident", "model.kernels")
 # Options that runs of earlier versions do not name, and the value that says what they did.
 _ALWAYS = {
     "data.standardisation": "train",
+    "data.frames": "nearest",
+    "data.lag_s": 0.0,
     "model.video_activation": "squash",
     "weights": "best",
     "recording.stimulus.dots.speed_spread": 0.0,

@@ -22,10 +22,11 @@ from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
 from mua_decode.scoring.flat import flat_metrics
+from mua_decode.scoring.held_out import among_held_out
 from mua_decode.types import InputError, ResultTable
 
 Predict = Callable[[Batch], Tensor]
-_SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
+_SHOWN = ("identification", "among_held_out_identified", "pixel_correlation", "ssim", "mse")
 
 
 def score(
@@ -40,6 +41,8 @@ def score(
     if len(data.dataset(part)) == 0:
         raise InputError(f"part={part}: the split leaves it empty")
     metrics = run.metrics
+    among = among_held_out(data, part, metrics)
+    metrics += among
     identification = Identification(similarity="correlation")
     candidates = data.mean_videos(None)
     label = data.leaks.label(part)
@@ -68,6 +71,7 @@ def score(
         f"{part}/n_pseudo_trials": len(data.dataset(part)),
         f"{part}/n_recorded_trials": data.n_recorded_trials(part),
         "chance/identification": 1 / data.stimuli.n_conditions,
+        **{f"chance/{m.name}": 1 / len(data.conditions(part)) for m in among},
         **flat_metrics(table),
     }
     if draw:
@@ -161,6 +165,7 @@ def print_summary(flat: dict[str, Any], run: Path, part: str) -> None:
         text = column.replace("identification", "identified").replace(
             "pixel_correlation", "pixel r"
         )
+        text = text.replace("among_held_out_identified", "among/held out")
         table.add_column(text.replace("/", "\n"), justify="right", no_wrap=True)
     for name, key in rows.items():
         values = [flat.get(f"{key}/single_trial/{c}") for c in columns]

@@ -131,19 +131,19 @@ def train_and_score(run: Run, training: Training) -> Scored:
     check_metrics(run.cfg)
     data = run.data
     for note in data.notes:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True, style="dim")
+        said = note if note.startswith("warning: ") else f"note: {note}"
+        console.print(said, highlight=False, soft_wrap=True, style="dim")
     console.print(
         f"{data.n_sites} sites, {data.n_bins} bins of {data.pool.bin_s:g} s, "
         f"{data.stimuli.n_conditions} conditions; {data.audit.line}",
         highlight=False,
         soft_wrap=True,
     )
-    part = run.scored_part
     task = prepare(run, DecodeVideo, training.resume)
     tracker = open_tracker(run.cfg, run.folder) if is_first_process() else None
     try:
         fit(run, task, training, tracker=tracker)
-        flat = score(run, part, draw=training.draw)
+        flat = score(run, run.scored_part, draw=training.draw)
     except BaseException:
         abandon(tracker)
         raise

@@ -109,8 +109,10 @@ def test_parts_have_video_variants_of_their_own(build_recording: Build) -> None:
 def test_held_out_conditions(recording: Recording) -> None:
     data = make(recording, split=SplitPlan(unit="condition", held_out=["c2"]))
     assert set(data.dataset("test").pseudo.condition) == {2}
-    assert set(data.dataset("train").pseudo.condition) == {0, 1, 3}
-    assert len(data.dataset("test")) == 30
+    chosen_by = set(data.dataset("val").pseudo.condition)
+    assert len(chosen_by) == 1  # conditions that training has not seen either
+    assert set(data.dataset("train").pseudo.condition) == {0, 1, 3} - chosen_by
+    assert len(data.dataset("test")) == len(data.dataset("val")) == 30
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mua_decode.data import SplitPlan, split_recording
-from mua_decode.types import PARTS, InputError, LeakState, Recording
+from mua_decode.types import PARTS, InputError, LeakState, Recording, Split
 from tests.conftest import make_session, make_stimuli
 
 
@@ -65,21 +65,86 @@ def test_fewer_trials_than_folds(recording: Recording) -> None:
         split_recording(recording, SplitPlan(n_folds=12), seed=0)
 
 
-def test_held_out_conditions_are_never_trained_on(recording: Recording) -> None:
-    split = split_recording(recording, SplitPlan(unit="condition", held_out=["c1", "c3"]), seed=0)
+def conditions_of(split: Split, recording: Recording) -> dict[str, list[int]]:
+    found: dict[str, set[int]] = {part: set() for part in PARTS}
+    for part in PARTS:
+        for session in recording.sessions:
+            rows = split.trials[part][session.name]
+            found[part] |= set(session.condition[rows].tolist())
+    return {part: sorted(ks) for part, ks in found.items()}
+
+
+def everyone(found: dict[str, list[int]]) -> list[int]:
+    return sorted(k for ks in found.values() for k in ks)
+
+
+def shown_once(n: int = 90) -> Recording:
+    stimuli = make_stimuli(n)
+    session = make_session("s", stimuli, trials=1)
+    return Recording(name="r", sessions=(session,), stimuli=stimuli)
+
+
+def test_held_out_conditions_are_never_trained_on_nor_chosen_by(recording: Recording) -> None:
+    plan = SplitPlan(unit="condition", held_out=["c1", "c3"])
+    split = split_recording(recording, plan, seed=0)
     assert split.held_out == (1, 3)
-    for session in recording.sessions:
-        seen = session.condition[split.trials["train"][session.name]]
-        tested = session.condition[split.trials["test"][session.name]]
-        assert set(seen) == {0, 2}
-        assert set(tested) == {1, 3}
+    found = conditions_of(split, recording)
+    assert found["test"] == [1, 3]
+    assert sorted(found["train"] + found["val"]) == [0, 2]  # validation has one of its own
+    for session in recording.sessions:  # all trials of a condition are used
+        used = sum(len(split.trials[p][session.name]) for p in PARTS)
+        assert used == session.n_trials
+    none = SplitPlan(unit="condition", held_out=["c1", "c3"], train=0.8, val=0.0)
+    found = conditions_of(split_recording(recording, none, seed=0), recording)
+    assert (found["train"], found["val"]) == ([0, 2], [])
 
 
 def test_a_condition_that_shares_data_with_a_held_out_one_leaves_training() -> None:
     labels = np.concatenate([np.arange(10), np.arange(10), np.arange(20, 30), np.arange(30, 40)])
     recording = with_presentations(labels)
     split = split_recording(recording, SplitPlan(unit="condition", held_out=["c0"]), seed=0)
-    assert set(recording.sessions[0].condition[split.trials["train"]["s"]]) == {2, 3}
+    found = conditions_of(split, recording)
+    assert sorted(found["train"] + found["val"]) == [2, 3]
+    assert found["test"] == [0]
+
+
+def test_conditions_shown_once_are_split_and_folded() -> None:
+    recording = shown_once()
+    split = split_recording(recording, SplitPlan(unit="condition"), seed=0)
+    found = conditions_of(split, recording)
+    assert [len(found[p]) for p in PARTS] == [63, 9, 18]
+    assert everyone(found) == list(range(90))
+    folds = []
+    for fold in range(5):
+        plan = SplitPlan(unit="condition", n_folds=5, fold=fold)
+        folds.append(conditions_of(split_recording(recording, plan, seed=0), recording))
+        assert everyone(folds[-1]) == list(range(90))
+    assert sorted(k for f in folds for k in f["test"]) == list(range(90))
+    with pytest.raises(InputError, match=r"too few for train.*data.split.unit=condition"):
+        split_recording(recording, SplitPlan(), seed=0)
+    few = SplitPlan(unit="condition", train=0.01, val=0.98, test=0.01)
+    with pytest.raises(InputError, match=r"3 conditions .* are too few"):
+        split_recording(shown_once(3), few, seed=0)
+
+
+def test_conditions_that_share_data_lie_in_one_part() -> None:
+    labels = np.concatenate([np.arange(10), np.arange(10), np.arange(20, 30), np.arange(30, 40)])
+    recording = with_presentations(labels)
+    for seed in range(6):
+        plan = SplitPlan(unit="condition", train=0.5, val=0.0, test=0.5)
+        found = conditions_of(split_recording(recording, plan, seed=seed), recording)
+        assert any({0, 1} <= set(ks) for ks in found.values())
+
+
+def test_so_many_training_trials_of_every_condition(recording: Recording) -> None:
+    plan = SplitPlan(unit="condition", held_out=["c1"], train_trials=2)
+    split = split_recording(recording, plan, seed=0)
+    for session in recording.sessions:
+        shown = session.condition[split.trials["train"][session.name]]
+        assert np.unique(shown, return_counts=True)[1].tolist() == [2, 2]
+    too_many = SplitPlan(unit="condition", held_out=["c1"], train_trials=11)
+    with pytest.raises(InputError, match=r"train_trials=11, but training has only 10"):
+        split_recording(recording, too_many, seed=0)
 
 
 def test_the_published_order_says_that_it_leaks(recording: Recording) -> None:
@@ -94,7 +159,8 @@ def test_the_published_order_says_that_it_leaks(recording: Recording) -> None:
         ({"train": 0.9}, "sum to 1"),
         ({"n_folds": 1}, "n_folds >= 2"),
         ({"n_folds": 4, "fold": 4}, "fold < n_folds"),
-        ({"unit": "condition"}, "held_out"),
+        ({"unit": "condition", "train": 0.9, "val": 0.1, "test": 0.0}, "held_out"),
+        ({"unit": "condition", "held_out": ["c0"], "n_folds": 2}, "without n_folds"),
         ({"held_out": ["c0"]}, "held_out"),
     ],
 )

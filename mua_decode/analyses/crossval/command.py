@@ -15,7 +15,8 @@ from mua_decode.runs.run import open_to_retrain
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Divide the trials of a run into folds and train one network for each.
 
-    Folds are of recorded trials, or of pseudo-trials where the run used the published order.
+    Folds are of recorded trials, of conditions where the run holds them apart
+    (data.split.unit=condition), or of pseudo-trials where it used the published order.
     Directions that are undefined count as guesses. FOLDER/crossval holds results.csv (every fold,
     mean and s.d. over folds, decoder beside its floors), summary.csv, metrics.json, figures/ and
     one folder per fold. After Ctrl-C the same command goes on where it stopped.

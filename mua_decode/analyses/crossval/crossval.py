@@ -14,13 +14,13 @@ from mua_decode.runs.progress import console, hushed
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants
 from mua_decode.scoring.flat import key, number
-from mua_decode.types import InputError, whole
+from mua_decode.types import whole
 
 
 def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     """Train and test one network per fold, in folders of ``folder``.
 
-    Raises InputError if the run's split has no folds, or no fold could be trained.
+    Raises InputError if there are too few trials or conditions, or no fold could be trained.
 
     Returns
     -------
@@ -29,11 +29,6 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     """
     source = source.changed(())  # a config of its own: a floor may leave it
     split = source.cfg.data.split
-    if split.unit == "condition":
-        raise InputError(
-            "crossval: the run holds out whole conditions (data.split.unit=condition); "
-            "use generalise"
-        )
     if split.unit == "published":
         console.print("note: stored parts have no folds; data.split.unit=recorded_trial here")
         source = source.changed(("data.split.unit=recorded_trial",))
@@ -41,8 +36,10 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     if split.val == 0 and "ridge" in source.cfg.floor:
         console.print("note: without val trials ridge has no penalty to choose; left out")
         source.cfg.floor.pop("ridge")
+    # Folds of conditions test every condition once, those that the run held out among them.
+    folds = ("data.split.held_out=[]", f"data.split.n_folds={plan.n_folds}")
     variants = [
-        Variant(f"fold_{f}", (f"data.split.n_folds={plan.n_folds}", f"data.split.fold={f}"))
+        Variant(f"fold_{f}", (*folds[split.unit != "condition" :], f"data.split.fold={f}"))
         for f in range(plan.n_folds)
     ]
     with hushed():

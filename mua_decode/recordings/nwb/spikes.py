@@ -8,17 +8,29 @@ from typing import Any
 import numpy as np
 
 from mua_decode.recordings.files import named
+from mua_decode.recordings.nwb.tables import text_of
 from mua_decode.recordings.sites import site_table
 from mua_decode.types import InputError, SiteTable, SpikeTimes, nearest_name
 
 _BLOCK = 1 << 18  # spikes, 2 MiB
 _TOLERANCE_S = 1e-6
+_PEAK = "peak_channel_id"
 
 
 def read_units(
-    nwb: Any, path: Path, *, session: str, subject: str, region: str, site: str | None
+    nwb: Any,
+    path: Path,
+    *,
+    session: str,
+    subject: str,
+    region: str,
+    everywhere: str | None = None,
+    site: str | None,
 ) -> SiteTable:
-    """Return the units as sites; an InputError if no column says where a unit lies."""
+    """Return the units as sites, all in region ``everywhere`` if that is given.
+
+    An InputError if no column says where a unit lies.
+    """
     units = nwb.units
     if units is None or not len(units):
         raise InputError(f"{path}: has no units table")
@@ -38,11 +50,17 @@ def read_units(
         names = [f"{session}-{number}" for number in units.id[:]]
     owner = _text(units["subject"].data[:]) if "subject" in units.colnames else subject
     with named(path):
-        region_of = _regions(units, path, region)
+        region_of = everywhere or unit_regions(nwb, path, region)
         return site_table(session, names, region=region_of, subject=owner)
 
 
-def _regions(units: Any, path: Path, region: str) -> list[str]:
+def unit_regions(nwb: Any, path: Path, region: str) -> list[str]:
+    """Region of every unit by a column of the units, or else of their electrodes."""
+    return [place.strip() or "unknown" for place in _regions(nwb, path, region)]
+
+
+def _regions(nwb: Any, path: Path, region: str) -> list[str]:
+    units = nwb.units
     if region in units.colnames:
         return _text(units[region].data[:])
     if "electrodes" in units.colnames:
@@ -60,18 +78,33 @@ def _regions(units: Any, path: Path, region: str) -> list[str]:
                 raise InputError(f"{path}: unit {unit} has no electrode, so no region")
             return [places[r] for r in rows[starts]]
         known = [*units.colnames, *electrodes.colnames]
+    elif _PEAK in units.colnames and nwb.electrodes is not None:
+        known = [*units.colnames, *nwb.electrodes.colnames]
+        if region in nwb.electrodes.colnames:
+            return _at_peak(nwb, path, _text(nwb.electrodes[region].data[:]))
     else:
         known = list(units.colnames)
         if "electrode_group" in known and region == "location":
-            return [str(group.location) for group in units["electrode_group"].data[:]]
+            return [text_of(group.location) for group in units["electrode_group"].data[:]]
     raise InputError(
         f"{path}: neither units nor electrodes have a column '{region}'"
-        f"{nearest_name(region, known)}; set recording.region; found: {', '.join(known)}"
+        f"{nearest_name(region, known)}; set recording.region, or recording.everywhere=REGION for "
+        f"all units; found: {', '.join(known)}"
     )
 
 
+def _at_peak(nwb: Any, path: Path, places: list[str]) -> list[str]:
+    """Place of the electrode that each unit names by its id, as the Allen Institute's files do."""
+    row = {int(e): r for r, e in enumerate(nwb.electrodes.id[:])}
+    peaks = [int(p) for p in nwb.units[_PEAK].data[:]]
+    lost = [p for p in peaks if p not in row]
+    if lost:
+        raise InputError(f"{path}: a unit names electrode {lost[0]}, which the file does not have")
+    return [places[row[p]] for p in peaks]
+
+
 def _text(values: Any) -> list[str]:
-    return [v.decode() if isinstance(v, bytes) else str(v) for v in np.asarray(values).tolist()]
+    return [text_of(v) for v in np.asarray(values).tolist()]
 
 
 def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float) -> SpikeTimes:
@@ -87,12 +120,42 @@ def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float)
             f"{path}: units/spike_times_index ({len(ends)} entries up to {ends.max()}) does not "
             f"fit {len(nwb.units)} units with {len(times)} spikes"
         )
+    labels = [str(int(i)) for i in nwb.units.id[:]]
+    observed = _observed(nwb.units, start_s, duration_s)
+    return spikes_in_trials(
+        times, ends, labels, start_s=start_s, duration_s=duration_s, where=str(path),
+        observed=observed,
+    )  # fmt: skip
+
+
+def spikes_in_trials(
+    times: Any,
+    ends: np.ndarray,
+    labels: list[str],
+    *,
+    start_s: np.ndarray,
+    duration_s: float,
+    where: str,
+    observed: np.ndarray | None = None,
+) -> SpikeTimes:
+    """Cut spike times into trials that start at ``start_s`` (trials,) and may overlap.
+
+    Spike times that are negative or not sorted are an InputError naming the unit.
+
+    Parameters
+    ----------
+    times, ends
+        Spike times, unit by unit, and where each unit's end, int (N,). Only blocks of ``times``
+        that can lie in a trial are read.
+    labels
+        Names of the units in messages.
+    """
     order = np.argsort(start_s, kind="stable").astype(np.int32)
     kept: list[np.ndarray] = []
     rows: list[np.ndarray] = []
-    for unit, (first, last) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
-        where = f"{path}: unit {int(nwb.units.id[unit])}"
-        inside, row = _within(times, int(first), int(last), start_s[order], duration_s, where)
+    for label, first, last in zip(labels, np.append(0, ends[:-1]), ends, strict=True):
+        named_ = f"{where}: unit {label}"
+        inside, row = _within(times, int(first), int(last), start_s[order], duration_s, named_)
         kept.append(inside)
         rows.append(order[row])
     sizes = [len(t) for t in kept]
@@ -100,7 +163,6 @@ def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float)
     kept.clear()  # a session's spikes are held once, not twice
     site_type = np.min_scalar_type(max(1, len(sizes)))
     site = np.repeat(np.arange(len(sizes), dtype=site_type), sizes)
-    observed = _observed(nwb.units, start_s, duration_s)
     return SpikeTimes(time_s, np.concatenate(rows), site, duration_s, observed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from mua_decode.limits import check_memory
 from mua_decode.recordings.files import named
 from mua_decode.recordings.names import unescaped
+from mua_decode.recordings.nwb.tables import text_of
 from mua_decode.recordings.pictures import read_frames
 from mua_decode.recordings.videos import VideoSource, segments_of
 from mua_decode.types import InputError, StimulusSet, nearest_name
@@ -53,7 +55,8 @@ def read_series(
 
     ``starts`` are those of the first trial of each condition, seconds on the session's clock. With
     ``source.series``, frames are cut from that series by time; without, every condition has a
-    series of its own name. Returns condition -> uint8 (T, C, H, W), and the seconds of a frame.
+    series of its own name, or an external film, whose frames up to the trial's end are taken.
+    Returns condition -> uint8 (T, C, H, W), and the seconds of a frame.
     """
     known = {**nwb.stimulus_template, **nwb.stimulus}
     frame_s = source.frame_s
@@ -70,6 +73,13 @@ def read_series(
         series, wanted = None, {}
     videos = {}
     for k in starts:
+        film = None if series is not None or names[k] in known else _film(known, names[k], path)
+        if film is not None:
+            if frame_s is None:
+                raise InputError(f"{path}: set videos.frame_s, the seconds of a frame of {film}")
+            frames = islice(read_frames(film), max(1, int(duration_s / frame_s + _TOLERANCE)))
+            videos[k] = source.shape_video(frames, str(film))
+            continue
         one = _named(known, names[k], path) if series is None else series
         if frame_s is None:
             times = _times(one, path)
@@ -77,12 +87,23 @@ def read_series(
                 raise InputError(f"{path}: series '{one.name}' has one frame; set videos.frame_s")
             frame_s = _step(times)
         where = f"{path}: series '{one.name}'"
-        frames = _frames(one, wanted.get(k), path, where)
+        found = _frames(one, wanted.get(k), path, where)
         videos[k] = source.shape_video(
-            (f if source.rows_first else f.swapaxes(0, 1) for f in frames), where
+            (f if source.rows_first else f.swapaxes(0, 1) for f in found), where
         )
     assert frame_s is not None
     return videos, frame_s
+
+
+def _film(known: Mapping[str, Any], name: str, path: Path) -> Path | None:
+    """The external film that a condition is named after, of whichever series; up to its trial."""
+    for series in known.values():
+        if _is_external(series):
+            for film in external_films(series, path):
+                if name in (film.name, film.stem):
+                    _refuse_missing(series, path)
+                    return film
+    return None
 
 
 def _named(known: Mapping[str, Any], name: str, path: Path) -> Any:
@@ -90,7 +111,8 @@ def _named(known: Mapping[str, Any], name: str, path: Path) -> Any:
         found = ", ".join(list(known)[:20]) or "none"
         raise InputError(
             f"{path}: has no stimulus series '{name}'{nearest_name(name, known)}; found: {found}; "
-            "or set recording.videos.folder"
+            "or set recording.videos.folder, or recording.videos.stand_in=blank to look at "
+            "activity alone"
         )
     return known[name]
 
@@ -168,12 +190,32 @@ def _all_of(series: Any, path: Path) -> np.ndarray:
 
 def _external(series: Any, path: Path) -> Any:
     """Yield the frames of external files beside the NWB file; addresses are not fetched."""
-    for name in list(series.external_file[:]):
-        text = name.decode() if isinstance(name, bytes) else str(name)
-        film = Path(text) if Path(text).is_absolute() else path.parent / text
-        if not film.is_file():
-            raise InputError(f"{path}: series '{series.name}': no such external file: {film}")
+    _refuse_missing(series, path)
+    for film in external_films(series, path):
         yield from read_frames(film)
+
+
+def _refuse_missing(series: Any, path: Path) -> None:
+    missing = missing_films(series, path)
+    if missing:
+        some = ", ".join(str(m) for m in missing[:3]) + (", ..." if len(missing) > 3 else "")
+        n = len(series.external_file)
+        raise InputError(
+            f"{path}: series '{series.name}': no such external file: {some} ({len(missing)} of {n} "
+            "missing; put them there, or in a folder named by recording.videos.folder, or "
+            "recording.videos.stand_in=blank looks at activity alone)"
+        )
+
+
+def external_films(series: Any, path: Path) -> list[Path]:
+    """Files that a series names, relative ones beside the NWB file."""
+    named_ = [Path(text_of(name)) for name in list(series.external_file[:])]
+    return [name if name.is_absolute() else path.parent / name for name in named_]
+
+
+def missing_films(series: Any, path: Path) -> list[Path]:
+    """Files that a series names and that are not there."""
+    return [film for film in external_films(series, path) if not film.is_file()]
 
 
 def _table(table: Any) -> pd.DataFrame:

@@ -50,6 +50,25 @@ def test_a_fold_that_fails_is_named_and_ends_with_one(
     assert (metrics["n_folds_trained"], list(metrics["failed"])) == (1, ["fold_1"])
 
 
+def test_folds_of_conditions_test_every_condition_once(run: Path) -> None:
+    folder = run / "crossval_conditions"
+    out = [f"out_dir={folder}", "metric=[mse,identification]", "floor=[mean_video,lookup]"]
+    main(["crossval", f"run_dir={run}", *HELD_OUT, "n_folds=2", *out])
+    table, metrics = results(folder)
+    assert metrics["split_unit"] == "condition"
+    data = [data_of(folder / f"fold_{f}") for f in range(2)]
+    tested = [d.conditions("test").tolist() for d in data]
+    assert sorted(tested[0] + tested[1]) == list(range(data[0].stimuli.n_conditions))
+    for d in data:
+        parts = [set(d.conditions(p)) for p in ("train", "val", "test")]
+        assert parts[1]
+        assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    assert {"floor/lookup", "floor/mean_video"} <= set(table["run"])
+    # What only knows trained conditions never names a held-out one: the negative control.
+    assert metrics["floor/lookup/single_trial/identification/mean"] < 0.3
+    assert "decoder/single_trial/among_held_out_identified/mean" in metrics
+
+
 def test_directions_that_no_video_has_count_as_guesses(run: Path) -> None:
     """One epoch decodes no motion: left out, nothing would be said of the decoder at all."""
     folder = run / "crossval_motion"
@@ -72,7 +91,7 @@ def test_directions_that_no_video_has_count_as_guesses(run: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (HELD_OUT, "use generalise"),
+        ([*HELD_OUT, "n_folds=99"], "conditions are fewer than n_folds=99"),
         (["n_folds=1"], "n_folds: expected at least 2, found 1"),
         (["device=gpu9"], "device=gpu9: choose from auto, cpu, cuda"),
         (["overrides=['trainr.max_epochs=1']"], "did you mean 'trainer'"),
