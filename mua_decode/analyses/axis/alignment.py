@@ -6,8 +6,7 @@ import numpy as np
 from scipy import stats
 
 from mua_decode.analyses.axis.statistics import columns_correlation
-from mua_decode.analyses.axis.units import unit_interval
-from mua_decode.statistics import Interval
+from mua_decode.statistics import Interval, pooled_interval
 
 _CLIP = 1 - 1e-6  # of a correlation, before Fisher's transform
 
@@ -66,7 +65,7 @@ def correlation_interval(
 
     n = len(imagined)
     z = centred(np.arange(n))
-    over_units = unit_interval(z, np.asarray(units)[asked], of="median", level=level)
+    over_units = pooled_interval(z, np.asarray(units)[asked], of="median", level=level)
     middle = float(np.median(np.tanh(z))) if len(z) else float("nan")
     if np.isnan(over_units.low):
         return Interval(middle)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.bands import Band, band_r2, condition_band_r2
@@ -19,22 +18,20 @@ from mua_decode.analyses.encode.correlation import (
     time_r,
 )
 from mua_decode.analyses.encode.predict import Prediction
-from mua_decode.statistics import cluster_bootstrap, rank_p
+from mua_decode.statistics import Interval, jackknife_interval, pooled_interval, rank_p
 from mua_decode.types import HypothesisTable, only
 
-_DRAWS = 2000
+_CLIP = 1 - 1e-9  # of a correlation on Fisher's scale
 RELIABLE = "encoding_r_reliable"
 _TRIALS = ("single_trial", "trial_average")
 
 
 class EncodingRows:
-    """Collects rows; every method adds those of one question. ``rng`` is for bootstraps."""
+    """Collects rows; every method adds those of one question."""
 
-    def __init__(
-        self, recorded: Averages, sites: Ceiling, regions: Ceiling, *, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, recorded: Averages, sites: Ceiling, regions: Ceiling) -> None:
         self.rows: list[dict[str, object]] = []
-        self._recorded, self._sites, self._regions, self._rng = recorded, sites, regions, rng
+        self._recorded, self._sites, self._regions = recorded, sites, regions
         self._masks = {"none": np.ones(recorded.values.shape[2], bool)}
         self._masks |= {only(name): mask for name, mask in recorded.regions.items()}
 
@@ -57,7 +54,10 @@ class EncodingRows:
 
         ``encoding_r_reliable`` is the mean over the sites that have a noise ceiling alone, so that
         it can be compared with theirs; ``explainable_share`` the share of the explainable
-        variance, r² / reliability, with the sign of r.
+        variance: the sum of r², with the sign of r, over that of the reliabilities. Both sums are
+        over all sites: a site chosen by a reliability that it is then divided by seems to have more
+        to explain than it has (a perfect prediction of weak sites would explain .55 of it). NaN
+        where no site of the mask has a noise ceiling.
         """
         recorded, sites = self._recorded, self._sites
         average_r = pooled_r(prediction.average, recorded.values)
@@ -73,13 +73,16 @@ class EncodingRows:
             n = prediction.n_trials if np.isfinite(prediction.region_time_r[g]) else 0
             self._add(single, "encoding_r_region_time", prediction.region_time_r[g], n)
             pair = by_region[:, :, g], recorded.by_region[:, :, g]
-            self._interval(here, "encoding_r_region", _pooled_interval(*pair, self._rng), 1)
+            self._interval(
+                here, "encoding_r_region", _pooled_interval(*pair, recorded.groups), 1
+            )
             self._mean(here, "encoding_r_region_time", over_time[:, g], recorded.groups)
             for k, condition in enumerate(recorded.conditions):
                 row = {**here, "condition": condition}
                 self._add(row, "encoding_r_region_time", over_time[k, g], 1)
-        for trial, (r, reliability) in zip(_TRIALS, pairs, strict=True):
-            self._over_sites(run, trial, "explainable_share", signed_square(r) / reliability)
+        whole = sites.reliable.single, sites.reliable.average
+        for trial, (r, _), reliability in zip(_TRIALS, pairs, whole, strict=True):
+            self._shares({"run": run, "trial": trial}, signed_square(r), reliability)
         share = signed_square(pooled_r(by_region, recorded.by_region)) / self._regions.average
         for g, here in enumerate(self._each_region(run)):
             self._add(here, "explainable_share_region", share[g], 1)
@@ -179,17 +182,31 @@ class EncodingRows:
         return [{**here, "mask": only(name)} for name in self._recorded.regions]
 
     def _over_sites(self, run: str, trial: str, metric: str, value: np.ndarray) -> None:
-        """Mean over the sites of each mask, with a bootstrap interval over their sessions."""
+        """Mean over the sites of each mask, with an interval over their sessions."""
         for mask, keep in self._masks.items():
-            values, cluster = value[keep], self._recorded.sessions[keep]
-            if len(np.unique(cluster[np.isfinite(values)])) < 2:
-                cluster = np.arange(len(values))
-            self._mean({"run": run, "trial": trial, "mask": mask}, metric, values, cluster)
+            here = {"run": run, "trial": trial, "mask": mask}
+            self._mean(here, metric, value[keep], self._recorded.sessions[keep])
+
+    def _shares(
+        self, labels: Mapping[str, object], square: np.ndarray, reliability: np.ndarray
+    ) -> None:
+        """Explained over explainable variance of the sites of each mask, over their sessions."""
+        known = np.isfinite(square) & np.isfinite(reliability)
+        for mask, inside in self._masks.items():
+            kept = np.flatnonzero(inside & known)
+            if not self._sites.trusted[inside].any():
+                kept = kept[:0]
+
+            def share(keep: np.ndarray, kept: np.ndarray = kept) -> float:
+                return _ratio(square[kept[keep]].sum(), reliability[kept[keep]].sum())
+
+            found = jackknife_interval(share, self._recorded.sessions[kept])
+            self._interval({**labels, "mask": mask}, "explainable_share", found, len(kept))
 
     def _mean(
-        self, labels: Mapping[str, object], metric: str, values: np.ndarray, cluster: np.ndarray
+        self, labels: Mapping[str, object], metric: str, values: np.ndarray, units: np.ndarray
     ) -> None:
-        found = cluster_bootstrap(values, cluster, rng=self._rng, n=_DRAWS)
+        found = pooled_interval(values, units)
         self._interval(labels, metric, found, int(np.isfinite(values).sum()))
 
     def _interval(
@@ -211,18 +228,16 @@ def _region_r(predicted: np.ndarray, recorded: np.ndarray) -> dict[str, np.ndarr
     }
 
 
-def _pooled_interval(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Correlation of (Q, T) over everything, with the interval of conditions drawn anew."""
-    estimate = float(correlate(x.ravel(), y.ravel()))
-    if not np.isfinite(estimate) or len(x) < 2:
-        return estimate, float("nan"), float("nan")
+def _pooled_interval(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Interval:
+    """Correlation of (Q, T) over everything, with its interval over groups (Q,) of conditions."""
     moments = np.stack([m.mean(axis=1) for m in (x, y, x * x, y * y, x * y)])
 
-    def r_of(index: np.ndarray, axis: int) -> np.ndarray:
-        return moments_r(*moments[:, index.astype(int)].mean(axis=axis if axis < 0 else axis + 1))
+    def z_of(keep: np.ndarray) -> float:
+        return float(np.arctanh(np.clip(moments_r(*moments[:, keep].mean(axis=1)), -_CLIP, _CLIP)))
 
-    options = {"vectorized": True, "n_resamples": _DRAWS, "method": "percentile", "rng": rng}
-    found = stats.bootstrap((np.arange(len(x)),), r_of, **options).confidence_interval
-    return estimate, float(found.low), float(found.high)
+    found = jackknife_interval(z_of, groups)
+    return Interval(float(correlate(x.ravel(), y.ravel())), *np.tanh(found[1:]))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else float("nan")

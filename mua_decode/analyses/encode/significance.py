@@ -52,8 +52,8 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
     Returns
     -------
     Two rows per region, effect = encoder - floor: ``encoding_r_region_time`` over (groups of)
-    conditions, of averages over trials, and ``encoding_r`` over sessions, or over sites where a
-    region has one session.
+    conditions, of averages over trials, and ``encoding_r`` over sessions; a region of one session
+    has no p, since its sites share their trials.
     """
     tests: list[HypothesisTable] = []
     site_r = [pooled_r(p.average, recorded.values) for p in (encoder, floor)]
@@ -61,12 +61,9 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
     for name, inside in recorded.regions.items():
         region = recorded.values[:, :, inside].mean(axis=2)
         over_time = [time_r(p.average[:, :, inside].mean(axis=2), region) for p in (encoder, floor)]
-        cluster, unit = recorded.sessions[inside], "sessions"
-        if len(np.unique(cluster)) == 1:
-            cluster, unit = np.arange(int(inside.sum())), "sites of one session"
         kinds = (
             ("encoding_r_region_time", over_time, recorded.groups, unit_of(recorded.groups)),
-            ("encoding_r", [r[inside] for r in site_r], cluster, unit),
+            ("encoding_r", [r[inside] for r in site_r], recorded.sessions[inside], "sessions"),
         )
         for metric, (ours, theirs), groups, unit in kinds:
             a, b = _paired_means(ours, theirs, groups)

@@ -13,7 +13,7 @@ from mua_decode.analyses.encode.bands import Band
 from mua_decode.analyses.encode.ceiling import Ceiling, Reliability
 from mua_decode.analyses.encode.plan import EncodePlan
 from mua_decode.analyses.encode.predict import Prediction
-from mua_decode.analyses.encode.rows import EncodingRows
+from mua_decode.analyses.encode.rows import EncodingRows, _pooled_interval
 from mua_decode.analyses.encode.score import EncodingScores, score_encoding
 from mua_decode.analyses.encode.significance import (
     condition_tests,
@@ -278,19 +278,88 @@ def test_ceiling_and_encoder_are_compared_over_the_same_sites(data: DecodingData
     assert set(frame.loc[frame["metric"] == "encoding_r_reliable", "n"]) <= set(range(7))
 
 
-def test_intervals_of_means_over_sites_draw_sessions() -> None:
-    def interval(sessions: np.ndarray) -> float:
-        nothing = np.full(40, np.nan)
-        reliable = Reliability(nothing, nothing, nothing, nothing, np.zeros(40, int))
-        ceiling = Ceiling(reliable, [str(n) for n in range(40)], "r", PLAN)
-        recorded = averages(np.zeros((2, 3, 40)), sessions=sessions)
-        rows = EncodingRows(recorded, ceiling, ceiling, rng=np.random.default_rng(0))
-        shared = np.repeat(np.random.default_rng(1).normal(size=4), 10)
-        rows._over_sites("x", "single_trial", "encoding_r", shared)
-        found = {r["metric"]: r["value"] for r in rows.rows if r["mask"] == "none"}
-        return float(found["encoding_r_high"]) - float(found["encoding_r_low"])  # type: ignore[arg-type]
+def rows_of(
+    sessions: np.ndarray, reliability: np.ndarray | None = None, p: np.ndarray | None = None
+) -> EncodingRows:
+    n = len(sessions)
+    nothing = np.full(n, np.nan)
+    known = nothing if reliability is None else reliability
+    reliable = Reliability(known, known, known, nothing if p is None else p, np.full(n, 16))
+    ceiling = Ceiling(reliable, [str(i) for i in range(n)], "r", PLAN)
+    return EncodingRows(averages(np.zeros((2, 3, n)), sessions=sessions), ceiling, ceiling)
 
-    assert interval(np.repeat(list("abcd"), 10)) > 2 * interval(np.repeat(["a"], 40))
+
+def found_in(rows: EncodingRows, metric: str) -> tuple[float, float, float]:
+    """Value and ends over all sites."""
+    found = {r["metric"]: float(r["value"]) for r in rows.rows if r["mask"] == "none"}  # type: ignore[arg-type]
+    return found[metric], found[f"{metric}_low"], found[f"{metric}_high"]
+
+
+def test_intervals_of_means_over_sites_are_over_sessions() -> None:
+    """Sites of a session share noise; 3 sessions cover, one session has no interval."""
+    rng, inside = np.random.default_rng(0), 0
+    sessions = np.repeat(list("abc"), 10)
+    for _ in range(200):
+        rows = rows_of(sessions)
+        shared = 0.3 * rng.normal(size=3).repeat(10) + 0.3 * rng.normal(size=30)
+        rows._over_sites("x", "single_trial", "encoding_r", shared)
+        _, low, high = found_in(rows, "encoding_r")
+        inside += low <= 0 <= high
+    assert 0.9 < inside / 200 < 0.99
+    one = rows_of(np.repeat(["a"], 30))
+    one._over_sites("x", "single_trial", "encoding_r", shared)
+    middle, low, high = found_in(one, "encoding_r")
+    assert middle == pytest.approx(shared.mean())
+    assert np.isnan([low, high]).all()
+
+
+def test_a_perfect_prediction_of_weak_sites_explains_what_there_is() -> None:
+    """Signal of a fifth of the variance of a mean: whoever passes a test looks more reliable."""
+    rng = np.random.default_rng(1)
+    sessions = np.repeat([f"s{i}" for i in range(8)], 15)
+    true, shares, chosen = 0.2, [], []
+    for _ in range(40):
+        spread = 0.15 * rng.normal(size=len(sessions))
+        reliability = true + spread
+        p = stats.norm.sf(reliability / 0.15)
+        square = true + 0.05 * rng.normal(size=len(sessions))
+        rows = rows_of(sessions, reliability, p)
+        rows._shares({"run": "x", "trial": "trial_average"}, square, reliability)
+        shares.append(found_in(rows, "explainable_share"))
+        trusted = rows._sites.trusted
+        chosen.append((square[trusted] / reliability[trusted]).mean())
+    middle, low, high = np.array(shares).T
+    assert middle.mean() == pytest.approx(1, abs=0.03)
+    assert ((low <= 1) & (high >= 1)).mean() > 0.85
+    assert np.mean(chosen) < 0.75  # sites chosen by what they are divided by
+    nothing = rows_of(sessions, spread, np.full(len(sessions), 0.5))
+    nothing._shares({"run": "x", "trial": "trial_average"}, square, spread)
+    assert np.isnan(found_in(nothing, "explainable_share")).all()
+
+
+def test_the_interval_of_a_regions_correlation_is_over_groups_of_conditions() -> None:
+    rng, inside, alone = np.random.default_rng(2), 0, 0
+    groups = np.repeat(np.arange(8), 2)
+    true = 0.5 / np.sqrt(0.5**2 + 0.4**2 + 1)  # of slopes 0.5 ± 0.4 and noise of variance 1
+    for _ in range(200):
+        x = rng.normal(size=(16, 20))
+        noise = 0.8 * rng.normal(size=(8, 20)).repeat(2, axis=0) + 0.6 * rng.normal(size=x.shape)
+        y = (0.5 + 0.4 * rng.normal(size=8)).repeat(2)[:, None] * x + noise
+        for name in ("inside", "alone"):
+            found = _pooled_interval(x, y, groups if name == "inside" else np.arange(16))
+            hit = found.low <= true <= found.high
+            inside, alone = (inside + hit, alone) if name == "inside" else (inside, alone + hit)
+    assert 0.9 < inside / 200 < 0.99
+    assert alone < inside
+
+
+def test_sites_of_one_session_are_no_test_against_the_floor() -> None:
+    recorded = averages(np.random.default_rng(0).normal(size=(8, 20, 6)), sessions=np.zeros(6))
+    nothing = np.full(6, np.nan)
+    own, mean = (Prediction(recorded.values * s, nothing, nothing, nothing, 1) for s in (1, -1))
+    found = floor_tests(own, mean, recorded).frame.set_index("metric").loc["encoding_r"]
+    assert np.isnan(found["p"])
+    assert found["n_unit"] == "sessions"
 
 
 def test_the_published_null_is_a_t_of_conditions_against_gaussian_videos(
