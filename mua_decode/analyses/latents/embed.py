@@ -89,7 +89,8 @@ def separation(
 
     A silhouette (Rousseeuw 1987, doi 10.1016/0377-0427(87)90125-7; Euclidean, in [-1, 1]) is above
     0 where points lie nearer to their own class than to the next. Chance permutes the label
-    over its units, points of a unit together: over conditions for cue, colour or direction, over
+    over its units, points of a unit together: over conditions for cue, colour or direction (groups
+    of them where they share recorded trials), over
     the sites of a session for region, over the recorded trials of a condition for response, which
     the condition decides in correct trials. An embedding is not recomputed. Points whose response
     is mixed are of no class and left out.
