@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from mua_decode.analyses.axis.statistics import columns_correlation
+from mua_decode.analyses.axis.statistics import columns_correlation, jackknife_variance
 from mua_decode.statistics import Interval, pooled_interval
 
 _CLIP = 1 - 1e-6  # of a correlation, before Fisher's transform
@@ -70,8 +70,7 @@ def correlation_interval(
     if np.isnan(over_units.low):
         return Interval(middle)
     left_out = np.array([np.median(centred(np.delete(np.arange(n), o))) for o in range(n)])
-    error = np.sqrt((n - 1) / n * np.square(left_out - left_out.mean()).sum())
-    half = stats.t.ppf((1 + level) / 2, n - 1) * error
+    half = stats.t.ppf((1 + level) / 2, n - 1) * jackknife_variance(left_out) ** 0.5
     below, above = (abs(end - over_units.estimate) for end in over_units[1:])
     low = np.tanh(over_units.estimate - np.hypot(below, half))
     high = np.tanh(over_units.estimate + np.hypot(above, half))

@@ -8,7 +8,7 @@ from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.correlation import correlate, nan_mean, pooled_r, time_r
 from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.data.independence import group_means, unit_of
-from mua_decode.statistics import label_permutation, paired_t, unpaired_t
+from mua_decode.statistics import Units, label_permutation, paired_t, unpaired_t
 from mua_decode.types import HypothesisTable, Stream
 
 _LINKED = "conditions share recorded trials, so that p is too small"
@@ -19,13 +19,15 @@ def condition_tests(
 ) -> HypothesisTable:
     """Permute the conditions of the predicted averages against those of the recorded ones.
 
+    Conditions that share recorded trials change places together.
+
     Returns
     -------
     One row per region and metric. ``encoding_r``: the correlation of each site over time and
     conditions, averaged over the sites of the region; ``encoding_r_region``: of their average;
     ``encoding_r_region_time``: of their average over time, averaged over conditions.
     """
-    note = "" if len(np.unique(recorded.groups)) == len(recorded.groups) else _LINKED
+    units = Units.crossed([(unit_of(recorded.groups), recorded.groups)])
     tests: list[HypothesisTable] = []
     question = "does the prediction fit its own condition better than others?"
     for name, inside in recorded.regions.items():
@@ -40,7 +42,7 @@ def condition_tests(
             rng = Stream.CONDITION_PERMUTATION.rng(seed)
             tests.append(
                 label_permutation(
-                    table, rng=rng, question=question, group=name, metric=metric, n=n, note=note
+                    table, rng=rng, question=question, group=name, metric=metric, n=n, units=units
                 )
             )
     return HypothesisTable.concat(tests)

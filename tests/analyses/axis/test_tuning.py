@@ -1,6 +1,7 @@
 """Axes, ramps, ceilings and the comparison of spaces on planted sites."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from mua_decode.analyses.axis.plan import ResponsePlan, SignificancePlan
 from mua_decode.analyses.axis.ramp import measure_ramps, principal_orthogonal_axes
 from mua_decode.analyses.axis.responses import collect_responses
 from mua_decode.analyses.axis.ridge import make_blocks
+from mua_decode.analyses.axis.statistics import columns_correlation
 from mua_decode.analyses.axis.tuning import fit_axes
 from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
 
@@ -123,7 +125,7 @@ def test_better_space_is_named_and_a_copy_is_not(planted):
     assert (frame["n"] > 0).all()
     assert (frame[["test", "n_unit", "correction"]] != "").all().all()
     over = frame[frame["question"].str.startswith("does one")]
-    assert over["n_unit"].isin(["sessions", "subjects"]).all()
+    assert over["n_unit"].isin(["sessions × held-out images"]).all()
     assert over["p_corrected"].isna().all()  # one session
 
 
@@ -147,10 +149,62 @@ def test_spaces_are_compared_over_units_not_sites(planted):
             models = {"first": model, "other": other}
             frame = compare_spaces(models, responses.rows[blocks.test], plan=PLAN)[1].frame
             row = frame[frame["question"].str.startswith("does one")].iloc[0]
-            assert (row["n"], row["n_unit"]) == (4, "subjects")
+            assert (row["n"], row["n_unit"]) == (4, "subjects × held-out images")
             found[shift].append(row["p_corrected"] <= 0.05)
     assert np.mean(found[0.0]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
     assert np.mean(found[0.3]) > 0.8
+
+
+def _two_spaces(rng, *, sessions=4, images=60, favoured=0.0):
+    """Sites follow two features alike; whichever the few images vary more looks the better."""
+    label = np.repeat([f"d{i}" for i in range(sessions)], 8)
+    n = len(label)
+    sites = SiteTable([f"s{i}" for i in range(n)], ["IT"] * n, label, [""] * n)
+    x = rng.standard_t(3, size=(2, images, 2))
+    one, other = (v @ (rng.standard_normal((2, n)) + 0.5) for v in x)
+    one = one * (1 + favoured)
+    y = one + other + 2 * rng.standard_normal((images, n))
+    frame = pd.DataFrame({"site_id": sites.site_id, "region": sites.region})
+    models = {
+        name: SimpleNamespace(
+            name=name, predicted=p, site_table=sites, sites=frame,
+            fit=SimpleNamespace(correlation=columns_correlation(p, y)),
+        )
+        for name, p in (("one", one), ("other", other))
+    }  # fmt: skip
+    return models, y
+
+
+def test_spaces_are_compared_over_the_images_that_all_sites_share():
+    rng, found, inside = np.random.default_rng(0), {0.0: [], 1.0: []}, 0
+    for favoured, runs in ((0.0, 50), (1.0, 15)):
+        for _ in range(runs):
+            models, y = _two_spaces(rng, favoured=favoured)
+            table, tests = compare_spaces(models, y, plan=PLAN)
+            found[favoured].append(tests.frame["p"].iloc[1])
+            inside += (favoured == 0) & (table["low"][0] <= 0 <= table["high"][0])
+    assert np.mean(np.array(found[0.0]) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 50)
+    assert inside / 50 > 0.9
+    assert np.mean(np.array(found[1.0]) <= 0.05) > 0.8
+    few, _ = _two_spaces(rng, images=5)
+    note = compare_spaces(few, _[:5], plan=PLAN)[1].frame["note"][0]
+    assert note.endswith("5 held-out images: smallest possible p 0.0625")
+
+
+def test_bins_of_an_image_are_one_value_of_its_error():
+    """Errors of four bins go together: counted one by one, noise would favour a space."""
+    rng, hits = np.random.default_rng(1), {1: [], 4: []}
+    for _ in range(15):
+        models, y = _two_spaces(rng, images=20)
+        for model in models.values():
+            model.predicted = np.repeat(y + 3 * rng.standard_normal(y.shape), 4, axis=0)
+            model.fit.correlation = np.zeros(y.shape[1])
+        for bins in hits:
+            table, tests = compare_spaces(models, np.repeat(y, 4, axis=0), plan=PLAN, per_image=bins)
+            hits[bins].append((table["p"] <= 0.05).mean())
+    assert tests.frame["n"][0] == 20
+    assert np.mean(hits[4]) < 0.08
+    assert np.mean(hits[1]) > 0.2
 
 
 def test_images_and_responses_of_different_number_are_refused(planted):
