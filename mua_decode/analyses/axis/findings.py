@@ -31,7 +31,7 @@ _PRINTED = {
     "share axis-tuned": "axis/share_tuned",
     "  95 % interval from": "axis/share_low",
     "  to": "axis/share_high",
-    "median R² of explainable": "axis/median_r2_of_explainable",
+    "R² of explainable, pooled over sites": "axis/pooled_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
     "sites shown images made for them, most reliably tuned": "effective/n_sites",
     "share surely beyond the library images shown": "effective/share_synthesised_beyond_surely",
