@@ -166,7 +166,8 @@ def _silhouette(
     null = permutation_null(score, of_unit, n=n_permutations, rng=rng, groups=groups)
     low, high = np.quantile(null.null, [0.025, 0.975])
     chance, p = float(null.null.mean()), float(null.p)
-    return _Silhouette(float(null.observed), *size, chance, float(low), float(high), p)
+    note = null.note.replace("labels", units.name)
+    return _Silhouette(float(null.observed), *size, chance, float(low), float(high), p, note)
 
 
 def _stuck(of_unit: np.ndarray, groups: np.ndarray | None, units: Units) -> str:
@@ -211,6 +212,7 @@ def _test_row(
     note = f"{found.n_points} points"
     if inside:
         note += f"; permuted{inside}, so that what they share counts for nothing"
+    note += f"; {found.note}" if found.note else ""
     # The interval that the spread of chance gives the difference.
     low, high = found.value - found.high, found.value - found.low
     return row | {"effect": found.value - found.chance, "low": low, "high": high, "note": note}

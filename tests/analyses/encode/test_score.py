@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -351,6 +352,28 @@ def test_the_interval_of_a_regions_correlation_is_over_groups_of_conditions() ->
             inside, alone = (inside + hit, alone) if name == "inside" else (inside, alone + hit)
     assert 0.9 < inside / 200 < 0.99
     assert alone < inside
+
+
+def test_conditions_that_share_presentations_are_permuted_together() -> None:
+    """Prediction and recording share noise within groups of four: no condition is known."""
+    rng, hits = np.random.default_rng(4), {"groups": 0, "each": 0}
+    nothing = np.full(3, np.nan)
+    for seed in range(40):
+        shared = rng.normal(size=(8, 20, 3)).repeat(4, axis=0)
+        own = Prediction(shared + 0.3 * rng.normal(size=shared.shape), nothing, nothing, nothing, 1)
+        values = rng.normal(size=(8, 20, 3)).repeat(4, axis=0)
+        values = values + 0.3 * rng.normal(size=shared.shape)
+        for name, groups in (("groups", np.arange(8).repeat(4)), ("each", np.arange(32))):
+            recorded = replace(averages(values, sessions=np.array(list("aab"))), groups=groups)
+            tests = condition_tests(own, recorded, seed=seed, n=99).frame
+            hits[name] += int(tests["p"].iloc[1] <= 0.05)
+    assert tests["n"].iloc[0] == 32
+    assert hits["groups"] <= 6  # of 40
+    assert hits["each"] > 2 * hits["groups"]
+    known = Prediction(values + 0.3 * rng.normal(size=shared.shape), nothing, nothing, nothing, 1)
+    found = condition_tests(known, replace(recorded, groups=np.arange(8).repeat(4)), seed=0).frame
+    assert (found["p"] <= 0.05).all()
+    assert set(found["n_unit"]) == {"groups of conditions that share recorded trials"}
 
 
 def test_sites_of_one_session_are_no_test_against_the_floor() -> None:
