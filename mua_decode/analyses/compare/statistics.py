@@ -8,8 +8,9 @@ import numpy as np
 
 from mua_decode.data.independence import group_means, unit_of
 from mua_decode.scoring.guesses import GUESSES
-from mua_decode.statistics import correct, paired_t
-from mua_decode.types import HypothesisTable, ResultTable
+from mua_decode.scoring.units import NamedUnits
+from mua_decode.statistics import correct, paired_t, unit_t
+from mua_decode.types import HypothesisTable, Question, ResultTable
 
 
 def paired_over_conditions(
@@ -19,6 +20,7 @@ def paired_over_conditions(
     others: Sequence[str],
     correction: str = "holm",
     groups: Mapping[str, int] | None = None,
+    units: Mapping[str, NamedUnits] | None = None,
 ) -> HypothesisTable:
     """Test whether a decoder's score differs from that of others, paired over conditions.
 
@@ -35,13 +37,18 @@ def paired_over_conditions(
         Label of every condition by its name; scores are averaged within a group first, since
         conditions that share recorded trials are not independent
         (:func:`mua_decode.data.independence.condition_groups`). ``None``: each its own.
+    units
+        What conditions share that a metric depends on, by metric
+        (:func:`mua_decode.scoring.units.shared_units`).
 
     Returns
     -------
     HypothesisTable
         One row per metric, segment, averaging and other; effect = reference - other. A value is
         the score of one condition: the mean over its single trials, or of its average video.
-        Conditions in which either is undefined are left out before groups are averaged.
+        Conditions in which either is undefined are left out before groups are averaged. The paired
+        test speaks for these conditions; a second one, over the means of units that conditions
+        share, for other cues, colours or directions like these.
     """
     frame = table.frame[table.frame["condition"] != "all"]
     tests: list[HypothesisTable] = []
@@ -57,18 +64,17 @@ def paired_over_conditions(
             pair = wide[[reference, other]].to_numpy(float, copy=True)
             pair[np.isnan(pair).any(axis=1)] = np.nan
             left, right = group_means(pair, of).T
-            tests.append(
-                paired_t(
-                    left,
-                    right,
-                    question=f"does {reference} score otherwise than the other?",
-                    group=other,
-                    metric=f"{trial}/{name}",
-                    n_unit=unit_of(of),
-                )
-            )
+            asked: Question = {
+                "question": f"does {reference} score otherwise than the other?",
+                "group": other,
+                "metric": f"{trial}/{name}",
+            }
+            tests.append(paired_t(left, right, n_unit=unit_of(of), **asked))
+            shared = None if units is None else units.get(metric)
+            if shared is not None:
+                tests.append(unit_t(pair[:, 0] - pair[:, 1], shared.of(wide.index), **asked))
     return correct(
-        _say_guesses(HypothesisTable.concat(tests)), method=correction, within=("metric",)
+        _say_guesses(HypothesisTable.concat(tests)), method=correction, within=("metric", "test")
     )
 
 

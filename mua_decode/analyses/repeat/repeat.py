@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mua_decode import figures
@@ -14,7 +13,7 @@ from mua_decode.runs.findings import Findings, score_table, stamp
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants, score_unvaried
 from mua_decode.scoring.flat import key, number
-from mua_decode.scoring.units import metric_units
+from mua_decode.scoring.units import shared_units
 from mua_decode.types import ResultTable, Stream, whole
 
 _NUMBERS = ("mean", "sd", "low", "high", "low_seeds", "high_seeds", "units_low", "units_high")
@@ -43,14 +42,8 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     tables = {first: own} | dict(outcome.found.values())
     frames = [t.frame.assign(split=t.frame["split"] + f", seed_{s}") for s, t in tables.items()]
     table = ResultTable(pd.concat(frames, ignore_index=True))
-    names = data.stimuli.names
-    measured = list(dict.fromkeys(own.frame["metric"]))
-    summary = seed_summary(
-        tables,
-        rng=Stream.SEED_INTERVALS.rng(first),
-        units=metric_units(data, measured, conditions=np.arange(len(names))),
-        names=names,
-    )
+    units = shared_units(data, own.frame["metric"].unique().tolist())
+    summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first), units=units)
     title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaks.mark}"
     scores = whole(summary[summary["minus"] == ""])
     trained = {"n_seeds": plan.n_seeds, "n_seeds_trained": len(tables)}

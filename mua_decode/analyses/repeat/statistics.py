@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from mua_decode.scoring.units import NamedUnits
 from mua_decode.statistics import Units, unit_interval
 from mua_decode.types import ResultTable
 
@@ -23,8 +24,7 @@ def seed_summary(
     tables: Mapping[int, ResultTable],
     *,
     rng: np.random.Generator,
-    units: Mapping[str, Units] | None = None,
-    names: Sequence[str] = (),
+    units: Mapping[str, NamedUnits] | None = None,
 ) -> pd.DataFrame:
     """Means over seeds with intervals, of every run and of the decoder minus every floor.
 
@@ -33,9 +33,7 @@ def seed_summary(
     tables
         Scores by seed, with a row per condition.
     units
-        What is independent among conditions, by metric; ``None``: each.
-    names
-        Conditions that the units speak of.
+        What conditions share that a metric depends on, by metric.
 
     Returns
     -------
@@ -65,25 +63,23 @@ def seed_summary(
     for (trial, metric, segment, unit), part in single.groupby(_KEYS[1:], sort=False):
         value = part.set_index(["seed", "condition", "run"])["value"].unstack("run")  # noqa: PD010
         runs = [run for run in dict.fromkeys(part["run"]) if value[run].notna().any()]
-        known = units[str(metric)] if units else None
-        shared = known is not None and known.shared
-        of = (dict(zip(names, known.labels, strict=True)), known.name) if shared else (None, "")
+        of = None if units is None else units.get(str(metric))
         labels = {"trial": trial, "metric": metric, "segment": segment, "unit": unit}
         for run in runs:
-            found = _interval(value[run].dropna(), *of, rng)
+            found = _interval(value[run].dropna(), of, rng)
             rows.append({"run": run, **labels, "minus": "", **found})
         floors = [run for run in runs if run.startswith("floor/") and "decoder" in runs]
         for floor in floors:
             paired = (value["decoder"] - value[floor]).dropna()
             if not len(paired):
                 continue
-            found = _interval(paired, *of, rng)
+            found = _interval(paired, of, rng)
             rows.append({"run": "decoder", **labels, "minus": floor, **found})
     return pd.DataFrame(rows, columns=list(SEED_COLUMNS))
 
 
 def _interval(
-    value: pd.Series, units: Mapping[str, str] | None, name: str, rng: np.random.Generator
+    value: pd.Series, units: NamedUnits | None, rng: np.random.Generator
 ) -> dict[str, object]:
     """Mean and intervals of values indexed by seed and condition."""
     table = value.unstack("condition")  # noqa: PD010
@@ -97,10 +93,8 @@ def _interval(
     these = unit_interval(value.to_numpy(), each, rng=rng)
     kinds, others = each, these
     if units is not None:
-        levels = Units.of_columns(name, [units[c] for c in condition]).levels
-        kinds = Units(
-            f"seeds × {name}", np.concatenate([seed.to_numpy(str)[:, None], levels], axis=1)
-        )
+        levels = [seed.to_numpy(str)[:, None], units.of(condition.tolist()).levels]
+        kinds = Units(f"seeds × {units.name}", np.concatenate(levels, axis=1))
         others = unit_interval(value.to_numpy(), kinds, rng=rng)
     return {
         "mean": float(value.mean()), "sd": sd, "low": these.low, "high": these.high,

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from mua_decode.analyses.repeat.statistics import seed_summary
-from mua_decode.statistics import Units
+from mua_decode.scoring.units import NamedUnits
 from mua_decode.types import ResultTable
 
 
@@ -106,15 +106,14 @@ def test_seeds_on_the_same_trials_say_little_of_other_trials() -> None:
 def test_conditions_that_share_cues_are_as_many_as_cues() -> None:
     rng, inside, alone = np.random.default_rng(5), 0, 0
     cue = np.repeat(np.arange(4), 4)
-    units = {"mse": Units.crossed([("cues", cue)])}
-    names = [f"c{k}" for k in range(16)]
+    units = {"mse": NamedUnits("cues", {f"c{k}": str(c) for k, c in enumerate(cue)})}
     for _ in range(100):
         shared = 0.5 * rng.normal(size=4)[cue] + 0.5 * rng.normal(size=16)
         by_seed = {
             s: scores(shared + 0.1 * rng.normal() + 0.2 * rng.normal(size=16), run="decoder")
             for s in range(3)
         }
-        row = seed_summary(by_seed, rng=rng, units=units, names=names).iloc[0]
+        row = seed_summary(by_seed, rng=rng, units=units).iloc[0]
         inside += row["units_low"] < 0 < row["units_high"]
         alone += row["low"] < 0 < row["high"]
     assert (row["units"], row["n_units"]) == ("seeds × cues", 3)
