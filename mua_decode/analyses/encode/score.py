@@ -35,6 +35,7 @@ from mua_decode.analyses.encode.rows import EncodingRows
 from mua_decode.analyses.encode.significance import (
     condition_tests,
     floor_tests,
+    mixed_floor_tests,
     null_r,
     null_tests,
 )
@@ -72,8 +73,8 @@ class EncodingScores:
         conditions that share no recorded trial; one session has none.
     tests
         What stands behind every p-value: reliabilities; per region, whether the prediction fits
-        its own condition (permutation), whether it is better than the mean time course (paired),
-        than that of videos of uniform noise (rank), and, as published, than that of Gaussian
+        its own condition (permutation), whether it is better than the mean time course (paired,
+        and in a mixed model with sessions as a random effect), than that of videos of uniform noise (rank), and, as published, than that of Gaussian
         videos (t).
     traces, spectra
         Of the averages over the sites of a region; see :mod:`mua_decode.analyses.encode.traces`.
@@ -126,6 +127,7 @@ def score_encoding(
     asked = [
         condition_tests(encoder, recorded, seed=seed),
         floor_tests(encoder, predictions[TIME_COURSE], recorded),
+        mixed_floor_tests(encoder, predictions[TIME_COURSE], recorded),
         rows.add_chance(NOISE, noise, encoder),
         null_tests(own, drawn, recorded),
     ]

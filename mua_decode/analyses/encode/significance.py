@@ -8,8 +8,15 @@ from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.correlation import correlate, nan_mean, pooled_r, time_r
 from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.data.independence import group_means, unit_of
-from mua_decode.statistics import Units, label_permutation, paired_t, unpaired_t
-from mua_decode.types import HypothesisTable, Stream
+from mua_decode.statistics import (
+    Units,
+    label_permutation,
+    mixed_mean,
+    paired_t,
+    unit_t,
+    unpaired_t,
+)
+from mua_decode.types import HypothesisTable, Question, Stream
 
 _LINKED = "conditions share recorded trials, so that p is too small"
 
@@ -71,6 +78,29 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
             a, b = _paired_means(ours, theirs, groups)
             asked = {"question": question, "group": name, "metric": metric, "n_unit": unit}
             tests.append(paired_t(a, b, **asked))
+    return HypothesisTable.concat(tests)
+
+
+def mixed_floor_tests(
+    encoder: Prediction, floor: Prediction, recorded: Averages
+) -> HypothesisTable:
+    """Compare the encoder with the mean time course over sites, session as a random effect.
+
+    Beside :func:`floor_tests` over sessions, one row per region; the note ends with its p.
+    """
+    tests: list[HypothesisTable] = []
+    better = np.subtract(*(pooled_r(p.average, recorded.values) for p in (encoder, floor)))
+    for name, inside in recorded.regions.items():
+        asked: Question = {
+            "question": "does the video predict better than the mean time course of the site?",
+            "group": name,
+            "metric": "encoding_r",
+        }
+        units = Units.crossed([("sessions", recorded.sessions[inside])])
+        found = mixed_mean(better[inside], units, **asked).frame
+        beside = unit_t(better[inside], units, **asked).frame["p"].iloc[0]
+        note = found["note"] + f"; over the means of sessions p {beside:.3g}"
+        tests.append(HypothesisTable(found.assign(note=note)))
     return HypothesisTable.concat(tests)
 
 

@@ -19,6 +19,7 @@ from mua_decode.analyses.encode.score import EncodingScores, score_encoding
 from mua_decode.analyses.encode.significance import (
     condition_tests,
     floor_tests,
+    mixed_floor_tests,
     null_r,
     null_tests,
 )
@@ -352,6 +353,26 @@ def test_the_interval_of_a_regions_correlation_is_over_groups_of_conditions() ->
             inside, alone = (inside + hit, alone) if name == "inside" else (inside, alone + hit)
     assert 0.9 < inside / 200 < 0.99
     assert alone < inside
+
+
+def test_the_mixed_view_of_sites_finds_what_sessions_share_in_every_site_alone() -> None:
+    rng, p = np.random.default_rng(5), {"planted": [], "nothing": []}
+    sessions = np.repeat([f"s{i}" for i in range(6)], 6)
+    course = np.repeat([0.0, 2.0], 10)[None, :, None]
+    nothing = np.full(36, np.nan)
+    for _ in range(12):
+        signal = rng.normal(size=(8, 20, 36))
+        noise = rng.normal(size=(8, 20, 6)).repeat(6, axis=2) + rng.normal(size=signal.shape)
+        recorded = averages(course + signal + noise, sessions=sessions)
+        floor = Prediction(course + 0 * signal, nothing, nothing, nothing, 1)
+        for name, knows in (("planted", signal), ("nothing", rng.normal(size=signal.shape))):
+            own = Prediction(course + 0.3 * knows, nothing, nothing, nothing, 1)
+            test = mixed_floor_tests(own, floor, recorded).frame.iloc[0]
+            p[name].append((test["p"] <= 0.05) and test["effect"] > 0)
+    assert np.mean(p["planted"]) == 1
+    assert np.mean(p["nothing"]) < 0.2
+    assert (test["n"], test["n_unit"]) == (6, "sessions")
+    assert "over the means of sessions p" in test["note"]
 
 
 def test_conditions_that_share_presentations_are_permuted_together() -> None:
