@@ -37,8 +37,8 @@ def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> H
     Returns
     -------
     One row. ``n`` is the number of levels of the factor with the fewest; ``effect`` is the
-    intercept with its 95 % interval; the note says which share of the variance is whose. No p with
-    fewer than two levels, without values of one level, or where the fit fails.
+    intercept with its 95 % interval; the note says which share of the variance is whose. Values
+    that are all zero have p = 1; none with fewer than two levels, or where the fit fails.
     """
     values = np.asarray(values, float)
     known = ~np.isnan(values)
@@ -52,6 +52,8 @@ def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> H
     if lacking or not units.shared:
         return HypothesisTable.of_test(row, [*notes, lacking or f"no {units.name} are shared"])
     if np.ptp(values) <= 8 * np.finfo(float).eps * float(np.abs(values).max()):
+        row |= {"effect": float(values.mean())}
+        row |= {"statistic": 0.0, "p": 1.0} if not values.any() else {}
         return HypothesisTable.of_test(row, [*notes, "every value is the same"])
     found = _fit(values, units)
     if found is None:
@@ -74,7 +76,10 @@ def _fit(values: np.ndarray, units: Units) -> _Fit | None:
     model: dict[str, Any] = {"groups": np.zeros(len(values))}
     coded = [np.unique(column, return_inverse=True)[1] for column in units.levels.T]
     names = [f"factor {i}" for i in range(len(coded))]
-    columns = [[[f"{n} {level}" for level in range(c.max() + 1)]] for n, c in zip(names, coded, strict=True)]
+    columns = [
+        [[f"{n} {level}" for level in range(c.max() + 1)]]
+        for n, c in zip(names, coded, strict=True)
+    ]
     model["exog_vc"] = VCSpec(names, columns, [[np.eye(c.max() + 1)[c]] for c in coded])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a variance at 0 is no mistake

@@ -41,11 +41,12 @@ def test_what_cannot_be_fitted_says_so() -> None:
     for values, units, said in (
         (np.arange(5.0), one, "one of the sessions, no interval over sessions"),
         (np.arange(5.0), Units.each(5), "no conditions are shared"),
-        (np.zeros(64), ALL, "every value is the same"),
+        (np.ones(64), ALL, "every value is the same"),
     ):
         row = mixed_mean(values, units, **ASKED).frame.iloc[0]
         assert np.isnan(row["p"])
         assert row["note"] == said
+    assert mixed_mean(np.zeros(64), ALL, **ASKED).frame["p"][0] == 1
     values, units = of_sessions(np.random.default_rng(0), 0.0)
     values[:2] = np.nan
     assert "2 values with NaN left out" in mixed_mean(values, units, **ASKED).frame["note"][0]

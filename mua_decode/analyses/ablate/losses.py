@@ -257,6 +257,7 @@ def mask_results(
             "segment": metric.segment or "all",
             "metric": metric.name,
             "unit": metric.unit,
+            "n_unit": "conditions",
         }
         mean, n = known_mean(value)
         rows.append(shared | {"condition": "all", "value": mean, "n": n})

@@ -81,12 +81,22 @@ def compare_spaces(
     if not rows:
         return pd.DataFrame(), HypothesisTable.from_rows([])
     table = pd.concat(rows, ignore_index=True)
+    pairs = _winners(table, plan, n_images)
+    over = correct(HypothesisTable.concat(overs))
+    for key in ("p", "p_corrected"):
+        by = dict(zip((n for n, _ in others), over.frame[key], strict=True))
+        table[key.replace("p", f"p_over_{units.name}", 1)] = table["other"].map(by)
+    return table, HypothesisTable.concat([pairs, over])
+
+
+def _winners(table: pd.DataFrame, plan: SignificancePlan, n_images: int) -> HypothesisTable:
+    """Name the better space of every site in the table, and say what its column of p is."""
     table["p_corrected"] = adjust(table["p"].to_numpy(), plan.correction)
     sure = (table["p_corrected"] <= plan.alpha) & (table["median_excess"] != 0)
     winner = np.where(table["median_excess"] > 0, table["first"], table["other"])
     table["better"] = np.where(sure, winner, "neither")
     weak = out_of_reach(smallest_p("Wilcoxon", n_images), n_images, "held-out images")
-    pairs = column_of_p(
+    return column_of_p(
         "comparison",
         "Wilcoxon signed-rank test of paired squared errors, two-sided",
         n=n_images,
@@ -95,11 +105,6 @@ def compare_spaces(
         correction=plan.correction,
         note="; ".join(filter(None, ["column p of comparison.csv", weak])),
     )
-    over = correct(HypothesisTable.concat(overs))
-    for key in ("p", "p_corrected"):
-        by = dict(zip((n for n, _ in others), over.frame[key], strict=True))
-        table[key.replace("p", f"p_over_{units.name}", 1)] = table["other"].map(by)
-    return table, HypothesisTable.concat([pairs, over])
 
 
 def _median_interval(difference: np.ndarray, left_out: np.ndarray, units: Units) -> Interval:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from mua_decode.data.independence import group_means, unit_of
 from mua_decode.scoring.guesses import GUESSES
@@ -55,27 +56,36 @@ def paired_over_conditions(
     kinds = frame[["metric", "segment", "trial"]].drop_duplicates()
     for metric, segment, trial in kinds.itertuples(index=False):
         rows = frame[(frame["metric"] == metric) & (frame["segment"] == segment)]
-        wide = rows[rows["trial"] == trial].pivot(index="condition", columns="run", values="value")
+        rows = rows[rows["trial"] == trial]
+        wide = rows.pivot(index="condition", columns="run", values="value")  # noqa: PD010
         name = metric if segment == "all" else f"{metric}/{segment}"
         of = np.arange(len(wide)) if groups is None else np.array([groups[c] for c in wide.index])
         for other in others:
             if reference not in wide or other not in wide:
                 continue
-            pair = wide[[reference, other]].to_numpy(float, copy=True)
-            pair[np.isnan(pair).any(axis=1)] = np.nan
-            left, right = group_means(pair, of).T
             asked: Question = {
                 "question": f"does {reference} score otherwise than the other?",
                 "group": other,
                 "metric": f"{trial}/{name}",
             }
-            tests.append(paired_t(left, right, n_unit=unit_of(of), **asked))
             shared = None if units is None else units.get(metric)
-            if shared is not None:
-                tests.append(unit_t(pair[:, 0] - pair[:, 1], shared.of(wide.index), **asked))
+            tests += _of_pair(wide[[reference, other]], of, shared, asked)
     return correct(
         _say_guesses(HypothesisTable.concat(tests)), method=correction, within=("metric", "test")
     )
+
+
+def _of_pair(
+    pair: pd.DataFrame, groups: np.ndarray, units: NamedUnits | None, asked: Question
+) -> list[HypothesisTable]:
+    """Tests of two columns of scores, a row a condition: over groups (K,), and over units."""
+    values = pair.to_numpy(float, copy=True)
+    values[np.isnan(values).any(axis=1)] = np.nan
+    left, right = group_means(values, groups).T
+    tests = [paired_t(left, right, n_unit=unit_of(groups), **asked)]
+    if units is not None:
+        tests.append(unit_t(values[:, 0] - values[:, 1], units.of(pair.index.tolist()), **asked))
+    return tests
 
 
 def _say_guesses(tests: HypothesisTable) -> HypothesisTable:

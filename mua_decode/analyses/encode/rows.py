@@ -18,10 +18,12 @@ from mua_decode.analyses.encode.correlation import (
     time_r,
 )
 from mua_decode.analyses.encode.predict import Prediction
+from mua_decode.data.independence import unit_of
 from mua_decode.statistics import Interval, jackknife_interval, pooled_interval, rank_p
 from mua_decode.types import HypothesisTable, only
 
 _CLIP = 1 - 1e-9  # of a correlation on Fisher's scale
+_AVERAGE = "averages over sites"
 RELIABLE = "encoding_r_reliable"
 _TRIALS = ("single_trial", "trial_average")
 
@@ -71,12 +73,12 @@ class EncodingRows:
             single = {**here, "trial": "single_trial"}
             self._add(single, "encoding_r_region", prediction.region_r[g], 1)
             n = prediction.n_trials if np.isfinite(prediction.region_time_r[g]) else 0
-            self._add(single, "encoding_r_region_time", prediction.region_time_r[g], n)
+            self._add(single, "encoding_r_region_time", prediction.region_time_r[g], n, "trials")
             pair = by_region[:, :, g], recorded.by_region[:, :, g]
-            self._interval(
-                here, "encoding_r_region", _pooled_interval(*pair, recorded.groups), 1
-            )
-            self._mean(here, "encoding_r_region_time", over_time[:, g], recorded.groups)
+            units = len(np.unique(recorded.groups)), self._groups
+            found = _pooled_interval(*pair, recorded.groups)
+            self._interval(here, "encoding_r_region", found, (1, _AVERAGE), units)
+            self._over_conditions(here, "encoding_r_region_time", over_time[:, g])
             for k, condition in enumerate(recorded.conditions):
                 row = {**here, "condition": condition}
                 self._add(row, "encoding_r_region_time", over_time[k, g], 1)
@@ -116,7 +118,7 @@ class EncodingRows:
         by_region = prediction.average @ recorded.weight
         value = condition_band_r2(by_region, recorded.by_region, band, bin_s=bin_s)
         for g, here in enumerate(self._each_region(run)):
-            self._mean(here, metric, value[:, g], recorded.groups)
+            self._over_conditions(here, metric, value[:, g])
             for k, condition in enumerate(recorded.conditions):
                 self._add({**here, "condition": condition}, metric, value[k, g], 1)
 
@@ -149,12 +151,13 @@ class EncodingRows:
                 estimate = own[metric][g]
                 if len(value) and np.isfinite(estimate):
                     low, high = np.quantile(value, [0.025, 0.975])
-                    self._interval(here, metric, (float(value.mean()), low, high), len(value))
+                    counted = len(value), "noise videos"
+                    self._interval(here, metric, (float(value.mean()), low, high), counted, counted)
                     row["p"] = float(rank_p(value, estimate))
                     row |= {"statistic": estimate, "effect": estimate - value.mean()}
                     row |= {"low": estimate - high, "high": estimate - low}
                 else:
-                    self._add(here, metric, float("nan"), 0)
+                    self._add(here, metric, float("nan"), 0, "noise videos")
                     row["note"] = "a prediction or the recorded activity does not vary"
                 tests.append(row)
         return HypothesisTable.from_rows(tests)
@@ -170,11 +173,12 @@ class EncodingRows:
         for g, here in enumerate(self._each_region(run)):
             null, mean = drawn[np.isfinite(drawn[:, g]), g], nan_mean(own[:, g])
             if not len(null) or not np.isfinite(mean):
-                self._add(here, metric, float("nan"), 0)
+                self._add(here, metric, float("nan"), 0, "noise videos")
                 continue
             low, high = np.quantile(null, [0.025, 0.975])
-            self._interval(here, metric, (float(null.mean()), low, high), len(null))
-            self._add(here, "null_fraction", float((null >= mean).mean()), len(null))
+            counted = len(null), "noise videos"
+            self._interval(here, metric, (float(null.mean()), low, high), counted, counted)
+            self._add(here, "null_fraction", float((null >= mean).mean()), *counted)
 
     def _each_region(self, run: str) -> list[dict[str, str]]:
         """Labels of the trial averages of every region."""
@@ -185,7 +189,10 @@ class EncodingRows:
         """Mean over the sites of each mask, with an interval over their sessions."""
         for mask, keep in self._masks.items():
             here = {"run": run, "trial": trial, "mask": mask}
-            self._mean(here, metric, value[keep], self._recorded.sessions[keep])
+            values, sessions = value[keep], self._recorded.sessions[keep]
+            known = np.isfinite(values)
+            counts = (int(known.sum()), "sites"), (len(np.unique(sessions[known])), "sessions")
+            self._interval(here, metric, pooled_interval(values, sessions), *counts)
 
     def _shares(
         self, labels: Mapping[str, object], square: np.ndarray, reliability: np.ndarray
@@ -201,23 +208,41 @@ class EncodingRows:
                 return _ratio(square[kept[keep]].sum(), reliability[kept[keep]].sum())
 
             found = jackknife_interval(share, self._recorded.sessions[kept])
-            self._interval({**labels, "mask": mask}, "explainable_share", found, len(kept))
+            sessions = len(np.unique(self._recorded.sessions[kept]))
+            counts = (len(kept), "sites"), (sessions, "sessions")
+            self._interval({**labels, "mask": mask}, "explainable_share", found, *counts)
 
-    def _mean(
-        self, labels: Mapping[str, object], metric: str, values: np.ndarray, units: np.ndarray
+    def _over_conditions(
+        self, labels: Mapping[str, object], metric: str, values: np.ndarray
     ) -> None:
-        found = pooled_interval(values, units)
-        self._interval(labels, metric, found, int(np.isfinite(values).sum()))
+        """Mean over conditions, with an interval over groups that share no recorded trial."""
+        known, groups = np.isfinite(values), self._recorded.groups
+        found, unit = pooled_interval(values, groups), (len(np.unique(groups[known])), self._groups)
+        self._interval(labels, metric, found, (int(known.sum()), "conditions"), unit)
+
+    @property
+    def _groups(self) -> str:
+        return unit_of(self._recorded.groups)
 
     def _interval(
-        self, labels: Mapping[str, object], metric: str, found: tuple[float, float, float], n: int
+        self,
+        labels: Mapping[str, object],
+        metric: str,
+        found: tuple[float, float, float],
+        counted: tuple[int, str],
+        units: tuple[int, str],
     ) -> None:
-        for suffix, value in zip(("", "_low", "_high"), found, strict=True):
-            self._add(labels, metric + suffix, value, n)
+        """Rows of a value, that ``counted`` so many, and of the ends of its interval over units."""
+        counts = (counted, units, units)
+        for suffix, value, (n, unit) in zip(("", "_low", "_high"), found, counts, strict=True):
+            self._add(labels, metric + suffix, value, n, unit)
 
-    def _add(self, labels: Mapping[str, object], metric: str, value: float, n: int) -> None:
+    def _add(
+        self, labels: Mapping[str, object], metric: str, value: float, n: int, unit: str = _AVERAGE
+    ) -> None:
         fixed = {"condition": "all", "segment": "all", "unit": "1", "split": self._recorded.split}
-        self.rows.append(fixed | dict(labels) | {"metric": metric, "value": float(value), "n": n})
+        found = {"metric": metric, "value": float(value), "n": n, "n_unit": unit}
+        self.rows.append(fixed | dict(labels) | found)
 
 
 def _region_r(predicted: np.ndarray, recorded: np.ndarray) -> dict[str, np.ndarray]:

@@ -74,8 +74,8 @@ class EncodingScores:
     tests
         What stands behind every p-value: reliabilities; per region, whether the prediction fits
         its own condition (permutation), whether it is better than the mean time course (paired,
-        and in a mixed model with sessions as a random effect), than that of videos of uniform noise (rank), and, as published, than that of Gaussian
-        videos (t).
+        and in a mixed model with sessions as a random effect), than that of videos of uniform
+        noise (rank), and, as published, than that of Gaussian videos (t).
     traces, spectra
         Of the averages over the sites of a region; see :mod:`mua_decode.analyses.encode.traces`.
     """

@@ -172,13 +172,8 @@ def compare_with_noise(
         if (metric, segment) not in scores:
             continue
         found = scores[metric, segment]
-        trials = _trials(each, metric, segment, number=found.shape[1])
-        known = ~np.isnan(found).all(axis=0)
-        found, trials = found[:, known], trials[known]
-        number, n_conditions = found.shape
-        rng = Stream.NOISE_PAIRINGS.rng(seed)
-        picks = rng.integers(0, number, (pairings, n_conditions))
-        null = _means_over_trials(found[picks, np.arange(n_conditions)], trials)
+        trials, number = _trials(each, metric, segment, number=found.shape[1]), len(found)
+        null = _paired(found, trials, pairings, Stream.NOISE_PAIRINGS.rng(seed))
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
@@ -207,6 +202,17 @@ def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np
     if len(mine) != number:
         raise InputError(f"noise inputs: {metric} has {len(mine)} conditions, noise {number}")
     return mine["n"].to_numpy(float)
+
+
+def _paired(
+    found: np.ndarray, trials: np.ndarray, pairings: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Scores (pairings,) of conditions each paired with one noise input at random."""
+    known = ~np.isnan(found).all(axis=0)
+    found = found[:, known]
+    number, n_conditions = found.shape
+    picks = rng.integers(0, number, (pairings, n_conditions))
+    return _means_over_trials(found[picks, np.arange(n_conditions)], trials[known])
 
 
 def _means_over_trials(values: np.ndarray, trials: np.ndarray) -> np.ndarray:

@@ -186,7 +186,7 @@ def _result_rows(
 ) -> list[dict[str, object]]:
     base = {
         "run": vectors.space, "split": vectors.part, "condition": "all", "trial": vectors.trial,
-        "mask": "none", "segment": segment, "unit": "1", "n": found.n_points,
+        "mask": "none", "segment": segment, "unit": "1", "n": found.n_points, "n_unit": "points",
     }  # fmt: skip
     return [
         base | {"metric": f"silhouette_{label}", "value": found.value},

@@ -205,7 +205,9 @@ def test_bins_of_an_image_are_one_value_of_its_error():
             model.predicted = np.repeat(y + 3 * rng.standard_normal(y.shape), 4, axis=0)
             model.fit.correlation = np.zeros(y.shape[1])
         for bins in hits:
-            table, tests = compare_spaces(models, np.repeat(y, 4, axis=0), plan=PLAN, per_image=bins)
+            table, tests = compare_spaces(
+                models, np.repeat(y, 4, axis=0), plan=PLAN, per_image=bins
+            )
             hits[bins].append((table["p"] <= 0.05).mean())
     assert tests.frame["n"][0] == 20
     assert np.mean(hits[4]) < 0.08

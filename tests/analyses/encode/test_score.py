@@ -26,7 +26,7 @@ from mua_decode.analyses.encode.significance import (
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.data.recorded import condition_means, recorded_trials
 from mua_decode.models import InvertedVideoUNet
-from mua_decode.types import COLUMNS, InputError, Recording
+from mua_decode.types import COLUMNS, N_UNIT, InputError, Recording
 
 Build = Callable[..., Recording]
 PLAN = EncodePlan(
@@ -89,7 +89,7 @@ def scores(data: DecodingData) -> EncodingScores:
 def test_an_encoder_that_looks_up_the_condition_scores_as_the_condition_mean(
     scores: EncodingScores,
 ) -> None:
-    assert tuple(scores.table.frame.columns) == COLUMNS
+    assert tuple(scores.table.frame.columns) == (*COLUMNS, N_UNIT)
     frame = scores.table.frame
     frame = frame[~frame["metric"].str.endswith(("_low", "_high"))]
     keys = ["condition", "trial", "mask", "metric"]
