@@ -24,14 +24,14 @@ def of_conditions(rng: np.random.Generator, mean: float) -> tuple[np.ndarray, Un
 @pytest.mark.parametrize("draw", [of_sessions, of_conditions])
 def test_its_size_holds_it_finds_what_is_planted_and_agrees_with_unit_means(draw) -> None:  # type: ignore[no-untyped-def]
     rng, p, found, agree = np.random.default_rng(0), [], [], 0
-    for _ in range(40):
+    for _ in range(24):
         values, units = draw(rng, 0.0)
         p.append(mixed_mean(values, units, **ASKED).frame["p"][0])
         agree += (p[-1] <= 0.05) == (unit_t(values, units, **ASKED).frame["p"][0] <= 0.05)
-    for _ in range(8):
+    for _ in range(6):
         found.append(mixed_mean(*draw(rng, 4.0), **ASKED).frame.iloc[0])
-    assert np.mean(np.array(p) <= 0.05) <= 0.15  # of 40; counted one by one: .4 and more
-    assert agree >= 36
+    assert np.mean(np.array(p) <= 0.05) <= 0.2  # of 24; counted one by one: .4 and more
+    assert agree >= 21
     assert np.mean([row["p"] <= 0.05 for row in found]) > 0.8
     assert np.mean([row["low"] < 4 < row["high"] for row in found]) > 0.7
 

@@ -62,9 +62,7 @@ def compare_spaces(
         middle = _median_interval(difference, left_out, units)
         rows.append(
             frame.assign(
-                median_difference=middle.estimate,
-                low=middle.low,
-                high=middle.high,
+                **{"median_difference": middle.estimate, "low": middle.low, "high": middle.high},
                 difference=difference,
                 first_correlation=first.fit.correlation,
                 other_correlation=other.fit.correlation,

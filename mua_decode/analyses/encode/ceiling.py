@@ -149,10 +149,11 @@ def split_half(
         h, n = (use.sum(axis=0) / np.where(use, 1 / x, 0).sum(axis=0) for x in (half_sizes, total))
         h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
         average, single = spearman_brown(half_r, n / h), spearman_brown(half_r, 1 / h)
-    found = (half_r, average, single, p, (~np.isnan(each)).sum(axis=0))
-    unit = UNIT if groups is None else unit_of(groups)
+    number, unit = (~np.isnan(each)).sum(axis=0), UNIT if groups is None else unit_of(groups)
     parts = slice(None, n_sites), slice(n_sites, None)
-    first, second = (Reliability(*(x[part] for x in found), unit) for part in parts)
+    first, second = (
+        Reliability(half_r[i], average[i], single[i], p[i], number[i], unit) for i in parts
+    )
     return first, second
 
 

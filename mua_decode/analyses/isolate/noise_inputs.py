@@ -178,8 +178,7 @@ def compare_with_noise(
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
         note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
-        if metric in GUESSES:
-            note += f"; undefined trials count as {GUESSES[metric]:g}"
+        note += f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
         test = gaussian_input_null(
             null,
             float(row["value"]),
