@@ -84,6 +84,7 @@ def reconstruct(
             "accuracy": _accuracy(better, size, d).mean(),
             "chance": 1 / (d + 1),
             "n": n,
+            "n_unit": "held-out images",
         }
         for source, better, size in (
             ("test images", np.round(rank * (n - 1)), n - 1),
