@@ -13,7 +13,7 @@ import pandas as pd
 
 from mua_decode.report.elements import NotApplicable, Picture, Section
 from mua_decode.report.films import Films
-from mua_decode.types import read_table, whole
+from mua_decode.types import read_table, units_named, whole
 
 Tables = Mapping[str, "PaperTable"]
 """Tables by their number."""
@@ -87,9 +87,10 @@ class Results:
         if not self.has(protocol, name.split("/")[0]) or not path.is_file():
             return None
         try:
-            return read_table(path)
+            frame = read_table(path)
         except pd.errors.EmptyDataError:
             return None
+        return units_named(frame) if path.name == "results.csv" else frame
 
     def both(
         self, name: str, make: Callable[[pd.DataFrame], pd.DataFrame | None]
@@ -174,13 +175,14 @@ class Results:
         return found
 
 
-def spread(values: pd.Series) -> dict[str, float]:
-    """Mean, s.d. and n of the values that are defined."""
+def spread(values: pd.Series) -> dict[str, object]:
+    """Mean, s.d. and n of the values of conditions that are defined."""
     v = values.dropna().to_numpy()
     return {
         "mean": float(v.mean()) if len(v) else np.nan,
         "sd": float(v.std(ddof=1)) if len(v) > 1 else np.nan,
         "n": len(v),
+        "n_unit": "conditions",
     }
 
 

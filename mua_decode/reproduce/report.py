@@ -110,9 +110,9 @@ def _baselines(results: Results, tables: Tables) -> Section:
     text = [
         "Trained under identical settings on identical trials. Folds share training trials: their "
         "s.d. is a spread, not a standard error. Other seeds draw the split, the pseudo-trials and "
-        "the weights anew; fewer than ten make the bootstrap too narrow in their share; the t "
-        "interval over seeds is right for few if their means are about normal. Undefined "
-        "directions count as 90 degrees off."
+        "the weights anew; the interval over seeds alone speaks for these recorded trials, that "
+        "over seeds and conditions for other trials too. Undefined directions count as 90 degrees "
+        "off."
     ]
     return paper_section("Baselines, cross-validation and seeds", text, shown, pictures)
 

@@ -21,7 +21,7 @@ from mua_decode.reproduce.steps import steps_of
 from mua_decode.reproduce.tables import paper_tables, write_tables
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
-from mua_decode.types import COLUMNS, InputError, nearest_name, read_table
+from mua_decode.types import COLUMNS, N_UNIT, InputError, nearest_name, read_table, units_named
 
 
 class Reproduction:
@@ -112,7 +112,7 @@ class Reproduction:
             path = self.out / step.key / own
             if step.key not in outcome.done or not path.is_file():
                 continue
-            frame = read_table(path)[list(COLUMNS)]
+            frame = units_named(read_table(path))[[*COLUMNS, N_UNIT]]
             frame.insert(0, "step", step.name)
             frame.insert(0, "protocol", step.protocol)
             parts.append(frame)

@@ -37,7 +37,7 @@ from mua_decode.runs.run import Run
 from mua_decode.runs.take_over import take_over
 from mua_decode.runs.train import Training
 from mua_decode.runs.variants import Variant, run_variant
-from mua_decode.types import InputError
+from mua_decode.types import InputError, units_named
 
 Work = Callable[[Protocol, Path], None]
 
@@ -184,7 +184,7 @@ def _similarity(protocol: Protocol, folder: Path) -> None:
     run = enough_pseudo_trials(protocol.source, plan.trials)
     found = similarity(run.data, plan, seed=run.seed)
     tables = {"distributions": found.distributions, "trials": found.trials}
-    for name, frame in (tables | {"results": found.table.frame}).items():
+    for name, frame in (tables | {"results": units_named(found.table.frame)}).items():
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
 
 

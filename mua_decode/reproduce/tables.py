@@ -53,6 +53,7 @@ def paper_tables(results: Results) -> list[PaperTable]:
         compare.channels(results),
         sampling.rates(results),
         similarity.trials(results),
+        ablate.mixed(results),
     ]
     return [results.marked(table) for table in tables]
 

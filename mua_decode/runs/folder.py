@@ -21,7 +21,14 @@ from mua_decode.runs.config import check_seed
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.lock import lock
 from mua_decode.runs.stored import load_stored
-from mua_decode.types import COLUMNS, InputError, Recording, ResultTable
+from mua_decode.types import (
+    COLUMNS,
+    N_UNIT,
+    InputError,
+    Recording,
+    ResultTable,
+    units_named,
+)
 
 
 @dataclass(frozen=True)
@@ -192,11 +199,11 @@ class RunFolder:
             )
         except (OSError, ValueError) as error:
             raise InputError(f"{self.results}: is not a table of results") from error
-        return ResultTable(frame)
+        return ResultTable(frame.drop(columns=N_UNIT, errors="ignore"))
 
     def save_metrics(self, metrics: Mapping[str, Any], table: pd.DataFrame) -> None:
         """Write ``results.csv`` and then ``metrics.json``."""
-        write_text(self.results, table.to_csv(index=False, float_format="%.6g"))
+        write_text(self.results, units_named(table).to_csv(index=False, float_format="%.6g"))
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
 
 

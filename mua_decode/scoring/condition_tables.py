@@ -13,7 +13,7 @@ from mua_decode.metrics import Motion, Shown, VideoMetric, circular_difference_d
 from mua_decode.scoring.averages import Averages
 from mua_decode.scoring.evaluate import not_applicable, segment_frames
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
-from mua_decode.statistics import label_permutation
+from mua_decode.statistics import Units, label_permutation
 from mua_decode.types import HypothesisTable, StimulusSet, Stream
 
 Tables = dict[tuple[str, str], np.ndarray]
@@ -146,6 +146,7 @@ def permutation_tests(
     higher_is_better: Mapping[str, bool],
     seed: int,
     n: int = 9999,
+    units: Units | None = None,
     note: str = "",
 ) -> HypothesisTable:
     """Test whether the videos decoded follow the conditions; see :func:`label_permutation`.
@@ -158,6 +159,8 @@ def permutation_tests(
         By metric.
     seed, n
         Of the permutations.
+    units
+        Units of the conditions, where some share recorded trials; they change places together.
 
     Returns
     -------
@@ -172,6 +175,7 @@ def permutation_tests(
             metric="/".join(["trial_average", name, *([] if segment == "all" else [segment])]),
             better="higher" if higher_is_better[name] else "lower",
             n=n,
+            units=units,
             note=note,
         )
         for (name, segment), table in tables.items()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from mua_decode.data.datamodule import DecodingData
-from mua_decode.data.independence import condition_groups, unit_of
+from mua_decode.data.independence import GROUPED_UNIT, condition_groups, unit_of
 from mua_decode.statistics import Units
 
 _FACTORS = {"cue": "cues", "colour": "colours", "direction_deg": "directions"}
@@ -48,3 +49,29 @@ def metric_units(
         return Units.crossed(factors) if factors else plain
 
     return {n: units([_DEPENDS[n]] if n in _DEPENDS else list(_FACTORS)) for n in names}
+
+
+@dataclass(frozen=True, eq=False)
+class NamedUnits:
+    """Units by the name of a condition; ``name`` is what one is, ``level`` which it is."""
+
+    name: str
+    level: Mapping[str, str]
+
+    def of(self, conditions: Sequence[str]) -> Units:
+        """Units of some conditions, in their order."""
+        return Units.of_columns(self.name, [self.level[c] for c in conditions])
+
+
+def shared_units(data: DecodingData, names: Sequence[str]) -> dict[str, NamedUnits]:
+    """What conditions share that a metric depends on, by the name of the metric.
+
+    Metrics whose conditions share nothing, or recorded trials alone, are left out.
+    """
+    conditions = data.stimuli.names
+    found = metric_units(data, names, conditions=np.arange(len(conditions)))
+    return {
+        name: NamedUnits(units.name, dict(zip(conditions, units.labels, strict=True)))
+        for name, units in found.items()
+        if units.shared and units.name != GROUPED_UNIT
+    }

@@ -22,6 +22,7 @@ from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
 from mua_decode.statistics.intervals import Interval, NoInterval
 from mua_decode.statistics.means import interval_columns, unit_interval, unit_t
+from mua_decode.statistics.mixed import mixed_mean
 from mua_decode.statistics.permutation import (
     PermutationNull,
     out_of_reach,
@@ -48,6 +49,7 @@ __all__ = [
     "jackknife_interval",
     "label_permutation",
     "median_interval",
+    "mixed_mean",
     "noise_comparison",
     "out_of_reach",
     "paired_circular",

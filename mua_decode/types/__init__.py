@@ -11,7 +11,14 @@ from mua_decode.types.leaks import LeakState
 from mua_decode.types.masks import SiteMask, only, region_of
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
-from mua_decode.types.results import COLUMNS, ResultTable, read_table, whole
+from mua_decode.types.results import (
+    COLUMNS,
+    N_UNIT,
+    ResultTable,
+    read_table,
+    units_named,
+    whole,
+)
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.split import PARTS, Split
 from mua_decode.types.stimuli import Segment, StimulusSet
@@ -20,6 +27,7 @@ from mua_decode.types.streams import Stream
 __all__ = [
     "COLUMNS",
     "HYPOTHESIS_COLUMNS",
+    "N_UNIT",
     "PARTS",
     "STORED_PART",
     "HypothesisTable",
@@ -44,5 +52,6 @@ __all__ = [
     "printable",
     "read_table",
     "region_of",
+    "units_named",
     "whole",
 ]

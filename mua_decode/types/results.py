@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mua_decode.types.errors import InputError
@@ -21,26 +22,28 @@ COLUMNS = (
     "unit",
     "n",  # number of values averaged
 )
+N_UNIT = "n_unit"  # what n counts; tables may have it, and files do: see units_named
 # Columns of tables that hold names, which users give.
 _NAMES = ("run", "split", "condition", "mask", "segment", "region", "site_id", "session", "subject")
 
 
 @dataclass(frozen=True, eq=False)
 class ResultTable:
-    """A DataFrame with exactly the columns of ``COLUMNS``."""
+    """A DataFrame with exactly the columns of ``COLUMNS``, and perhaps ``n_unit``."""
 
     frame: pd.DataFrame
 
     def __post_init__(self) -> None:
         missing = [c for c in COLUMNS if c not in self.frame.columns]
-        extra = [c for c in self.frame.columns if c not in COLUMNS]
+        extra = [c for c in self.frame.columns if c not in (*COLUMNS, N_UNIT)]
         if missing or extra:
             raise InputError(f"result table: missing columns {missing}, unknown columns {extra}")
 
     @classmethod
     def from_rows(cls, rows: list[dict[str, object]]) -> ResultTable:
         """Build from one dict per row."""
-        return cls(pd.DataFrame(rows, columns=list(COLUMNS)))
+        named = [N_UNIT] if any(N_UNIT in row for row in rows) else []
+        return cls(pd.DataFrame(rows, columns=[*COLUMNS, *named]))
 
     @classmethod
     def concat(cls, tables: list[ResultTable]) -> ResultTable:
@@ -55,6 +58,30 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     kinds = dict.fromkeys(_NAMES, str)
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
+
+
+def units_named(results: pd.DataFrame) -> pd.DataFrame:
+    """Say in every row of a result table what its ``n`` counts, as files do.
+
+    Where the analysis has not said it: noise inputs, folds, trials of a score of single trials,
+    conditions of a score of averages, the average itself in a row of one condition.
+    """
+    text = results[["run", "split", "trial", "condition"]].astype(str)
+    average = text["trial"] == "trial_average"
+    units = np.select(
+        [
+            text["run"] == "chance/noise",
+            text["split"].str.contains(", mean over ", regex=False),
+            average & (text["condition"] == "all"),
+            average,
+        ],
+        ["noise inputs", "folds", "conditions", "averages over the trials of a condition"],
+        "trials",
+    )
+    found = pd.Series(units, index=results.index)
+    if N_UNIT in results:
+        found = results[N_UNIT].where(results[N_UNIT].notna(), found)
+    return results.drop(columns=N_UNIT, errors="ignore").assign(**{N_UNIT: found})
 
 
 def whole(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,14 +9,14 @@ import pandas as pd
 
 from mua_decode.data import DecodingData
 from mua_decode.runs.run import Run
-from mua_decode.types import COLUMNS
+from mua_decode.types import COLUMNS, N_UNIT
 
 FAST = ["metric=[identification,mse]", "floor=[lookup]"]
 
 
 def results(folder: Path) -> tuple[pd.DataFrame, dict]:
     table = pd.read_csv(folder / "results.csv", keep_default_na=False, na_values={"value": [""]})
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, N_UNIT)
     return table, json.loads((folder / "metrics.json").read_text())
 
 

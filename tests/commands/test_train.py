@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from mua_decode.commands.main import main
-from mua_decode.types import COLUMNS
+from mua_decode.types import COLUMNS, N_UNIT
 from tests.tiny import TINY
 
 
@@ -58,7 +58,7 @@ def test_a_run_leaves_everything_that_was_promised(finished: tuple[Path, dict]) 
     assert metrics["floor/lookup/single_trial/identification"] > 0.8
     assert metrics["floor/mean_video/single_trial/identification"] == pytest.approx(1 / 8)
     table = pd.read_csv(folder / "results.csv")
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, N_UNIT)
     assert set(table["trial"]) == {"single_trial", "trial_average"}
     per_condition = table[(table["metric"] == "ssim") & (table["segment"] == "cue")]
     assert len(per_condition) == 4 * 2 * (8 + 1)  # runs x averagings x (conditions and all)

@@ -12,6 +12,7 @@ from mua_decode.commands.main import main
 from mua_decode.report.paper import Results
 from mua_decode.reproduce.step import Step, StepNotApplicableError, carry_out
 from mua_decode.runs.fingerprint import Fingerprint
+from tests.counted import uncounted
 from tests.tiny import TINY
 
 SMALL = [
@@ -48,7 +49,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_and_one_report_for_both_protocols(both: Path) -> None:
     names = {p.stem.split("_")[0] for p in (both / "tables").glob("*.csv")}
-    assert names == {f"S{i}" for i in (*range(1, 29), *range(30, 35))}
+    assert names == {f"S{i}" for i in (*range(1, 29), *range(30, 36))}
     cue = pd.read_csv(both / "tables" / "S1_cue_shape.csv")
     assert set(cue["protocol"]) == {"published", "rigorous"}
     assert set(cue["cue"]) == {"cross", "circle"}
@@ -63,6 +64,11 @@ def test_tables_and_one_report_for_both_protocols(both: Path) -> None:
             "split"
         ]
     )
+
+
+def test_every_table_names_what_its_n_counts(both: Path) -> None:
+    assert len(list((both / "tables").glob("*.csv"))) > 30
+    assert uncounted(both) == []
 
 
 def test_the_report_says_on_its_first_screen_that_the_published_order_inflates(both: Path) -> None:

@@ -21,6 +21,7 @@ from mua_decode.analyses.ablate.losses import (
     without_undefined,
 )
 from mua_decode.analyses.ablate.masks import masks_asked
+from mua_decode.analyses.ablate.mixed import mixed_losses
 from mua_decode.analyses.ablate.plan import AblationPlan
 from mua_decode.analyses.ablate.predictions import prediction_table, prediction_tests
 from mua_decode.analyses.ablate.scorer import score_masks
@@ -33,6 +34,8 @@ from mua_decode.runs.run import Run
 from mua_decode.scoring.evaluate import not_applicable
 from mua_decode.scoring.units import metric_units
 from mua_decode.types import HypothesisTable, InputError, Stream
+
+_NONE = pd.DataFrame()
 
 
 def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
@@ -48,8 +51,8 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     Findings
         Tables: ``losses`` of every mask in every condition and their ``means`` with intervals and
         ranks; ``changes``, the published measure, and ``predictions`` with ``prediction_tests``,
-        the published test; ``contrasts`` of regions; ``shapley`` and ``subsets``, empty without
-        subsets of regions.
+        the published test; ``contrasts`` of regions; ``mixed``, losses of regions in mixed-effects
+        models; ``shapley`` and ``subsets``, empty without subsets of regions.
 
     Raises InputError if no metric applies to the recording, or the part is empty.
     """
@@ -125,6 +128,7 @@ def _moved(
         "predictions": predictions,
         "prediction_tests": prediction_tests(predictions, correction=plan.correction).frame,
         "contrasts": HypothesisTable.concat(pairs).frame,
+        "mixed": mixed_losses(regions, correction=plan.correction) if plan.mixed else _NONE,
     }
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import pandas as pd
 
-from mua_decode.analyses.ablate.losses import units_in
+from mua_decode.analyses.ablate.losses import pairs_in
 from mua_decode.statistics import correct, paired_t, unit_t
 from mua_decode.types import HypothesisTable
 
@@ -43,8 +43,8 @@ def region_contrasts(
                 "group": f"{a} - {b}",
                 "metric": f"{metric}, {measure}, {trial}, {fill}",
             }
-            tables.append(paired_t(left, right, n_unit="conditions", **asked))
-            units = units_in(by_region[a])
-            if units.shared:
+            each, units = pairs_in(by_region[a])
+            tables.append(paired_t(left, right, n_unit=each, **asked))
+            if units is not None:
                 tables.append(unit_t(left - right, units, **asked))
     return correct(HypothesisTable.concat(tables), method=correction, within=["metric", "test"])

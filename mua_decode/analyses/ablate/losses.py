@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.analyses.ablate.scores import TRIALS, MaskScores
+from mua_decode.data.independence import GROUPED_UNIT
 from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.averages import known_mean
 from mua_decode.statistics import (
@@ -146,6 +147,17 @@ def units_in(rows: pd.DataFrame) -> Units:
     return Units.of_columns(str(rows["units"].iloc[0]), rows["level"])
 
 
+def pairs_in(rows: pd.DataFrame) -> tuple[str | Units, Units | None]:
+    """Unit of paired tests of rows, and what they share that is tested beside, if anything.
+
+    Conditions, which speak for themselves; where some share recorded trials, groups of them.
+    """
+    units = units_in(rows)
+    if units.name == GROUPED_UNIT:
+        return units, None
+    return "conditions", units if units.shared else None
+
+
 def mean_losses(losses: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:
     """Mean loss of every mask over conditions with its 95 % intervals, and its rank.
 
@@ -177,6 +189,7 @@ def loss_tests(
     test. The paired one asks whether the loss of a condition is above zero on average; it means
     what it says only with the fill ``shuffle``, under which a region without information loses
     nothing in expectation. Both speak for these conditions, for one trained network and one split.
+    Conditions that share recorded trials are averaged first.
     Where conditions share what a metric depends on (``units``: 4 cues), losses are averaged within
     it and tested a third time, for other cues like these. Angular errors are tested once more by
     flipping signs, which assumes no normal distribution. Corrected over the masks within fill,
@@ -201,12 +214,12 @@ def loss_tests(
         unpaired = unpaired_t(after, before, n_unit="conditions, masked and unmasked", **shared)
         note = "errors against the truth (our reading); " + unpaired.frame["note"]
         tables.append(HypothesisTable(unpaired.frame.assign(note=note)))
-        tables.append(paired_t(after, before, n_unit="conditions", **shared))
-        units = units_in(group)
-        if units.shared:
+        each, units = pairs_in(group)
+        tables.append(paired_t(after, before, n_unit=each, **shared))
+        if units is not None:
             tables.append(unit_t(after - before, units, **shared))
         if metric == "direction_error":
-            tables.append(paired_circular(after, before, n_unit="conditions", rng=rng, **shared))
+            tables.append(paired_circular(after, before, n_unit=each, rng=rng, **shared))
     stacked = HypothesisTable.concat(tables)
     return correct(stacked, method=correction, within=["metric", "test"])
 
@@ -244,6 +257,7 @@ def mask_results(
             "segment": metric.segment or "all",
             "metric": metric.name,
             "unit": metric.unit,
+            "n_unit": "conditions",
         }
         mean, n = known_mean(value)
         rows.append(shared | {"condition": "all", "value": mean, "n": n})

@@ -97,6 +97,17 @@ def prediction_tests(results: Results) -> PaperTable:
     )
 
 
+def mixed(results: Results) -> PaperTable:
+    """S35: losses in mixed-effects models."""
+    return results.table(
+        "S35_masking_mixed",
+        "Losses of regions in linear mixed models, random effects of what conditions share, beside "
+        "the test over unit means (p_unit_means); agrees: both on one side of .05, uncorrected",
+        "ablation/mixed.csv",
+        why="its conditions share no cue, colour or direction",
+    )
+
+
 def contrasts(results: Results) -> PaperTable:
     """S24: regions against each other."""
     return results.table(
@@ -244,6 +255,6 @@ def section(results: Results, tables: Tables) -> Section:
         "with and without every mask are left out, the same for all regions, and changes leave out "
         "those in which it is undefined without a mask.",
     ]
-    shown = [tables[n] for n in ("S4", "S28", "S5", "S6", "S7", "S23", "S24", "S15", "S16")]
+    shown = [tables[n] for n in ("S4", "S28", "S5", "S6", "S7", "S35", "S23", "S24", "S15", "S16")]
     title = "Figure 3. What each region contributes: masking"
     return paper_section(title, text, shown, pictures)

@@ -39,6 +39,7 @@ class AblationPlan:
     average_only: tuple[str, ...]
     guess: Mapping[str, float] | None
     correction: str
+    mixed: bool
     seed: int
 
     def __post_init__(self) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from mua_decode.analyses.axis.statistics import columns_correlation
-from mua_decode.analyses.axis.units import unit_interval
-from mua_decode.statistics import Interval
+from mua_decode.analyses.axis.statistics import columns_correlation, jackknife_variance
+from mua_decode.statistics import Interval, pooled_interval
 
 _CLIP = 1 - 1e-6  # of a correlation, before Fisher's transform
 
@@ -66,13 +65,12 @@ def correlation_interval(
 
     n = len(imagined)
     z = centred(np.arange(n))
-    over_units = unit_interval(z, np.asarray(units)[asked], of="median", level=level)
+    over_units = pooled_interval(z, np.asarray(units)[asked], of="median", level=level)
     middle = float(np.median(np.tanh(z))) if len(z) else float("nan")
     if np.isnan(over_units.low):
         return Interval(middle)
     left_out = np.array([np.median(centred(np.delete(np.arange(n), o))) for o in range(n)])
-    error = np.sqrt((n - 1) / n * np.square(left_out - left_out.mean()).sum())
-    half = stats.t.ppf((1 + level) / 2, n - 1) * error
+    half = stats.t.ppf((1 + level) / 2, n - 1) * jackknife_variance(left_out) ** 0.5
     below, above = (abs(end - over_units.estimate) for end in over_units[1:])
     low = np.tanh(over_units.estimate - np.hypot(below, half))
     high = np.tanh(over_units.estimate + np.hypot(above, half))

@@ -20,9 +20,9 @@ from mua_decode.analyses.axis.controls import (
 from mua_decode.analyses.axis.plan import EffectivePlan, SignificancePlan
 from mua_decode.analyses.axis.shown import Shown
 from mua_decode.analyses.axis.statistics import column_of_p
-from mua_decode.analyses.axis.units import Units, unit_correlation, unit_interval, unit_share
+from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
 from mua_decode.simulation import answer_images, can_answer
-from mua_decode.statistics import adjust
+from mua_decode.statistics import adjust, pooled_interval
 from mua_decode.types import HypothesisTable, InputError, Recording, SiteTable
 
 # Images by name -> one row per presentation: site_id, image, answered_hz.
@@ -201,7 +201,7 @@ def _numbers(verdicts: pd.DataFrame, units: np.ndarray) -> dict[str, float]:
         found |= {key: value, f"{key}_low": low, f"{key}_high": high}
     for name in ("foreign_beyond", "rank_among_foreign"):
         if name in verdicts:
-            value, low, high = unit_interval(verdicts[name].to_numpy(float), units)
+            value, low, high = pooled_interval(verdicts[name].to_numpy(float), units)
             key = f"share_{name}" if name == "foreign_beyond" else f"mean_{name}"
             found |= {key: value, f"{key}_low": max(low, 0.0), f"{key}_high": min(high, 1.0)}
     r, low, high = unit_correlation(verdicts["predicted_answered_correlation"].to_numpy(), units)

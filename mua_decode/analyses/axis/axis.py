@@ -122,7 +122,9 @@ def axis(
         x = components[name](rows)
         with working(f"axes in {name}, {plan.test.n_permutations} permutations"):
             models[name] = fit_axes(name, x, responses, blocks, plan=plan.test, rng=test_rng)
-    comparison, compared = compare_spaces(models, responses.rows[blocks.test], plan=plan.test)
+    comparison, compared = compare_spaces(
+        models, responses.rows[blocks.test], plan=plan.test, per_image=responses.per_image
+    )
     results = AxisResults(
         plan=plan,
         recording=recording,

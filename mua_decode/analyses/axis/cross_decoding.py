@@ -83,6 +83,7 @@ def cross_decode(
                 "chance": 1 / n_objects,
                 "p": (1 + (np.array(null) >= hits).sum()) / (1 + n_permutations),
                 "n": len(guess),
+                "n_unit": "trials",
             }
         )
     return rows

@@ -31,7 +31,7 @@ _PRINTED = {
     "share axis-tuned": "axis/share_tuned",
     "  95 % interval from": "axis/share_low",
     "  to": "axis/share_high",
-    "median R² of explainable": "axis/median_r2_of_explainable",
+    "R² of explainable, pooled over sites": "axis/pooled_r2_of_explainable",
     "mean rank of the true image (chance 0.5)": "reconstruction/mean_rank",
     "sites shown images made for them, most reliably tuned": "effective/n_sites",
     "share surely beyond the library images shown": "effective/share_synthesised_beyond_surely",
@@ -256,19 +256,29 @@ def _mean(hits: np.ndarray) -> float:
 def _result_table(flat: Mapping[str, Any], results: AxisResults) -> ResultTable:
     """The house's tidy table: one row per region and number, a region as ``only REGION``."""
     units = {"median_heldout_correlation": "r", "correlation_low": "r", "correlation_high": "r"}
+    units |= {f"pooled_r2_of_explainable{e}": "fraction of variance" for e in ("", "_low", "_high")}
     shared = {"split": "test", "condition": "all", "trial": "trial_average", "segment": "all"}
     rows: list[dict[str, object]] = []
     for row in results.regions.to_dict("records"):
         mask = "none" if row["region"] == "all" else only(row["region"])
         about = {**shared, "run": row["space"], "mask": mask, "n": row["n_sites"]}
+        ends = {"n": row["n_units"], "n_unit": row["unit"]}
         rows += [
-            {**about, "metric": k, "value": v, "unit": units.get(str(k), "fraction of sites")}
+            {**about, "n_unit": "sites", "metric": k, "value": v}
+            | {"unit": units.get(str(k), "fraction of sites")}
+            | (ends if str(k).endswith(("_low", "_high")) else {})
             for k, v in row.items()
             if k not in ("space", "region", "n_sites", "n_sites_all", "n_units", "unit")
         ]
-    about = {**shared, "run": results.first.name, "mask": "none", "n": len(results.blocks.test)}
+    images = {"n": len(results.blocks.test) // results.responses.per_image, "n_unit": "images"}
+    counts: dict[str, dict[str, object]] = {
+        "reconstruction": images,
+        "effective": {"n": flat.get("effective/n_sites"), "n_unit": "sites"},
+        "imagery": {"n": flat.get("imagery/n_objects"), "n_unit": "objects"},
+    }
+    about = {**shared, "run": results.first.name, "mask": "none", "unit": "see tests.csv"}
     rows += [
-        {**about, "metric": key, "value": value, "unit": "see tests.csv"}
+        {**about, **counts[key.split("/")[0]], "metric": key, "value": value}
         for key, value in flat.items()
         if key.startswith(("reconstruction/", "effective/", "imagery/"))
         and isinstance(value, float)

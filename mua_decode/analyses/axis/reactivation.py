@@ -10,8 +10,8 @@ import numpy as np
 from scipy import stats
 
 from mua_decode.analyses.axis.trials import StateTrials
-from mua_decode.analyses.axis.units import Units, unit_interval
-from mua_decode.statistics import Interval, paired_t
+from mua_decode.analyses.axis.units import Units
+from mua_decode.statistics import Interval, paired_t, pooled_interval
 from mua_decode.types import HypothesisTable, Question
 
 Sign = Literal["raised", "lowered"]
@@ -148,7 +148,7 @@ def estimated_share(
     interval is that over units; both are cut to [0, 1].
     """
     value = np.where(asked, _counted(found, sign), np.nan)
-    return Interval(*np.clip(unit_interval(value, units.label), 0, 1))
+    return Interval(*np.clip(pooled_interval(value, units.label), 0, 1))
 
 
 def _counted(found: Reactivation, sign: Sign) -> np.ndarray:

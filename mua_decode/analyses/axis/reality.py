@@ -79,6 +79,7 @@ def measure_reality(
                 "null_95": np.quantile(mean[1:], 0.95),
                 "p": (1 + (mean[1:] >= mean[0] - 1e-9).sum()) / (1 + plan.n_permutations),
                 "n": n_pairs,
+                "n_unit": "pairs of trials",
             }
         )
     table = pd.DataFrame(rows)

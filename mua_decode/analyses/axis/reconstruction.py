@@ -77,13 +77,14 @@ def reconstruct(
     null = np.array([beaten[every, rng.permutation(n)].mean() for _ in range(n_permutations)])
     p = (1 + (null >= rank.mean()).sum()) / (1 + n_permutations)
     beaten_by_library = (library < np.diag(among)[:, None]).sum(axis=1)
+    counted = {"n": n, "n_unit": "held-out images"}
     rows = [
         {
             "distractors": d,
             "source": source,
             "accuracy": _accuracy(better, size, d).mean(),
             "chance": 1 / (d + 1),
-            "n": n,
+            **counted,
         }
         for source, better, size in (
             ("test images", np.round(rank * (n - 1)), n - 1),
@@ -98,8 +99,7 @@ def reconstruct(
         "test": f"permutation of images among decoded vectors, {n_permutations} permutations, "
         "mean rank above chance, one-sided",
         "p": float(p),
-        "n": n,
-        "n_unit": "held-out images",
+        **counted,
         "effect_name": "mean rank less chance",
         "effect": rank.mean() - 0.5,
     }

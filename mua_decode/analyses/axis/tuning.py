@@ -15,7 +15,7 @@ from mua_decode.analyses.axis.responses import Responses, region_masks
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign, RidgeFit
 from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
-from mua_decode.statistics import adjust
+from mua_decode.statistics import adjust, jackknife_interval
 from mua_decode.types import HypothesisTable, InputError, SiteTable
 
 _RELIABLE = 0.05  # share of test variance that must be signal before R² is divided by it
@@ -107,6 +107,7 @@ def summarise(models: Mapping[str, AxisModel], table: SiteTable) -> pd.DataFrame
                     "median_heldout_correlation": r,
                     "correlation_low": r_low,
                     "correlation_high": r_high,
+                    **_pooled_share(sites[asked], units.label[asked]),
                     "median_r2_of_explainable": sites["r2_of_explainable"][asked].median(),
                     "share_ramp": sites["ramp"][asked].mean(),
                     "share_flat": sites["flat"][asked].mean(),
@@ -124,7 +125,9 @@ def _strength(
     """Held-out correlation, R² and, where single trials allow, signed R² over its ceiling.
 
     The R² that is divided keeps the sign of the correlation: squared, noise would count as
-    explained.
+    explained. Sites are chosen by the reliability they are divided by, which makes it too small
+    where that is weak (.76 of 1): the share of many sites is :func:`_pooled_share`.
+    ``explained_share`` and ``explainable_share`` of the variance of the test means are its parts.
     """
     away = y[blocks.test] - y[blocks.test].mean(axis=0)
     residual = np.square(y[blocks.test] - predicted).sum(axis=0)
@@ -138,15 +141,39 @@ def _strength(
         "heldout_r2": r2,
         "ceiling_correlation": np.sqrt(np.where(reliability > 0, reliability, np.nan)),
         "r2_of_explainable": corrected,
+        "explained_share": _explained(fit.correlation, responses, blocks),
+        "explainable_share": reliability,
         "penalty": fit.penalty,
     }
+
+
+def _explained(r: np.ndarray, responses: Responses, blocks: Blocks) -> np.ndarray:
+    """r² (N,) less what noise of M test images adds to it, with the sign of r; 0 where r is."""
+    m = len(blocks.test) // responses.per_image
+    return np.asarray(np.sign(r) * (1 - (1 - r**2) * (m - 1) / max(m - 2, 1)))
+
+
+def _pooled_share(sites: pd.DataFrame, units: np.ndarray) -> dict[str, float]:
+    """Explained over explainable variance, both summed over all sites, with its interval."""
+    pair = sites[["explained_share", "explainable_share"]].to_numpy(float)
+    kept = np.isfinite(pair).all(axis=1)
+
+    def share(keep: np.ndarray) -> float:
+        explained, explainable = pair[kept][keep].sum(axis=0)
+        return explained / explainable if explainable > 0 else float("nan")
+
+    found = jackknife_interval(share, units[kept])
+    ends = ("", "_low", "_high")
+    return {f"pooled_r2_of_explainable{e}": v for e, v in zip(ends, found, strict=True)}
 
 
 def noise_ceiling(responses: Responses, blocks: Blocks) -> np.ndarray:
     """Share of the variance of the test means that is not noise of the mean, (N,).
 
-    Variance of the means over test images less the mean of (variance over trials / trials):
-    unbiased (Sahani and Linden 2003). NaN where only averages are known, or with bins.
+    Variance of the means over test images less the mean of (variance over trials / trials), each
+    unbiased (Sahani and Linden 2003); so is their ratio, since one over the variance of M normal
+    values is (M - 1) / (M - 3) times too large on average. NaN where only averages are known, or
+    with bins.
     """
     if not responses.knows_noise:
         return np.full(responses.mean.shape[2], np.nan)
@@ -156,7 +183,8 @@ def noise_ceiling(responses: Responses, blocks: Blocks) -> np.ndarray:
         noise = responses.variance[test] / responses.n_trials[test]
         known = np.isfinite(noise)
         mean_noise = np.where(known, noise, 0).sum(axis=0) / known.sum(axis=0)
-        return np.asarray(np.where(total > 0, (total - mean_noise) / total, np.nan))
+        ratio = mean_noise / total * max(len(test) - 3, 1) / (len(test) - 1)
+        return np.asarray(np.where(total > 0, 1 - ratio, np.nan))
 
 
 def _significance(

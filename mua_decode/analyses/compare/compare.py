@@ -15,6 +15,7 @@ from mua_decode.runs.findings import Findings, headlines, only_decoder, score_ta
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants, score_unvaried
 from mua_decode.scoring.flat import key, number
+from mua_decode.scoring.units import shared_units
 from mua_decode.types import InputError, ResultTable, nearest_name
 
 CHANNELS = ("red_correlation", "green_correlation", "blue_correlation")
@@ -54,6 +55,7 @@ def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
         others=[*outcome.found, *(r for r in beside["run"].unique() if r.startswith("floor/"))],
         correction=plan.correction,
         groups=dict(zip(data.stimuli.names, condition_groups(data).tolist(), strict=True)),
+        units=shared_units(data, table.frame["metric"].unique().tolist()),
     )
     overall = table.frame[table.frame["condition"] == "all"]
     metrics = stamp(source, outcome.failures) | {
@@ -61,7 +63,8 @@ def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
         for r in overall.to_dict("records")
     }
     for row in tests.frame.to_dict("records"):
-        name = key("test", row["group"], row["metric"])
+        over = () if row["test"].startswith("paired") else ("units",)
+        name = key("test", row["group"], row["metric"], *over)
         metrics[f"{name}/difference"] = number(row["effect"])
         metrics[f"{name}/p_corrected"] = number(row["p_corrected"])
     values, title = _drawn(table), "Pixel correlation of each colour channel"

@@ -10,7 +10,7 @@ from mua_decode.report.paper import PaperTable, Results, headline_rows
 
 def baselines(results: Results) -> PaperTable:
     """S13: baselines, floors and ceiling."""
-    columns = ["run", "trial", "metric", "value", "unit", "n"]
+    columns = ["run", "trial", "metric", "value", "unit", "n", "n_unit"]
     return results.table(
         "S13_baselines",
         "Baselines trained under identical settings, floors and ceiling; undefined directions "
@@ -28,7 +28,9 @@ def channels(results: Results) -> PaperTable:
         keys = ["run", "trial", "metric"]
         single = rows[rows["condition"] != "all"].groupby(keys)["value"].agg(["min", "max", "std"])
         single.columns = ["lowest_condition", "highest_condition", "sd_conditions"]
-        found = rows[rows["condition"] == "all"][[*keys, "value", "n"]].join(single, on=keys)
+        found = rows[rows["condition"] == "all"][[*keys, "value", "n", "n_unit"]].join(
+            single, on=keys
+        )
         channel = found["metric"].str.removesuffix("_correlation")
         return found.drop(columns="metric").assign(channel=channel).reset_index(drop=True)
 

@@ -18,13 +18,13 @@ class Averages:
     values
         float (Q, T, N).
     groups
-        int (Q,): conditions that share recorded trials have one label; intervals of means over
-        conditions draw them together, tests average them first.
+        int (Q,): conditions that share recorded trials have one label; intervals are over them,
+        tests average or permute them together.
     regions
         Name -> bool (N,).
     sessions
-        Session of every site (N,). Intervals of means over sites draw whole sessions, whose sites
-        share trials; single sites where a region or the population has one session.
+        Session of every site (N,). Intervals of means over sites are over sessions, whose sites
+        share trials; a region or population of one session has none.
     """
 
     split: str

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from mua_decode.analyses.encode.plan import EncodePlan
+from mua_decode.data.independence import UNIT, group_means, unit_of
 from mua_decode.data.recorded import SessionTrials, condition_means
 from mua_decode.statistics import correct
 from mua_decode.types import HypothesisTable
@@ -28,34 +29,39 @@ class Reliability:
     single
         float (M,): reliability of a single trial.
     p
-        float (M,): one-sided one-sample t-test over conditions that the two halves covary.
-    n_conditions
-        int (M,): conditions with a trial in both halves, the n of the test.
+        float (M,): one-sided one-sample t-test over groups of conditions that share recorded
+        trials (mostly single conditions) that the two halves covary.
+    n_groups
+        int (M,): groups with a trial in both halves, the n of the test.
+    unit
+        What a group is, in words.
 
     Notes
     -----
     With r the correlation of halves of h trials each, the reliability of a mean over n trials is
     ``m r / (1 + (m - 1) r)``, m = n / h (Spearman 1910, doi 10.1111/j.2044-8295.1910.tb00206.x;
     Brown 1910, doi 10.1111/j.2044-8295.1910.tb00207.x). A prediction that knew the signal
-    perfectly would correlate with that mean at the square root of its reliability.
+    perfectly would correlate with that mean at the square root of its reliability. Where conditions
+    have unequally many trials, n and h are harmonic means: noise falls with 1 / n.
     """
 
     half_r: np.ndarray
     average: np.ndarray
     single: np.ndarray
     p: np.ndarray
-    n_conditions: np.ndarray
+    n_groups: np.ndarray
+    unit: str = UNIT
 
     def tests(self, names: Sequence[str], metric: str) -> HypothesisTable:
         """One row per site or region: do halves of its recorded trials covary?"""
         asked = {
             "question": "do two halves of the recorded trials covary?",
             "metric": metric,
-            "test": "one-sample t over conditions of the halves' covariance, one-sided",
-            "n_unit": "conditions",
+            "test": f"one-sample t over {self.unit} of the halves' covariance, one-sided",
+            "n_unit": self.unit,
             "effect_name": "split-half correlation",
         }
-        found = zip(names, self.n_conditions, self.p, self.half_r, strict=True)
+        found = zip(names, self.n_groups, self.p, self.half_r, strict=True)
         return HypothesisTable.from_rows(
             [asked | {"group": g, "n": n, "df": n - 1, "p": p, "effect": r} for g, n, p, r in found]
         )
@@ -98,12 +104,14 @@ def split_half(
     averages: np.ndarray,
     splits: int,
     rng: np.random.Generator,
+    groups: np.ndarray | None = None,
 ) -> tuple[Reliability, Reliability]:
     """Reliability of every site and of averages of sites, from recorded trials.
 
     Every split deals the presentations of each session to two halves of equal size per condition
     (an odd one is left out), the same for all sites of a session: halves never share a recorded
-    trial, and noise that sites share within a trial stays within a half.
+    trial, and noise that sites share within a trial stays within a half. ``groups``, int (K,),
+    labels conditions that share recorded trials alike; ``None``: none does.
 
     Returns
     -------
@@ -115,7 +123,7 @@ def split_half(
     Trials of different conditions are independent, bins of one trial are not; the test therefore
     takes one value per condition, the covariance over time of its two half means (centred by the
     grand mean, averaged over splits), which has mean zero if trials share nothing. Where one
-    presentation feeds several conditions, these are not independent and p is too small.
+    presentation feeds several conditions it takes their mean.
     """
     weight = averages.T / np.maximum(1, averages.sum(axis=1))
     n_units = n_sites + len(averages)
@@ -135,12 +143,18 @@ def split_half(
     total = condition_means(sessions, n_conditions=n_conditions, n_bins=n_bins, n_sites=n_sites)[1]
     half_r, use = r_sum / splits, valid[:, :n_sites]
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = _above_zero(np.where(valid, covariance, np.nan))
-        h, n = ((x * use).sum(axis=0) / use.sum(axis=0) for x in (half_sizes, total))
+        each = np.where(valid, covariance, np.nan)
+        each = each if groups is None else group_means(each, groups)
+        p = _above_zero(each)
+        h, n = (use.sum(axis=0) / np.where(use, 1 / x, 0).sum(axis=0) for x in (half_sizes, total))
         h, n = (np.concatenate([x, np.nan_to_num(x) @ weight]) for x in (h, n))
         average, single = spearman_brown(half_r, n / h), spearman_brown(half_r, 1 / h)
-    found = (half_r, average, single, p, valid.sum(axis=0))
-    return (Reliability(*(x[:n_sites] for x in found)), Reliability(*(x[n_sites:] for x in found)))
+    number, unit = (~np.isnan(each)).sum(axis=0), UNIT if groups is None else unit_of(groups)
+    parts = slice(None, n_sites), slice(n_sites, None)
+    first, second = (
+        Reliability(half_r[i], average[i], single[i], p[i], number[i], unit) for i in parts
+    )
+    return first, second
 
 
 def _agreement(halves: np.ndarray, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +207,7 @@ def deal_halves(
 
 
 def _above_zero(covariance: np.ndarray) -> np.ndarray:
-    """One-sided p of the mean over conditions of (K, M); NaN with fewer than two conditions."""
+    """One-sided p of the mean over the rows of (G, M); NaN with fewer than two."""
     p = np.full(covariance.shape[1], np.nan)
     for unit, column in enumerate(covariance.T):
         known = column[~np.isnan(column)]

@@ -25,7 +25,9 @@ def encoding(results: Results) -> PaperTable:
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[(table["condition"] == "all") & table["metric"].isin(_METRICS)]
         rows = rows.assign(region=rows["mask"].map(region_of))
-        rows = rows[["region", "run", "trial", "metric", "value", "n"]].reset_index(drop=True)
+        rows = rows[["region", "run", "trial", "metric", "value", "n", "n_unit"]].reset_index(
+            drop=True
+        )
         known = results.published.get("encoding")
         ours = (rows["metric"] == "encoding_r_region_time") & (rows["run"] == "encoder")
         ours &= rows["trial"] == "trial_average"
@@ -49,7 +51,7 @@ def bands(results: Results) -> PaperTable:
 
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[table["metric"].str.startswith("band_r2") & (table["condition"] == "all")]
-        rows = rows[["mask", "run", "metric", "value", "n"]].reset_index(drop=True)
+        rows = rows[["mask", "run", "metric", "value", "n", "n_unit"]].reset_index(drop=True)
         refused = "not applicable: too fast for the sliding step, or too slow for the trial"
         return rows.assign(note=np.where(rows["n"] == 0, refused, ""))
 
@@ -82,7 +84,7 @@ def fine_bands(results: Results) -> PaperTable:
         for end in ("low", "high"):
             wanted = zip(rows["run"], rows["mask"], rows["metric"] + f"_{end}", strict=True)
             found[end] = [ends.get(key, np.nan) for key in wanted]
-        return found.assign(n=rows["n"]).reset_index(drop=True)
+        return found.assign(n=rows["n"], n_unit=rows["n_unit"]).reset_index(drop=True)
 
     title = (
         "Encoding by frequency at a finer step (Fig. 6B): R² of averages over the trials of a "
@@ -93,8 +95,8 @@ def fine_bands(results: Results) -> PaperTable:
 
 def null(results: Results) -> PaperTable:
     """S31: conditions against predictions for Gaussian videos, as published."""
-    columns = ["group", "statistic", "df", "p", "p_corrected", "correction", "n", "effect_name",
-               "effect", "low", "high", "note"]  # fmt: skip
+    columns = ["group", "statistic", "df", "p", "p_corrected", "correction", "n", "n_unit",
+               "effect_name", "effect", "low", "high", "note"]  # fmt: skip
 
     def make(table: pd.DataFrame) -> pd.DataFrame | None:
         rows = table[table["n_unit"] == "conditions and Gaussian videos"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.bands import Band, band_r2, condition_band_r2
@@ -19,22 +18,22 @@ from mua_decode.analyses.encode.correlation import (
     time_r,
 )
 from mua_decode.analyses.encode.predict import Prediction
-from mua_decode.statistics import cluster_bootstrap, rank_p
+from mua_decode.data.independence import unit_of
+from mua_decode.statistics import Interval, jackknife_interval, pooled_interval, rank_p
 from mua_decode.types import HypothesisTable, only
 
-_DRAWS = 2000
+_CLIP = 1 - 1e-9  # of a correlation on Fisher's scale
+_AVERAGE = "averages over sites"
 RELIABLE = "encoding_r_reliable"
 _TRIALS = ("single_trial", "trial_average")
 
 
 class EncodingRows:
-    """Collects rows; every method adds those of one question. ``rng`` is for bootstraps."""
+    """Collects rows; every method adds those of one question."""
 
-    def __init__(
-        self, recorded: Averages, sites: Ceiling, regions: Ceiling, *, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, recorded: Averages, sites: Ceiling, regions: Ceiling) -> None:
         self.rows: list[dict[str, object]] = []
-        self._recorded, self._sites, self._regions, self._rng = recorded, sites, regions, rng
+        self._recorded, self._sites, self._regions = recorded, sites, regions
         self._masks = {"none": np.ones(recorded.values.shape[2], bool)}
         self._masks |= {only(name): mask for name, mask in recorded.regions.items()}
 
@@ -57,7 +56,10 @@ class EncodingRows:
 
         ``encoding_r_reliable`` is the mean over the sites that have a noise ceiling alone, so that
         it can be compared with theirs; ``explainable_share`` the share of the explainable
-        variance, r² / reliability, with the sign of r.
+        variance: the sum of r², with the sign of r, over that of the reliabilities. Both sums are
+        over all sites: a site chosen by a reliability that it is then divided by seems to have more
+        to explain than it has (a perfect prediction of weak sites would explain .55 of it). NaN
+        where no site of the mask has a noise ceiling.
         """
         recorded, sites = self._recorded, self._sites
         average_r = pooled_r(prediction.average, recorded.values)
@@ -71,15 +73,18 @@ class EncodingRows:
             single = {**here, "trial": "single_trial"}
             self._add(single, "encoding_r_region", prediction.region_r[g], 1)
             n = prediction.n_trials if np.isfinite(prediction.region_time_r[g]) else 0
-            self._add(single, "encoding_r_region_time", prediction.region_time_r[g], n)
+            self._add(single, "encoding_r_region_time", prediction.region_time_r[g], n, "trials")
             pair = by_region[:, :, g], recorded.by_region[:, :, g]
-            self._interval(here, "encoding_r_region", _pooled_interval(*pair, self._rng), 1)
-            self._mean(here, "encoding_r_region_time", over_time[:, g], recorded.groups)
+            units = len(np.unique(recorded.groups)), self._groups
+            found = _pooled_interval(*pair, recorded.groups)
+            self._interval(here, "encoding_r_region", found, (1, _AVERAGE), units)
+            self._over_conditions(here, "encoding_r_region_time", over_time[:, g])
             for k, condition in enumerate(recorded.conditions):
                 row = {**here, "condition": condition}
                 self._add(row, "encoding_r_region_time", over_time[k, g], 1)
-        for trial, (r, reliability) in zip(_TRIALS, pairs, strict=True):
-            self._over_sites(run, trial, "explainable_share", signed_square(r) / reliability)
+        whole = sites.reliable.single, sites.reliable.average
+        for trial, (r, _), reliability in zip(_TRIALS, pairs, whole, strict=True):
+            self._shares({"run": run, "trial": trial}, signed_square(r), reliability)
         share = signed_square(pooled_r(by_region, recorded.by_region)) / self._regions.average
         for g, here in enumerate(self._each_region(run)):
             self._add(here, "explainable_share_region", share[g], 1)
@@ -113,7 +118,7 @@ class EncodingRows:
         by_region = prediction.average @ recorded.weight
         value = condition_band_r2(by_region, recorded.by_region, band, bin_s=bin_s)
         for g, here in enumerate(self._each_region(run)):
-            self._mean(here, metric, value[:, g], recorded.groups)
+            self._over_conditions(here, metric, value[:, g])
             for k, condition in enumerate(recorded.conditions):
                 self._add({**here, "condition": condition}, metric, value[k, g], 1)
 
@@ -146,12 +151,13 @@ class EncodingRows:
                 estimate = own[metric][g]
                 if len(value) and np.isfinite(estimate):
                     low, high = np.quantile(value, [0.025, 0.975])
-                    self._interval(here, metric, (float(value.mean()), low, high), len(value))
+                    counted = len(value), "noise videos"
+                    self._interval(here, metric, (float(value.mean()), low, high), counted, counted)
                     row["p"] = float(rank_p(value, estimate))
                     row |= {"statistic": estimate, "effect": estimate - value.mean()}
                     row |= {"low": estimate - high, "high": estimate - low}
                 else:
-                    self._add(here, metric, float("nan"), 0)
+                    self._add(here, metric, float("nan"), 0, "noise videos")
                     row["note"] = "a prediction or the recorded activity does not vary"
                 tests.append(row)
         return HypothesisTable.from_rows(tests)
@@ -167,11 +173,12 @@ class EncodingRows:
         for g, here in enumerate(self._each_region(run)):
             null, mean = drawn[np.isfinite(drawn[:, g]), g], nan_mean(own[:, g])
             if not len(null) or not np.isfinite(mean):
-                self._add(here, metric, float("nan"), 0)
+                self._add(here, metric, float("nan"), 0, "noise videos")
                 continue
             low, high = np.quantile(null, [0.025, 0.975])
-            self._interval(here, metric, (float(null.mean()), low, high), len(null))
-            self._add(here, "null_fraction", float((null >= mean).mean()), len(null))
+            counted = len(null), "noise videos"
+            self._interval(here, metric, (float(null.mean()), low, high), counted, counted)
+            self._add(here, "null_fraction", float((null >= mean).mean()), *counted)
 
     def _each_region(self, run: str) -> list[dict[str, str]]:
         """Labels of the trial averages of every region."""
@@ -179,28 +186,63 @@ class EncodingRows:
         return [{**here, "mask": only(name)} for name in self._recorded.regions]
 
     def _over_sites(self, run: str, trial: str, metric: str, value: np.ndarray) -> None:
-        """Mean over the sites of each mask, with a bootstrap interval over their sessions."""
+        """Mean over the sites of each mask, with an interval over their sessions."""
         for mask, keep in self._masks.items():
-            values, cluster = value[keep], self._recorded.sessions[keep]
-            if len(np.unique(cluster[np.isfinite(values)])) < 2:
-                cluster = np.arange(len(values))
-            self._mean({"run": run, "trial": trial, "mask": mask}, metric, values, cluster)
+            here = {"run": run, "trial": trial, "mask": mask}
+            values, sessions = value[keep], self._recorded.sessions[keep]
+            known = np.isfinite(values)
+            counts = (int(known.sum()), "sites"), (len(np.unique(sessions[known])), "sessions")
+            self._interval(here, metric, pooled_interval(values, sessions), *counts)
 
-    def _mean(
-        self, labels: Mapping[str, object], metric: str, values: np.ndarray, cluster: np.ndarray
+    def _shares(
+        self, labels: Mapping[str, object], square: np.ndarray, reliability: np.ndarray
     ) -> None:
-        found = cluster_bootstrap(values, cluster, rng=self._rng, n=_DRAWS)
-        self._interval(labels, metric, found, int(np.isfinite(values).sum()))
+        """Explained over explainable variance of the sites of each mask, over their sessions."""
+        known = np.isfinite(square) & np.isfinite(reliability)
+        for mask, inside in self._masks.items():
+            kept = np.flatnonzero(inside & known)
+            if not self._sites.trusted[inside].any():
+                kept = kept[:0]
+
+            def share(keep: np.ndarray, kept: np.ndarray = kept) -> float:
+                return _ratio(square[kept[keep]].sum(), reliability[kept[keep]].sum())
+
+            found = jackknife_interval(share, self._recorded.sessions[kept])
+            sessions = len(np.unique(self._recorded.sessions[kept]))
+            counts = (len(kept), "sites"), (sessions, "sessions")
+            self._interval({**labels, "mask": mask}, "explainable_share", found, *counts)
+
+    def _over_conditions(
+        self, labels: Mapping[str, object], metric: str, values: np.ndarray
+    ) -> None:
+        """Mean over conditions, with an interval over groups that share no recorded trial."""
+        known, groups = np.isfinite(values), self._recorded.groups
+        found, unit = pooled_interval(values, groups), (len(np.unique(groups[known])), self._groups)
+        self._interval(labels, metric, found, (int(known.sum()), "conditions"), unit)
+
+    @property
+    def _groups(self) -> str:
+        return unit_of(self._recorded.groups)
 
     def _interval(
-        self, labels: Mapping[str, object], metric: str, found: tuple[float, float, float], n: int
+        self,
+        labels: Mapping[str, object],
+        metric: str,
+        found: tuple[float, float, float],
+        counted: tuple[int, str],
+        units: tuple[int, str],
     ) -> None:
-        for suffix, value in zip(("", "_low", "_high"), found, strict=True):
-            self._add(labels, metric + suffix, value, n)
+        """Rows of a value, that ``counted`` so many, and of the ends of its interval over units."""
+        counts = (counted, units, units)
+        for suffix, value, (n, unit) in zip(("", "_low", "_high"), found, counts, strict=True):
+            self._add(labels, metric + suffix, value, n, unit)
 
-    def _add(self, labels: Mapping[str, object], metric: str, value: float, n: int) -> None:
+    def _add(
+        self, labels: Mapping[str, object], metric: str, value: float, n: int, unit: str = _AVERAGE
+    ) -> None:
         fixed = {"condition": "all", "segment": "all", "unit": "1", "split": self._recorded.split}
-        self.rows.append(fixed | dict(labels) | {"metric": metric, "value": float(value), "n": n})
+        found = {"metric": metric, "value": float(value), "n": n, "n_unit": unit}
+        self.rows.append(fixed | dict(labels) | found)
 
 
 def _region_r(predicted: np.ndarray, recorded: np.ndarray) -> dict[str, np.ndarray]:
@@ -211,18 +253,16 @@ def _region_r(predicted: np.ndarray, recorded: np.ndarray) -> dict[str, np.ndarr
     }
 
 
-def _pooled_interval(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Correlation of (Q, T) over everything, with the interval of conditions drawn anew."""
-    estimate = float(correlate(x.ravel(), y.ravel()))
-    if not np.isfinite(estimate) or len(x) < 2:
-        return estimate, float("nan"), float("nan")
+def _pooled_interval(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Interval:
+    """Correlation of (Q, T) over everything, with its interval over groups (Q,) of conditions."""
     moments = np.stack([m.mean(axis=1) for m in (x, y, x * x, y * y, x * y)])
 
-    def r_of(index: np.ndarray, axis: int) -> np.ndarray:
-        return moments_r(*moments[:, index.astype(int)].mean(axis=axis if axis < 0 else axis + 1))
+    def z_of(keep: np.ndarray) -> float:
+        return float(np.arctanh(np.clip(moments_r(*moments[:, keep].mean(axis=1)), -_CLIP, _CLIP)))
 
-    options = {"vectorized": True, "n_resamples": _DRAWS, "method": "percentile", "rng": rng}
-    found = stats.bootstrap((np.arange(len(x)),), r_of, **options).confidence_interval
-    return estimate, float(found.low), float(found.high)
+    found = jackknife_interval(z_of, groups)
+    return Interval(float(correlate(x.ravel(), y.ravel())), *np.tanh(found[1:]))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else float("nan")

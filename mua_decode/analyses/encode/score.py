@@ -35,6 +35,7 @@ from mua_decode.analyses.encode.rows import EncodingRows
 from mua_decode.analyses.encode.significance import (
     condition_tests,
     floor_tests,
+    mixed_floor_tests,
     null_r,
     null_tests,
 )
@@ -68,13 +69,13 @@ class EncodingScores:
         ``encoding_r_region_time`` (over time within a condition, then averaged: as published),
         ``encoding_r_reliable`` (mean over the sites that have a noise ceiling, of all runs alike),
         ``explainable_share``, ``reliability`` and ``band_r2_*``, of every run; ``_low`` and
-        ``_high`` are ends of a 95 % percentile bootstrap interval over sessions (sites where there
-        is one session) or conditions.
+        ``_high`` are ends of a 95 % interval over the sessions of the sites, or over the groups of
+        conditions that share no recorded trial; one session has none.
     tests
         What stands behind every p-value: reliabilities; per region, whether the prediction fits
-        its own condition (permutation), whether it is better than the mean time course (paired),
-        than that of videos of uniform noise (rank), and, as published, than that of Gaussian
-        videos (t).
+        its own condition (permutation), whether it is better than the mean time course (paired,
+        and in a mixed model with sessions as a random effect), than that of videos of uniform
+        noise (rank), and, as published, than that of Gaussian videos (t).
     traces, spectra
         Of the averages over the sites of a region; see :mod:`mua_decode.analyses.encode.traces`.
     """
@@ -107,14 +108,15 @@ def score_encoding(
     encoder, rng = predictions[ENCODER], Stream.ENCODING_SCORES.rng(seed)
     trials, averages = list(recorded_trials(data, PART)), np.stack(list(recorded.regions.values()))
     sites, regions = split_half(
-        trials, averages=averages, splits=plan.splits, rng=rng, **_sizes(data)
-    )
+        trials, averages=averages, splits=plan.splits, rng=rng,
+        groups=condition_groups(data), **_sizes(data),
+    )  # fmt: skip
     ceilings = (
         Ceiling(sites, data.pool.sites.site_id.tolist(), "reliability", plan),
         Ceiling(regions, list(recorded.regions), "reliability_region", plan),
     )
     noise, gaussian = _chance_predictions(encode, data, plan.noise_videos, rng=rng, seed=seed)
-    rows = EncodingRows(recorded, *ceilings, rng=rng)
+    rows = EncodingRows(recorded, *ceilings)
     rows.add_ceiling(SPLIT_HALF)
     for name, prediction in predictions.items():
         rows.add_prediction(name, prediction)
@@ -125,6 +127,7 @@ def score_encoding(
     asked = [
         condition_tests(encoder, recorded, seed=seed),
         floor_tests(encoder, predictions[TIME_COURSE], recorded),
+        mixed_floor_tests(encoder, predictions[TIME_COURSE], recorded),
         rows.add_chance(NOISE, noise, encoder),
         null_tests(own, drawn, recorded),
     ]

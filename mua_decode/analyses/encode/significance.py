@@ -8,8 +8,15 @@ from mua_decode.analyses.encode.averages import Averages
 from mua_decode.analyses.encode.correlation import correlate, nan_mean, pooled_r, time_r
 from mua_decode.analyses.encode.predict import Prediction
 from mua_decode.data.independence import group_means, unit_of
-from mua_decode.statistics import label_permutation, paired_t, unpaired_t
-from mua_decode.types import HypothesisTable, Stream
+from mua_decode.statistics import (
+    Units,
+    label_permutation,
+    mixed_mean,
+    paired_t,
+    unit_t,
+    unpaired_t,
+)
+from mua_decode.types import HypothesisTable, Question, Stream
 
 _LINKED = "conditions share recorded trials, so that p is too small"
 
@@ -19,13 +26,15 @@ def condition_tests(
 ) -> HypothesisTable:
     """Permute the conditions of the predicted averages against those of the recorded ones.
 
+    Conditions that share recorded trials change places together.
+
     Returns
     -------
     One row per region and metric. ``encoding_r``: the correlation of each site over time and
     conditions, averaged over the sites of the region; ``encoding_r_region``: of their average;
     ``encoding_r_region_time``: of their average over time, averaged over conditions.
     """
-    note = "" if len(np.unique(recorded.groups)) == len(recorded.groups) else _LINKED
+    units = Units.crossed([(unit_of(recorded.groups), recorded.groups)])
     tests: list[HypothesisTable] = []
     question = "does the prediction fit its own condition better than others?"
     for name, inside in recorded.regions.items():
@@ -40,7 +49,7 @@ def condition_tests(
             rng = Stream.CONDITION_PERMUTATION.rng(seed)
             tests.append(
                 label_permutation(
-                    table, rng=rng, question=question, group=name, metric=metric, n=n, note=note
+                    table, rng=rng, question=question, group=name, metric=metric, n=n, units=units
                 )
             )
     return HypothesisTable.concat(tests)
@@ -52,8 +61,8 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
     Returns
     -------
     Two rows per region, effect = encoder - floor: ``encoding_r_region_time`` over (groups of)
-    conditions, of averages over trials, and ``encoding_r`` over sessions, or over sites where a
-    region has one session.
+    conditions, of averages over trials, and ``encoding_r`` over sessions; a region of one session
+    has no p, since its sites share their trials.
     """
     tests: list[HypothesisTable] = []
     site_r = [pooled_r(p.average, recorded.values) for p in (encoder, floor)]
@@ -61,17 +70,37 @@ def floor_tests(encoder: Prediction, floor: Prediction, recorded: Averages) -> H
     for name, inside in recorded.regions.items():
         region = recorded.values[:, :, inside].mean(axis=2)
         over_time = [time_r(p.average[:, :, inside].mean(axis=2), region) for p in (encoder, floor)]
-        cluster, unit = recorded.sessions[inside], "sessions"
-        if len(np.unique(cluster)) == 1:
-            cluster, unit = np.arange(int(inside.sum())), "sites of one session"
         kinds = (
             ("encoding_r_region_time", over_time, recorded.groups, unit_of(recorded.groups)),
-            ("encoding_r", [r[inside] for r in site_r], cluster, unit),
+            ("encoding_r", [r[inside] for r in site_r], recorded.sessions[inside], "sessions"),
         )
         for metric, (ours, theirs), groups, unit in kinds:
             a, b = _paired_means(ours, theirs, groups)
             asked = {"question": question, "group": name, "metric": metric, "n_unit": unit}
             tests.append(paired_t(a, b, **asked))
+    return HypothesisTable.concat(tests)
+
+
+def mixed_floor_tests(
+    encoder: Prediction, floor: Prediction, recorded: Averages
+) -> HypothesisTable:
+    """Compare the encoder with the mean time course over sites, session as a random effect.
+
+    Beside :func:`floor_tests` over sessions, one row per region; the note ends with its p.
+    """
+    tests: list[HypothesisTable] = []
+    better = np.subtract(*(pooled_r(p.average, recorded.values) for p in (encoder, floor)))
+    for name, inside in recorded.regions.items():
+        asked: Question = {
+            "question": "does the video predict better than the mean time course of the site?",
+            "group": name,
+            "metric": "encoding_r",
+        }
+        units = Units.crossed([("sessions", recorded.sessions[inside])])
+        found = mixed_mean(better[inside], units, **asked).frame
+        beside = unit_t(better[inside], units, **asked).frame["p"].iloc[0]
+        note = found["note"] + f"; over the means of sessions p {beside:.3g}"
+        tests.append(HypothesisTable(found.assign(note=note)))
     return HypothesisTable.concat(tests)
 
 

@@ -14,7 +14,7 @@ from mua_decode.data import DecodingData
 from mua_decode.runs.findings import headlines
 from mua_decode.runs.variants import Variant
 from mua_decode.scoring.flat import key, number
-from mua_decode.types import ResultTable, Stream
+from mua_decode.types import N_UNIT, ResultTable, Stream, units_named
 
 SITES, TRIALS, SESSIONS = "sites", "training trials per condition and session", "sessions"
 
@@ -86,8 +86,8 @@ def curve_table(
     """Tidy scores against the amount of data, the run itself last on every axis.
 
     ``tables`` are the scores of every point and the sites its network has, ``own`` and ``data``
-    those of the run itself. The columns are axis, x, draw, run, trial, metric, segment, unit, value
-    and n.
+    those of the run itself. The columns are axis, x, draw, run, trial, metric, segment, unit,
+    value, n and n_unit.
     """
     counts = _training_trials(data)
     full = {
@@ -102,12 +102,13 @@ def curve_table(
                 rows.append(_rows(table, axis, n_sites if point.x is None else point.x, point.draw))
         rows.append(_rows(own, axis, full[axis], 0))
     columns = ["axis", "x", "draw", "run", "trial", "metric", "segment", "unit", "value", "n"]
+    columns.append(N_UNIT)
     return pd.concat(rows, ignore_index=True)[columns]
 
 
 def _rows(table: ResultTable, axis: str, x: float, draw: int) -> pd.DataFrame:
     both = pd.concat([headlines(table), headlines(table, trial="trial_average")])
-    return both.assign(axis=axis, x=float(x), draw=draw)
+    return units_named(both).assign(axis=axis, x=float(x), draw=draw)
 
 
 def drawn_curves(curve: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

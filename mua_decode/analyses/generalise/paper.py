@@ -23,7 +23,7 @@ def held_out(results: Results) -> PaperTable:
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = headline_rows(table)
         rows = rows[rows["split"].str.contains("held out")]
-        return rows[["split", "run", "trial", "metric", "value", "unit", "n"]]
+        return rows[["split", "run", "trial", "metric", "value", "unit", "n", "n_unit"]]
 
     title = "Conditions never trained on; undefined directions count as 90 degrees off"
     return results.table("S17_held_out", title, "generalise/results.csv", make, why=_WHY)

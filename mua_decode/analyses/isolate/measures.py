@@ -112,8 +112,9 @@ def summarise(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: mask, measure, unit, value (mean over conditions, or spread), sd, n_undefined,
-    the columns of :func:`interval_columns`, noise (the same of the noise inputs). Measures:
+    DataFrame: mask, measure, unit, value (mean over conditions, or spread), n_unit, sd,
+    n_undefined, the columns of :func:`interval_columns`, noise (the same of the noise inputs).
+    Measures:
 
     - ``colour_correlation``, ``colour_cosine``;
     - ``angle_error``: mean distance of the measured from the rendered direction, degrees;
@@ -138,6 +139,7 @@ def summarise(measures: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
                 "measure": name,
                 "unit": unit,
                 "value": value,
+                "n_unit": "conditions",
             }
             if each is not None:
                 row["sd"] = float(np.nanstd(each, ddof=1)) if len(each) > 1 else np.nan

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.condition_tables import Tables, VideoScorer, scored_segment
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
 from mua_decode.statistics import gaussian_input_null, noise_comparison, row_means
-from mua_decode.types import HypothesisTable, ResultTable, StimulusSet, Stream
+from mua_decode.types import HypothesisTable, InputError, ResultTable, StimulusSet, Stream
 
 PAIRINGS = 9999
 USED = "is the input used at all?"
@@ -141,16 +142,19 @@ def compare_with_noise(
 ) -> tuple[ResultTable, HypothesisTable]:
     """Put the scores of noise beside those of the data.
 
-    A score of the data is a mean over conditions, so each of ``pairings`` scores of noise is one
-    too: every condition is paired with one of the reconstructions at random. They reuse the same
-    few reconstructions, so that p can be small without decoding more of them.
+    A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
+    every condition is paired with one of the reconstructions at random, and counts as often as it
+    has trials, else a decoder that ignores its input would differ from itself. They reuse the
+    same few reconstructions, so that p can be small without decoding more of them.
 
     Parameters
     ----------
     scores
         Of :func:`score_noise_inputs`.
     table
-        Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``.
+        Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``; a
+        row over all conditions and one for each, in their order, with its trials in ``n``. Without
+        the latter conditions count alike.
 
     Returns
     -------
@@ -158,8 +162,9 @@ def compare_with_noise(
     the mean over single trials among the scores of the noise: our test of what the published one
     (:func:`published_comparison`) asks. Activity that only says when the trial began passes both.
     """
-    own = table.frame[(table.frame["run"] == "decoder") & (table.frame["condition"] == "all")]
-    own = own[own["trial"] == "single_trial"]
+    frame = table.frame[table.frame["run"] == "decoder"]
+    frame = frame[frame["trial"] == "single_trial"]
+    own, each = frame[frame["condition"] == "all"], frame[frame["condition"] != "all"]
     rows: list[dict[str, object]] = []
     tests: list[HypothesisTable] = []
     for row in own.to_dict("records"):
@@ -167,17 +172,13 @@ def compare_with_noise(
         if (metric, segment) not in scores:
             continue
         found = scores[metric, segment]
-        found = found[:, ~np.isnan(found).all(axis=0)]
-        number, n_conditions = found.shape
-        rng = Stream.NOISE_PAIRINGS.rng(seed)
-        picks = rng.integers(0, number, (pairings, n_conditions))
-        null = row_means(found[picks, np.arange(n_conditions)])
+        trials, number = _trials(each, metric, segment, number=found.shape[1]), len(found)
+        null = _paired(found, trials, pairings, Stream.NOISE_PAIRINGS.rng(seed))
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
         note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
-        if metric in GUESSES:
-            note += f"; undefined trials count as {GUESSES[metric]:g}"
+        note += f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
         test = gaussian_input_null(
             null,
             float(row["value"]),
@@ -190,6 +191,34 @@ def compare_with_noise(
         )
         tests.append(test)
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
+
+
+def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np.ndarray:
+    """Trials of every condition, float (number,)."""
+    mine = each[(each["metric"] == metric) & (each["segment"] == segment)]
+    if not len(mine):
+        return np.ones(number)
+    if len(mine) != number:
+        raise InputError(f"noise inputs: {metric} has {len(mine)} conditions, noise {number}")
+    return mine["n"].to_numpy(float)
+
+
+def _paired(
+    found: np.ndarray, trials: np.ndarray, pairings: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Scores (pairings,) of conditions each paired with one noise input at random."""
+    known = ~np.isnan(found).all(axis=0)
+    found = found[:, known]
+    number, n_conditions = found.shape
+    picks = rng.integers(0, number, (pairings, n_conditions))
+    return _means_over_trials(found[picks, np.arange(n_conditions)], trials[known])
+
+
+def _means_over_trials(values: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    """Mean of every row of (n, K), every condition as often as it has trials; NaN is left out."""
+    weight = np.where(np.isnan(values), 0, trials)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((np.nan_to_num(values) * weight).sum(axis=1) / weight.sum(axis=1))
 
 
 def published_comparison(

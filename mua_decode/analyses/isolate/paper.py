@@ -28,7 +28,7 @@ def alone(results: Results) -> PaperTable:
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = headline_rows(table).rename(columns={"mask": "sites"})
         rows = rows[rows["run"].isin(_RUNS)].reset_index(drop=True)
-        rows = rows[["sites", "run", "trial", "metric", "value", "unit", "n"]]
+        rows = rows[["sites", "run", "trial", "metric", "value", "unit", "n", "n_unit"]]
         own = (rows["run"] == "decoder") & (rows["trial"] == "trial_average")
         extra = [
             beside(known.get(m), region_of(s)) if mine else {}

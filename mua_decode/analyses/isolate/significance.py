@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -17,10 +16,11 @@ from mua_decode.analyses.isolate.noise_inputs import (
     score_noise_inputs,
 )
 from mua_decode.analyses.isolate.plan import IsolatePlan
-from mua_decode.data.independence import condition_groups
+from mua_decode.data.independence import condition_groups, unit_of
 from mua_decode.runs.run import Run
 from mua_decode.scoring.averages import Averages
 from mua_decode.scoring.condition_tables import permutation_tests, tables_of
+from mua_decode.statistics import Units
 from mua_decode.types import HypothesisTable, LeakState, ResultTable
 
 _LEAKS = {
@@ -29,7 +29,6 @@ _LEAKS = {
     LeakState.UNKNOWN: "recorded trials may feed both training and test (pooled before they were "
     "stored, or weights trained elsewhere), so that noise may pass",
 }
-_LINKED = "conditions share recorded trials, so that p is too small"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +80,7 @@ def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTes
     tests.append(colour_tests(measures, mask=mask))
     if plan.permutations:
         found = tables_of(averages, candidates=candidates, metrics=metrics, stimuli=data.stimuli)
-        groups = condition_groups(data)
-        linked = len(np.unique(groups)) < len(groups)
-        notes = [_LINKED if linked else "", _LEAKS[data.leaks]]
+        groups = condition_groups(data)[averages.present.numpy()]
         tests.append(
             permutation_tests(
                 found,
@@ -91,7 +88,8 @@ def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTes
                 higher_is_better=higher,
                 seed=run.seed,
                 n=plan.permutations,
-                note="; ".join(n for n in notes if n),
+                units=Units.crossed([(unit_of(groups), groups)]),
+                note=_LEAKS[data.leaks],
             )
         )
     frames = Frames.of(averages, noise)

@@ -89,7 +89,8 @@ def separation(
 
     A silhouette (Rousseeuw 1987, doi 10.1016/0377-0427(87)90125-7; Euclidean, in [-1, 1]) is above
     0 where points lie nearer to their own class than to the next. Chance permutes the label
-    over its units, points of a unit together: over conditions for cue, colour or direction, over
+    over its units, points of a unit together: over conditions for cue, colour or direction (groups
+    of them where they share recorded trials), over
     the sites of a session for region, over the recorded trials of a condition for response, which
     the condition decides in correct trials. An embedding is not recomputed. Points whose response
     is mixed are of no class and left out.
@@ -165,7 +166,8 @@ def _silhouette(
     null = permutation_null(score, of_unit, n=n_permutations, rng=rng, groups=groups)
     low, high = np.quantile(null.null, [0.025, 0.975])
     chance, p = float(null.null.mean()), float(null.p)
-    return _Silhouette(float(null.observed), *size, chance, float(low), float(high), p)
+    note = null.note.replace("labels", units.name)
+    return _Silhouette(float(null.observed), *size, chance, float(low), float(high), p, note)
 
 
 def _stuck(of_unit: np.ndarray, groups: np.ndarray | None, units: Units) -> str:
@@ -184,7 +186,7 @@ def _result_rows(
 ) -> list[dict[str, object]]:
     base = {
         "run": vectors.space, "split": vectors.part, "condition": "all", "trial": vectors.trial,
-        "mask": "none", "segment": segment, "unit": "1", "n": found.n_points,
+        "mask": "none", "segment": segment, "unit": "1", "n": found.n_points, "n_unit": "points",
     }  # fmt: skip
     return [
         base | {"metric": f"silhouette_{label}", "value": found.value},
@@ -210,6 +212,7 @@ def _test_row(
     note = f"{found.n_points} points"
     if inside:
         note += f"; permuted{inside}, so that what they share counts for nothing"
+    note += f"; {found.note}" if found.note else ""
     # The interval that the spread of chance gives the difference.
     low, high = found.value - found.high, found.value - found.low
     return row | {"effect": found.value - found.chance, "low": low, "high": high, "note": note}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from mua_decode.data.independence import unit_of
 from mua_decode.types import InputError, StimulusSet
 
 MIXED = "mixed"
@@ -16,6 +17,8 @@ _SHARED = (
     "no p: pseudo-trials of one condition and response share recorded trials, and are unequal in "
     "number; the response is tested in recorded trials"
 )
+
+_MIXED = "no p: conditions of several classes share recorded trials, which no permutation keeps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,19 +123,23 @@ def units_of(
     condition: np.ndarray,
     trial: np.ndarray,
     session: np.ndarray | None = None,
+    *,
+    groups: np.ndarray | None = None,
 ) -> dict[str, Units]:
     """Say what each label belongs to, given condition and trial (n,) of every point.
 
     The condition, if it decides the label and several conditions share one; else the trial. A
     label that varies within a condition (the response) is permuted within conditions, and within
-    sessions (n,) where the points come from several.
+    sessions (n,) where the points come from several. Conditions that share recorded trials
+    (``groups``, int (K,)) are one unit.
     """
     units = {}
+    linked = np.arange(condition.max(initial=0) + 1) if groups is None else groups
     for name in labels.columns:
         of_condition = labels[name].groupby(condition).nunique().max() == 1
-        shared = labels[name].nunique() < len(np.unique(condition))
-        if of_condition and shared:
-            units[str(name)] = Units("conditions", condition)
+        shared = labels[name].nunique() < len(np.unique(linked[condition]))
+        if of_condition and (shared or len(np.unique(linked)) < len(linked)):
+            units[str(name)] = condition_unit(labels[name], condition, linked)
         elif of_condition:
             units[str(name)] = Units("recorded trials", trial)
         else:
@@ -141,6 +148,20 @@ def units_of(
             inside = "conditions" if session is None else "conditions of a session"
             units[str(name)] = Units("recorded trials", trial, within, inside)
     return units
+
+
+def condition_unit(label: pd.Series, condition: np.ndarray, groups: np.ndarray) -> Units:
+    """Unit of a label that the condition (n,) decides, given the groups (K,) of conditions.
+
+    Points of conditions that share recorded trials share noise: relabelled one by one, a label
+    that such conditions have in common is found in pure noise.
+    """
+    if len(np.unique(groups)) == len(groups):
+        return Units("conditions", condition)
+    group = groups[condition]
+    if label.groupby(group).nunique().max() > 1:
+        return Units("conditions", condition, untested=_MIXED)
+    return Units(unit_of(groups), group)
 
 
 def response_units(condition: np.ndarray, response: np.ndarray) -> Units:

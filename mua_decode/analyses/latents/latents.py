@@ -15,7 +15,7 @@ from mua_decode.analyses.latents.vectors import (
 from mua_decode.files import write_text
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
-from mua_decode.types import HypothesisTable, InputError, ResultTable
+from mua_decode.types import HypothesisTable, InputError, ResultTable, units_named
 
 
 def map_latents(run: Run, folder: Path, *, max_points: int) -> None:
@@ -57,5 +57,5 @@ def map_latents(run: Run, folder: Path, *, max_points: int) -> None:
             path = folder / f"points_{name}_{embedding.method}.csv"
             write_text(path, points.to_csv(index=False, float_format="%.5g"))
     tested, scored = HypothesisTable.concat(tests), ResultTable.concat(results)
-    for name, frame in (("tests", tested.frame), ("results", scored.frame)):
+    for name, frame in (("tests", tested.frame), ("results", units_named(scored.frame))):
         write_text(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))

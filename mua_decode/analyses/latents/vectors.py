@@ -13,11 +13,13 @@ from mua_decode.analyses.latents.labels import (
     Units,
     Vectors,
     condition_labels,
+    condition_unit,
     response_units,
     units_of,
 )
 from mua_decode.analyses.latents.responses import one_response, responses_of
 from mua_decode.data import DecodingData
+from mua_decode.data.independence import condition_groups
 from mua_decode.data.recorded import SessionTrials, recorded_trials
 from mua_decode.types import Recording, Stream
 
@@ -70,7 +72,9 @@ def site_trial_vectors(
     labels = table.drop(columns=["_site", "_trial", "_condition", "_session"])
     trial_of = np.unique(table["_trial"], return_inverse=True)[1]
     session = np.unique(table["_session"], return_inverse=True)[1]
-    units = units_of(labels, table["_condition"].to_numpy(), trial_of, session)
+    units = units_of(
+        labels, table["_condition"].to_numpy(), trial_of, session, groups=condition_groups(data)
+    )
     units["region"] = Units("sites", table["_site"].to_numpy(), session, "sessions")
     labels = labels[["region", *labels.columns.drop("region")]]
     points, space = np.concatenate(blocks), "one site in one trial"
@@ -114,7 +118,8 @@ def population_vectors(
     activity = data.standardise.trials(chosen, np.arange(len(chosen)))
     condition = chosen.condition
     labels = condition_labels(data.stimuli).iloc[condition].reset_index(drop=True)
-    units = dict.fromkeys(map(str, labels.columns), Units("conditions", condition))
+    groups = condition_groups(data)
+    units = {str(c): condition_unit(labels[c], condition, groups) for c in labels.columns}
     if response is not None:
         labels["response"] = response
         units["response"] = response_units(condition, response)
@@ -148,7 +153,8 @@ def session_vectors(
     rows = usable[_balanced(s.condition[usable], max_points, rng)]
     table = _trial_labels(data, recording, name, part).iloc[rows].reset_index(drop=True)
     labels = table.drop(columns="_condition")
-    units = units_of(labels, table["_condition"].to_numpy(), rows)
+    groups = condition_groups(data)
+    units = units_of(labels, table["_condition"].to_numpy(), rows, groups=groups)
     points, space = s.values[rows].reshape(len(rows), -1), f"trials of {name}"  # noqa: PD011
     return Vectors(points, labels, units, space, "recorded_trial", _part(data, part))
 

@@ -11,6 +11,7 @@ from mua_decode.files import write_text
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variant
 from mua_decode.simulation import noise_surrogate
+from mua_decode.types import units_named
 
 
 def find_in_noise(
@@ -43,7 +44,7 @@ def find_in_noise(
         key = f"floor/{floor}/single_trial/identification"
         if key in flat:
             found[floor] = flat[key]
-    text = scored.table.frame.to_csv(index=False, float_format="%.6g")
+    text = units_named(scored.table.frame).to_csv(index=False, float_format="%.6g")
     write_text(folder / "results.csv", text)
     write_text(folder / "canary.json", json.dumps(found, indent=2) + "\n")
     return found

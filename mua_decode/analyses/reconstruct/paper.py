@@ -88,6 +88,7 @@ def motion(results: Results) -> PaperTable:
                     "sd_deg": float(circular_sd_deg(angle)) if known > 1 else np.nan,
                     "error_deg": float(np.abs(counted_error(part)).mean()),
                     "n": known,
+                    "n_unit": "conditions",
                     "n_undefined": len(angle) - known,
                 }
                 | _published(results.published.get("motion"), f"{direction:g}", str(kind))

@@ -18,8 +18,9 @@ def seeds(results: Results) -> PaperTable:
 
     return results.table(
         "S22_seeds",
-        "Other seeds: mean, s.d. over seeds, 95 % bootstrap over seeds and conditions (low, high) "
-        "and t interval over seeds (low_seeds, high_seeds)",
+        "Other seeds: mean, s.d. over seeds, 95 % intervals for other seeds, trials and conditions "
+        "(low, high; units_low, units_high where conditions share units) and for other seeds on "
+        "these trials (low_seeds, high_seeds)",
         "repeat/intervals.csv",
         make,
     )

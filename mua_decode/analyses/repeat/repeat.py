@@ -13,9 +13,10 @@ from mua_decode.runs.findings import Findings, score_table, stamp
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants, score_unvaried
 from mua_decode.scoring.flat import key, number
+from mua_decode.scoring.units import shared_units
 from mua_decode.types import ResultTable, Stream, whole
 
-_NUMBERS = ("mean", "sd", "low", "high", "low_seeds", "high_seeds")
+_NUMBERS = ("mean", "sd", "low", "high", "low_seeds", "high_seeds", "units_low", "units_high")
 
 
 def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
@@ -29,7 +30,8 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
         Results hold the rows of every seed, ``split`` "test, seed_3".
     """
     first = source.seed
-    own = score_unvaried(source, folder).counted
+    scored = score_unvaried(source, folder)
+    own, data = scored.counted, scored.run.data
     variants = [
         Variant(f"seed_{seed}", (f"seed={seed}", f"data.seed={seed}"))
         for seed in range(first + 1, first + plan.n_seeds)
@@ -40,7 +42,8 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     tables = {first: own} | dict(outcome.found.values())
     frames = [t.frame.assign(split=t.frame["split"] + f", seed_{s}") for s, t in tables.items()]
     table = ResultTable(pd.concat(frames, ignore_index=True))
-    summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first))
+    units = shared_units(data, own.frame["metric"].unique().tolist())
+    summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first), units=units)
     title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaks.mark}"
     scores = whole(summary[summary["minus"] == ""])
     trained = {"n_seeds": plan.n_seeds, "n_seeds_trained": len(tables)}
@@ -52,7 +55,7 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     drawn = figures.comparison(
         scores.rename(columns={"mean": "value", "trial": "row", "run": "series"}),
         title=f"Mean over {title}",
-        bars="95 % bootstrap over seeds and conditions",
+        bars="95 % over seeds and conditions",
     )
     single = scores[scores["trial"] == "single_trial"].rename(columns={"mean": "value"})
     said = f"{title}, single trials, mean ± s.d. over seeds"

@@ -18,7 +18,7 @@ from mua_decode.runs.train import Scored
 from mua_decode.runs.variants import Variant, run_variants
 from mua_decode.scoring.averages import batches_of
 from mua_decode.scoring.flat import key, number
-from mua_decode.types import InputError, ResultTable
+from mua_decode.types import N_UNIT, InputError, ResultTable, units_named
 
 METRICS = ("identification", "pixel_correlation", "ssim", "mse")
 """Scores that mean the same at every rate; optical flow between frames two apart does not."""
@@ -83,7 +83,7 @@ def _rates(rows: pd.DataFrame, bins: dict[str, int], left_out: dict[float, str])
     found = pd.DataFrame(
         {"step_ms": ms, "rate_hz": 1000 / ms, "n_bins": step.map(bins), "run": rows["run"],
          "trial": rows["trial"], "metric": rows["metric"], "value": rows["value"],
-         "n": rows["n"], "note": ""}
+         "n": rows["n"], "n_unit": units_named(rows)[N_UNIT], "note": ""}
     )  # fmt: skip
     lost = pd.DataFrame(
         [

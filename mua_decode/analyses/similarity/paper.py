@@ -16,7 +16,7 @@ def similarity(results: Results) -> PaperTable:
     def make(table: pd.DataFrame) -> pd.DataFrame:
         rows = table[table["condition"] == "all"]
         rows = rows.assign(region=rows["mask"].map(region_of))
-        return rows[["region", "trial", "metric", "value", "n"]].reset_index(drop=True)
+        return rows[["region", "trial", "metric", "value", "n", "n_unit"]].reset_index(drop=True)
 
     title = "Similarity: Pearson correlation of trials within and between conditions and parts"
     return results.table("S12_similarity", title, "similarity/results.csv", make)

@@ -197,7 +197,7 @@ def _rows(
                 total, number = total / 2, number / 2
         base = {
             "run": "data", "split": data.leaks.label(split), "trial": trial, "mask": mask,
-            "segment": "all", "metric": metric, "unit": "1",
+            "segment": "all", "metric": metric, "unit": "1", "n_unit": "pairs of trials",
         }  # fmt: skip
         mean, n = _ratio(total.sum(), number.sum()), round(number.sum() / over)
         yield base | {"condition": "all", "value": mean, "n": n}

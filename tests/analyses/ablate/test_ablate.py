@@ -9,7 +9,8 @@ import pytest
 
 from mua_decode.commands.main import main
 from mua_decode.runs.run import Run
-from mua_decode.types import COLUMNS, HYPOTHESIS_COLUMNS, InputError
+from mua_decode.types import COLUMNS, HYPOTHESIS_COLUMNS, N_UNIT, InputError
+from tests.counted import uncounted
 from tests.tiny import TINY
 
 REGIONS_ALONE = ["fills=[zero]", "subsets=false", "segments=false", "equal.repeats=0"]
@@ -35,8 +36,9 @@ def ablated(trained: Path) -> Path:
 
 
 def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
+    assert uncounted(ablated) == []
     found = pd.read_csv(ablated / "results.csv")
-    assert list(found.columns) == list(COLUMNS)
+    assert list(found.columns) == [*COLUMNS, N_UNIT]
     masks = set(found["mask"])
     assert {"none", "without MT (shuffle)", "without LIP+MT (zero)", "only PFC+MT (zero)"} <= masks
     assert "without V4 in cue (shuffle)" in masks
@@ -56,6 +58,9 @@ def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
     assert set(predictions["group"]) == set(tests["group"])
     known = predictions["df"].dropna()
     assert set(known) == {8 + 8 - 2}
+    mixed = pd.read_csv(ablated / "mixed.csv")
+    assert set(mixed["group"]) == {"PFC", "FEF", "LIP", "MT", "IT", "V4"}
+    assert {"p_unit_means", "agrees"} <= set(mixed)
     contrasts = pd.read_csv(ablated / "contrasts.csv")
     assert contrasts["group"].nunique() == 15  # regions alone, no group of them
     assert contrasts.loc[contrasts["p"].notna(), "correction"].str.match("Holm over ").all()

@@ -108,7 +108,7 @@ def test_a_plan_names_the_families_and_one_region_is_compared_with_nothing() -> 
     plan = AblationPlan(
         part="test", fills=("zero",), donors=1, groups=(("V4",),), subsets=True, segments=True,
         equal=EqualPlan(n_sites=None, repeats=1), sites=True, trials_per_condition=None,
-        average_only=(), guess=None, correction="holm", seed=0,
+        average_only=(), guess=None, correction="holm", mixed=False, seed=0,
     )  # fmt: skip
     segments = (Segment("cue", 0, 2), Segment("stimulus", 2, 5))
 

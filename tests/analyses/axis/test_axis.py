@@ -8,6 +8,7 @@ import pytest
 
 from mua_decode.commands.main import main
 from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS
+from tests.counted import uncounted
 
 PATTERNS = ["axis", "category", "both", "neither"]
 SMALL = [
@@ -30,6 +31,7 @@ SMALL = [
 
 def test_run_leaves_numbers_tables_figures_and_a_report(tmp_path):
     main(["axis", *SMALL, f"run_dir={tmp_path}"])
+    assert uncounted(tmp_path) == []
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["axis/feature_space"] == "pixels"
     assert metrics["axis/median_heldout_correlation"] > 0.5

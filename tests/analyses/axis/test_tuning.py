@@ -1,6 +1,7 @@
 """Axes, ramps, ceilings and the comparison of spaces on planted sites."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,13 @@ from mua_decode.analyses.axis.plan import ResponsePlan, SignificancePlan
 from mua_decode.analyses.axis.ramp import measure_ramps, principal_orthogonal_axes
 from mua_decode.analyses.axis.responses import collect_responses
 from mua_decode.analyses.axis.ridge import make_blocks
-from mua_decode.analyses.axis.tuning import fit_axes
+from mua_decode.analyses.axis.statistics import columns_correlation
+from mua_decode.analyses.axis.tuning import (
+    _explained,
+    _pooled_share,
+    fit_axes,
+    noise_ceiling,
+)
 from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
 
 K, N, REPEATS = 150, 24, 6
@@ -123,7 +130,7 @@ def test_better_space_is_named_and_a_copy_is_not(planted):
     assert (frame["n"] > 0).all()
     assert (frame[["test", "n_unit", "correction"]] != "").all().all()
     over = frame[frame["question"].str.startswith("does one")]
-    assert over["n_unit"].isin(["sessions", "subjects"]).all()
+    assert over["n_unit"].isin(["sessions × held-out images"]).all()
     assert over["p_corrected"].isna().all()  # one session
 
 
@@ -147,10 +154,64 @@ def test_spaces_are_compared_over_units_not_sites(planted):
             models = {"first": model, "other": other}
             frame = compare_spaces(models, responses.rows[blocks.test], plan=PLAN)[1].frame
             row = frame[frame["question"].str.startswith("does one")].iloc[0]
-            assert (row["n"], row["n_unit"]) == (4, "subjects")
+            assert (row["n"], row["n_unit"]) == (4, "subjects × held-out images")
             found[shift].append(row["p_corrected"] <= 0.05)
     assert np.mean(found[0.0]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
     assert np.mean(found[0.3]) > 0.8
+
+
+def _two_spaces(rng, *, sessions=4, images=60, favoured=0.0):
+    """Sites follow two features alike; whichever the few images vary more looks the better."""
+    label = np.repeat([f"d{i}" for i in range(sessions)], 8)
+    n = len(label)
+    sites = SiteTable([f"s{i}" for i in range(n)], ["IT"] * n, label, [""] * n)
+    x = rng.standard_t(3, size=(2, images, 2))
+    one, other = (v @ (rng.standard_normal((2, n)) + 0.5) for v in x)
+    one = one * (1 + favoured)
+    y = one + other + 2 * rng.standard_normal((images, n))
+    frame = pd.DataFrame({"site_id": sites.site_id, "region": sites.region})
+    models = {
+        name: SimpleNamespace(
+            name=name, predicted=p, site_table=sites, sites=frame,
+            fit=SimpleNamespace(correlation=columns_correlation(p, y)),
+        )
+        for name, p in (("one", one), ("other", other))
+    }  # fmt: skip
+    return models, y
+
+
+def test_spaces_are_compared_over_the_images_that_all_sites_share():
+    rng, found, inside = np.random.default_rng(0), {0.0: [], 2.0: []}, 0
+    for favoured, runs in ((0.0, 50), (2.0, 15)):
+        for _ in range(runs):
+            models, y = _two_spaces(rng, favoured=favoured)
+            table, tests = compare_spaces(models, y, plan=PLAN)
+            found[favoured].append(tests.frame["p"].iloc[1])
+            inside += (favoured == 0) & (table["low"][0] <= 0 <= table["high"][0])
+    assert np.mean(np.array(found[0.0]) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 50)
+    assert inside / 50 > 0.9
+    assert np.mean(np.array(found[2.0]) <= 0.05) > 0.8
+    few, _ = _two_spaces(rng, images=5)
+    note = compare_spaces(few, _[:5], plan=PLAN)[1].frame["note"][0]
+    assert note.endswith("5 held-out images: smallest possible p 0.0625")
+
+
+def test_bins_of_an_image_are_one_value_of_its_error():
+    """Errors of four bins go together: counted one by one, noise would favour a space."""
+    rng, hits = np.random.default_rng(1), {1: [], 4: []}
+    for _ in range(15):
+        models, y = _two_spaces(rng, images=20)
+        for model in models.values():
+            model.predicted = np.repeat(y + 3 * rng.standard_normal(y.shape), 4, axis=0)
+            model.fit.correlation = np.zeros(y.shape[1])
+        for bins in hits:
+            table, tests = compare_spaces(
+                models, np.repeat(y, 4, axis=0), plan=PLAN, per_image=bins
+            )
+            hits[bins].append((table["p"] <= 0.05).mean())
+    assert tests.frame["n"][0] == 20
+    assert np.mean(hits[4]) < 0.08
+    assert np.mean(hits[1]) > 0.2
 
 
 def test_images_and_responses_of_different_number_are_refused(planted):
@@ -213,3 +274,24 @@ def test_r2_of_explainable_of_sites_without_an_axis_is_about_zero(planted):
     others = model.sites["r2_of_explainable"][N // 2 :]
     assert abs(others.mean()) < 0.06
     assert others.min() < 0
+
+
+def test_a_perfect_prediction_of_weak_sites_explains_all_that_can_be(planted):
+    """A fifth of the variance of a mean is signal: sites that look reliable look too much so."""
+    rng, n = np.random.default_rng(2), 300
+    x = rng.standard_normal((K, n))
+    for truth in (1.0, 0.5, 0.0):
+        hidden = rng.standard_normal((K, n))
+        rate = 20 + 0.9 * (np.sqrt(truth) * x + np.sqrt(1 - truth) * hidden)
+        responses = collect_responses(_recording(rate, repeats=REPEATS, rng=rng), WHOLE)
+        blocks = make_blocks(K, test_fraction=0.3, inner_folds=5, rng=rng)
+        r = columns_correlation(x[blocks.test], responses.rows[blocks.test])
+        reliable = noise_ceiling(responses, blocks)
+        frame = {"explained_share": _explained(r, responses, blocks), "explainable_share": reliable}
+        found = _pooled_share(pd.DataFrame(frame), np.arange(n) % 10)
+        assert found["pooled_r2_of_explainable"] == pytest.approx(truth, abs=0.1)
+        low, high = (found[f"pooled_r2_of_explainable_{end}"] for end in ("low", "high"))
+        assert low < truth < high
+        if truth == 1:
+            usable = reliable > 0.05
+            assert np.median(r[usable] ** 2 / reliable[usable]) < 0.93

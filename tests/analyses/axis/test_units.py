@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mua_decode.analyses.axis.units import Units, unit_correlation, unit_interval, unit_share
+from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
 from mua_decode.statistics import median_interval, share
 from mua_decode.types import SiteTable
 
@@ -43,29 +43,7 @@ def test_intervals_over_units_cover_and_those_over_sites_do_not(n_units, runs):
     assert (covered[2:] < 0.85).all()
 
 
-def test_resampled_units_cover_too():
-    rng, inside, runs = np.random.default_rng(0), 0, 200
-    for _ in range(runs):
-        unit = np.repeat(np.arange(25), rng.integers(2, 9, 25))
-        value = rng.normal(0, 0.5, 25)[unit] + rng.standard_normal(len(unit))
-        found = unit_interval(value, unit)
-        inside += found.low <= 0 <= found.high
-    assert 0.91 <= inside / runs <= 0.985
-    median = unit_interval(value, unit, of="median")
-    assert median.low < np.median(value) == median.estimate < median.high
-
-
 def test_a_share_that_no_unit_contradicts_keeps_the_exact_interval():
     unit = np.repeat([0, 1, 2], 10)
     found = unit_share(np.zeros(30, bool), unit)
     assert found == share(np.zeros(30, bool))
-
-
-def test_equal_units_give_the_t_interval_of_their_means():
-    rng = np.random.default_rng(0)
-    value, unit = rng.standard_normal(40), np.repeat(np.arange(4), 10)
-    means = value.reshape(4, 10).mean(axis=1)
-    half = 3.182446 * means.std(ddof=1) / 2
-    expected = (means.mean(), means.mean() - half, means.mean() + half)
-    assert unit_interval(value, unit) == pytest.approx(expected, abs=1e-5)
-    assert np.isnan(unit_interval(np.full(3, np.nan), np.arange(3))).all()

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from mua_decode.analyses.compare.statistics import paired_over_conditions
+from mua_decode.scoring.units import NamedUnits
 from mua_decode.types import ResultTable
 
 
@@ -55,3 +56,34 @@ def test_conditions_that_share_trials_are_averaged_first() -> None:
     assert row["p"] == pytest.approx(stats.ttest_rel(*means).pvalue)
     assert (row["n"], row["n_unit"]) == (3, "groups of conditions that share recorded trials")
     assert row["note"].endswith("undefined trials count as 90")
+
+
+def test_conditions_that_share_cues_speak_for_other_cues_over_cues_alone() -> None:
+    """Half of the variance of a difference belongs to the cue: no decoder is better."""
+    rng, hits = np.random.default_rng(2), {"paired": [], "unit": [], "better": []}
+    level = np.indices((4, 4, 4)).reshape(3, -1)
+    names = [f"c{k}" for k in range(64)]
+    units = {"ssim": NamedUnits("cues", dict(zip(names, level[0].astype(str), strict=True)))}
+    base = {
+        "split": "test", "trial": "single_trial", "mask": "none", "segment": "all",
+        "metric": "ssim", "unit": "1", "n": 5,
+    }  # fmt: skip
+    for run in range(60):
+        gain = rng.normal(size=4)[level[0]] + rng.normal(size=64) + 6 * (run >= 50)
+        pairs = {"decoder": gain, "mlp": np.zeros(64)}
+        rows = [
+            base | {"run": r, "condition": c, "value": v}
+            for r, values in pairs.items()
+            for c, v in zip(names, values, strict=True)
+        ]
+        table = ResultTable.from_rows(rows)
+        found = paired_over_conditions(table, reference="decoder", others=["mlp"], units=units)
+        paired, unit = found.frame["p"]
+        hits["paired"].append(paired) if run < 50 else hits["better"].append(unit)
+        if run < 50:
+            hits["unit"].append(unit)
+    assert found.frame["n"].tolist() == [64, 4]
+    assert found.frame["n_unit"].tolist() == ["conditions", "cues"]
+    assert np.mean(np.array(hits["unit"]) <= 0.05) <= 0.15  # of 50
+    assert np.mean(np.array(hits["paired"]) <= 0.05) > 0.3  # for these conditions alone
+    assert np.mean(np.array(hits["better"]) <= 0.05) > 0.8

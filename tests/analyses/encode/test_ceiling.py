@@ -57,6 +57,36 @@ def test_noise_alone_is_reliable_as_often_as_the_level_says() -> None:
     assert abs(np.nanmean(sites.half_r)) < 0.03
 
 
+def test_unequal_trials_are_counted_by_their_harmonic_mean() -> None:
+    rng = np.random.default_rng(6)
+    trials = np.tile([2, 20], K // 2)
+    condition = np.repeat(np.arange(K), trials)
+    signal = rng.normal(size=(K, T, 40))
+    values = signal[condition] + 3 * rng.normal(size=(len(condition), T, 40))
+    sites, _ = run(session(values, condition))
+    assert sites.single.mean() == pytest.approx(0.1, abs=0.015)  # arithmetic means: .04
+    assert sites.average.mean() == pytest.approx(1 / (1 + 9 * (1 / trials).mean()), abs=0.03)
+
+
+def test_conditions_of_one_presentation_are_one_unit_of_the_test() -> None:
+    rng = np.random.default_rng(7)
+    condition, presentation = np.tile(np.arange(K), 4), np.arange(K * 4) // 4
+    # Four conditions in a row are parts of one presentation, which has an offset of its own.
+    values = rng.normal(size=(K, 1, 300))[presentation] + 0.3 * rng.normal(size=(K * 4, T, 300))
+    size = {"n_conditions": K, "n_bins": T, "n_sites": 300}
+    found = {}
+    for name, groups in (("each", None), ("groups", np.arange(K) // 4)):
+        rng_split = np.random.default_rng(0)
+        sites, _ = split_half(
+            [session(values, condition, presentation)],
+            averages=np.ones((1, 300), bool), splits=5, rng=rng_split, groups=groups, **size,
+        )  # fmt: skip
+        found[name] = (sites.p < 0.05).mean()
+        assert sites.n_groups[0] == (K if groups is None else 6)
+    assert 0.01 < found["groups"] < 0.1
+    assert found["each"] > 0.12
+
+
 def test_noise_shared_by_sites_does_not_pass_for_signal() -> None:
     rng = np.random.default_rng(3)
     condition = np.repeat(np.arange(K), 6)

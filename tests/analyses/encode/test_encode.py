@@ -16,7 +16,8 @@ from mua_decode.runs.config import compose
 from mua_decode.runs.encoding import encoding_config, encoding_run
 from mua_decode.runs.progress import TrainingProgress
 from mua_decode.runs.run import Run
-from mua_decode.types import COLUMNS, InputError
+from mua_decode.types import COLUMNS, N_UNIT, InputError
+from tests.counted import uncounted
 from tests.tiny import TINY
 
 QUICK = ["score.splits=5", "score.noise_videos=12", "trainer.max_epochs=1"]
@@ -49,6 +50,7 @@ def encoded(trained: Path) -> dict:
 
 
 def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded: dict) -> None:
+    assert uncounted(trained / "encoding") == []
     folder = trained / "encoding"
     files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     named = {"config.yaml", "epochs.csv", "metrics.json", "results.csv", "sites.csv", "tests.csv"}
@@ -74,7 +76,7 @@ def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded:
     assert encoded["test/trial_average/band_r2_2-10Hz"] is None
     assert encoded["floor/time_course/single_trial/encoding_r"] > 0.05
     table = pd.read_csv(folder / "results.csv")
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, N_UNIT)
     assert set(table["trial"]) == {"single_trial", "trial_average"}
     sites = pd.read_csv(folder / "sites.csv")
     assert len(sites) == 28

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,18 +14,19 @@ from mua_decode.analyses.encode.bands import Band
 from mua_decode.analyses.encode.ceiling import Ceiling, Reliability
 from mua_decode.analyses.encode.plan import EncodePlan
 from mua_decode.analyses.encode.predict import Prediction
-from mua_decode.analyses.encode.rows import EncodingRows
+from mua_decode.analyses.encode.rows import EncodingRows, _pooled_interval
 from mua_decode.analyses.encode.score import EncodingScores, score_encoding
 from mua_decode.analyses.encode.significance import (
     condition_tests,
     floor_tests,
+    mixed_floor_tests,
     null_r,
     null_tests,
 )
 from mua_decode.data import DecodingData, PseudoTrialPlan, SplitPlan
 from mua_decode.data.recorded import condition_means, recorded_trials
 from mua_decode.models import InvertedVideoUNet
-from mua_decode.types import COLUMNS, InputError, Recording
+from mua_decode.types import COLUMNS, N_UNIT, InputError, Recording
 
 Build = Callable[..., Recording]
 PLAN = EncodePlan(
@@ -87,7 +89,7 @@ def scores(data: DecodingData) -> EncodingScores:
 def test_an_encoder_that_looks_up_the_condition_scores_as_the_condition_mean(
     scores: EncodingScores,
 ) -> None:
-    assert tuple(scores.table.frame.columns) == COLUMNS
+    assert tuple(scores.table.frame.columns) == (*COLUMNS, N_UNIT)
     frame = scores.table.frame
     frame = frame[~frame["metric"].str.endswith(("_low", "_high"))]
     keys = ["condition", "trial", "mask", "metric"]
@@ -278,19 +280,130 @@ def test_ceiling_and_encoder_are_compared_over_the_same_sites(data: DecodingData
     assert set(frame.loc[frame["metric"] == "encoding_r_reliable", "n"]) <= set(range(7))
 
 
-def test_intervals_of_means_over_sites_draw_sessions() -> None:
-    def interval(sessions: np.ndarray) -> float:
-        nothing = np.full(40, np.nan)
-        reliable = Reliability(nothing, nothing, nothing, nothing, np.zeros(40, int))
-        ceiling = Ceiling(reliable, [str(n) for n in range(40)], "r", PLAN)
-        recorded = averages(np.zeros((2, 3, 40)), sessions=sessions)
-        rows = EncodingRows(recorded, ceiling, ceiling, rng=np.random.default_rng(0))
-        shared = np.repeat(np.random.default_rng(1).normal(size=4), 10)
-        rows._over_sites("x", "single_trial", "encoding_r", shared)
-        found = {r["metric"]: r["value"] for r in rows.rows if r["mask"] == "none"}
-        return float(found["encoding_r_high"]) - float(found["encoding_r_low"])  # type: ignore[arg-type]
+def rows_of(
+    sessions: np.ndarray, reliability: np.ndarray | None = None, p: np.ndarray | None = None
+) -> EncodingRows:
+    n = len(sessions)
+    nothing = np.full(n, np.nan)
+    known = nothing if reliability is None else reliability
+    reliable = Reliability(known, known, known, nothing if p is None else p, np.full(n, 16))
+    ceiling = Ceiling(reliable, [str(i) for i in range(n)], "r", PLAN)
+    return EncodingRows(averages(np.zeros((2, 3, n)), sessions=sessions), ceiling, ceiling)
 
-    assert interval(np.repeat(list("abcd"), 10)) > 2 * interval(np.repeat(["a"], 40))
+
+def found_in(rows: EncodingRows, metric: str) -> tuple[float, float, float]:
+    """Value and ends over all sites."""
+    found = {r["metric"]: float(r["value"]) for r in rows.rows if r["mask"] == "none"}  # type: ignore[arg-type]
+    return found[metric], found[f"{metric}_low"], found[f"{metric}_high"]
+
+
+def test_intervals_of_means_over_sites_are_over_sessions() -> None:
+    """Sites of a session share noise; 3 sessions cover, one session has no interval."""
+    rng, inside = np.random.default_rng(0), 0
+    sessions = np.repeat(list("abc"), 10)
+    for _ in range(200):
+        rows = rows_of(sessions)
+        shared = 0.3 * rng.normal(size=3).repeat(10) + 0.3 * rng.normal(size=30)
+        rows._over_sites("x", "single_trial", "encoding_r", shared)
+        _, low, high = found_in(rows, "encoding_r")
+        inside += low <= 0 <= high
+    assert 0.9 < inside / 200 < 0.99
+    one = rows_of(np.repeat(["a"], 30))
+    one._over_sites("x", "single_trial", "encoding_r", shared)
+    middle, low, high = found_in(one, "encoding_r")
+    assert middle == pytest.approx(shared.mean())
+    assert np.isnan([low, high]).all()
+
+
+def test_a_perfect_prediction_of_weak_sites_explains_what_there_is() -> None:
+    """Signal of a fifth of the variance of a mean: whoever passes a test looks more reliable."""
+    rng = np.random.default_rng(1)
+    sessions = np.repeat([f"s{i}" for i in range(8)], 15)
+    true, shares, chosen = 0.2, [], []
+    for _ in range(40):
+        spread = 0.15 * rng.normal(size=len(sessions))
+        reliability = true + spread
+        p = stats.norm.sf(reliability / 0.15)
+        square = true + 0.05 * rng.normal(size=len(sessions))
+        rows = rows_of(sessions, reliability, p)
+        rows._shares({"run": "x", "trial": "trial_average"}, square, reliability)
+        shares.append(found_in(rows, "explainable_share"))
+        trusted = rows._sites.trusted
+        chosen.append((square[trusted] / reliability[trusted]).mean())
+    middle, low, high = np.array(shares).T
+    assert middle.mean() == pytest.approx(1, abs=0.03)
+    assert ((low <= 1) & (high >= 1)).mean() > 0.85
+    assert np.mean(chosen) < 0.75  # sites chosen by what they are divided by
+    nothing = rows_of(sessions, spread, np.full(len(sessions), 0.5))
+    nothing._shares({"run": "x", "trial": "trial_average"}, square, spread)
+    assert np.isnan(found_in(nothing, "explainable_share")).all()
+
+
+def test_the_interval_of_a_regions_correlation_is_over_groups_of_conditions() -> None:
+    rng, inside, alone = np.random.default_rng(2), 0, 0
+    groups = np.repeat(np.arange(8), 2)
+    true = 0.5 / np.sqrt(0.5**2 + 0.4**2 + 1)  # of slopes 0.5 ± 0.4 and noise of variance 1
+    for _ in range(200):
+        x = rng.normal(size=(16, 20))
+        noise = 0.8 * rng.normal(size=(8, 20)).repeat(2, axis=0) + 0.6 * rng.normal(size=x.shape)
+        y = (0.5 + 0.4 * rng.normal(size=8)).repeat(2)[:, None] * x + noise
+        for name in ("inside", "alone"):
+            found = _pooled_interval(x, y, groups if name == "inside" else np.arange(16))
+            hit = found.low <= true <= found.high
+            inside, alone = (inside + hit, alone) if name == "inside" else (inside, alone + hit)
+    assert 0.9 < inside / 200 < 0.99
+    assert alone < inside
+
+
+def test_the_mixed_view_of_sites_finds_what_sessions_share_in_every_site_alone() -> None:
+    rng, p = np.random.default_rng(5), {"planted": [], "nothing": []}
+    sessions = np.repeat([f"s{i}" for i in range(6)], 6)
+    course = np.repeat([0.0, 2.0], 10)[None, :, None]
+    nothing = np.full(36, np.nan)
+    for _ in range(12):
+        signal = rng.normal(size=(8, 20, 36))
+        noise = rng.normal(size=(8, 20, 6)).repeat(6, axis=2) + rng.normal(size=signal.shape)
+        recorded = averages(course + signal + noise, sessions=sessions)
+        floor = Prediction(course + 0 * signal, nothing, nothing, nothing, 1)
+        for name, knows in (("planted", signal), ("nothing", rng.normal(size=signal.shape))):
+            own = Prediction(course + 0.3 * knows, nothing, nothing, nothing, 1)
+            test = mixed_floor_tests(own, floor, recorded).frame.iloc[0]
+            p[name].append((test["p"] <= 0.05) and test["effect"] > 0)
+    assert np.mean(p["planted"]) == 1
+    assert np.mean(p["nothing"]) < 0.2
+    assert (test["n"], test["n_unit"]) == (6, "sessions")
+    assert "over the means of sessions p" in test["note"]
+
+
+def test_conditions_that_share_presentations_are_permuted_together() -> None:
+    """Prediction and recording share noise within groups of four: no condition is known."""
+    rng, hits = np.random.default_rng(4), {"groups": 0, "each": 0}
+    nothing = np.full(3, np.nan)
+    for seed in range(40):
+        shared = rng.normal(size=(8, 20, 3)).repeat(4, axis=0)
+        own = Prediction(shared + 0.3 * rng.normal(size=shared.shape), nothing, nothing, nothing, 1)
+        values = rng.normal(size=(8, 20, 3)).repeat(4, axis=0)
+        values = values + 0.3 * rng.normal(size=shared.shape)
+        for name, groups in (("groups", np.arange(8).repeat(4)), ("each", np.arange(32))):
+            recorded = replace(averages(values, sessions=np.array(list("aab"))), groups=groups)
+            tests = condition_tests(own, recorded, seed=seed, n=99).frame
+            hits[name] += int(tests["p"].iloc[1] <= 0.05)
+    assert tests["n"].iloc[0] == 32
+    assert hits["groups"] <= 6  # of 40
+    assert hits["each"] > 2 * hits["groups"]
+    known = Prediction(values + 0.3 * rng.normal(size=shared.shape), nothing, nothing, nothing, 1)
+    found = condition_tests(known, replace(recorded, groups=np.arange(8).repeat(4)), seed=0).frame
+    assert (found["p"] <= 0.05).all()
+    assert set(found["n_unit"]) == {"groups of conditions that share recorded trials"}
+
+
+def test_sites_of_one_session_are_no_test_against_the_floor() -> None:
+    recorded = averages(np.random.default_rng(0).normal(size=(8, 20, 6)), sessions=np.zeros(6))
+    nothing = np.full(6, np.nan)
+    own, mean = (Prediction(recorded.values * s, nothing, nothing, nothing, 1) for s in (1, -1))
+    found = floor_tests(own, mean, recorded).frame.set_index("metric").loc["encoding_r"]
+    assert np.isnan(found["p"])
+    assert found["n_unit"] == "sessions"
 
 
 def test_the_published_null_is_a_t_of_conditions_against_gaussian_videos(

@@ -81,6 +81,27 @@ def test_a_decoder_that_ignores_its_input_scores_on_noise_as_on_the_data() -> No
     assert tests.frame["p"][0] > 0.02
 
 
+def test_a_constant_decoder_passes_on_no_unequal_counts_of_conditions() -> None:
+    """A split of pooled trials leaves conditions unequally many; easy ones must not decide."""
+    rng, p, used = np.random.default_rng(0), [], []
+    noise = lambda score, sd: score + sd * rng.normal(size=(100, 16))  # noqa: E731
+    for seed in range(40):
+        easy, trials = rng.normal(size=16), rng.poisson(12, 16) + 1
+        for decoded, found in ((easy, p), (easy + 1, used)):
+            rows = [
+                LABELS | {"metric": "mse", "condition": f"c{k}", "value": v, "n": n}
+                for k, (v, n) in enumerate(zip(decoded, trials, strict=True))
+            ]
+            whole = {"value": float(np.average(decoded, weights=trials)), "n": trials.sum()}
+            table = ResultTable.from_rows([LABELS | {"metric": "mse"} | whole, *rows])
+            scores = {("mse", "all"): noise(easy, 0.05)}
+            asked = {"mask": "x", "higher_is_better": {"mse": True}, "seed": seed}
+            tested = compare_with_noise(scores, table, **asked, pairings=999)[1]
+            found.append(tested.frame["p"][0])
+    assert np.mean(np.array(p) <= 0.05) <= 0.15  # of 40; conditions counted alike: .5
+    assert max(used) <= 0.001
+
+
 def test_rank_of_the_data_among_pairings_of_few_noise_inputs() -> None:
     noise = np.random.default_rng(0).uniform(0.2, 0.3, (100, 8))
     scores = {("mse", "all"): noise, ("ssim", "all"): noise}

@@ -271,6 +271,37 @@ def test_responses_that_follow_the_condition_are_permuted_within_it() -> None:
     assert found.tests.frame["p"][0] == 1 / 40
 
 
+def test_conditions_that_share_presentations_are_relabelled_together() -> None:
+    """Natural and synthetic version of a movie share trials: 2 scales × 2 categories × 10."""
+    rng = np.random.default_rng(3)
+    scale, category, movie = np.indices((2, 2, 10)).reshape(3, -1)
+    groups = 10 * scale + movie
+    condition = np.arange(40)
+    labels = pd.DataFrame({"movie": movie[condition].astype(str)})
+    labels["category"] = category[condition].astype(str)
+    units = units_of(labels, condition, np.arange(40), groups=groups)
+    alone = units_of(labels, condition, np.arange(40))
+    found: dict[str, list[float]] = {"noise": [], "alone": [], "planted": []}
+    for _ in range(20):
+        noise = rng.normal(size=(20, 4))[groups] + 0.3 * rng.normal(size=(40, 4))
+        signal = noise + 2 * rng.normal(size=(10, 4))[movie[condition]]
+        for name, points, of in (
+            ("noise", noise, units), ("alone", noise, alone), ("planted", signal, units),
+        ):  # fmt: skip
+            vectors = Vectors(points.astype(np.float32), labels, of, "x", "recorded_trial", "test")
+            rows = separation(vectors, seed=0, n_permutations=19).tests.frame.set_index("metric")
+            found[name].append(rows.loc["silhouette_movie", "p"])
+            if of is units:
+                assert np.isnan(rows.loc["silhouette_category", "p"])
+                assert "several classes" in rows.loc["silhouette_category", "note"]
+    assert rows.loc["silhouette_movie", "n"] == 20
+    assert rows.loc["silhouette_movie", "n_unit"].startswith("groups of conditions")
+    share = {name: np.mean(np.array(p) <= 0.05) for name, p in found.items()}
+    assert share["noise"] <= 0.2  # of 20
+    assert share["alone"] > 0.8
+    assert share["planted"] > 0.9
+
+
 def test_a_label_that_groups_decide_has_nothing_to_permute() -> None:
     rng = np.random.default_rng(0)
     session = np.repeat([0, 1], 5)

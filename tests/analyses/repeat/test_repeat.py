@@ -8,12 +8,14 @@ import pytest
 
 from mua_decode.commands.main import main
 from tests.analyses.trained import FAST, data_of, results, trained
+from tests.counted import uncounted
 
 
 def test_repeat_draws_split_population_and_weights_anew(run: Path) -> None:
     main(["repeat", f"run_dir={run}", "n_seeds=2", *FAST])
     folder = run / "repeat"
     table, metrics = results(folder)
+    assert uncounted(folder) == []
     assert trained(folder) == ["seed_1"]
     own = json.loads((run / "metrics.json").read_text())["test/single_trial/mse"]
     other = json.loads((folder / "seed_1" / "metrics.json").read_text())["test/single_trial/mse"]

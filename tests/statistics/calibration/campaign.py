@@ -17,10 +17,10 @@ from pathlib import Path
 
 from mua_decode import statistics
 from mua_decode.files import write_text
-from tests.statistics.calibration import of_intervals, of_tests
+from tests.statistics.calibration import of_intervals, of_models, of_tests
 from tests.statistics.calibration.cases import BOUNDS, Case, Rate, run
 
-CASES: list[Case] = [*of_tests.CASES, *of_intervals.CASES]
+CASES: list[Case] = [*of_tests.CASES, *of_models.CASES, *of_intervals.CASES]
 # Neither tests nor intervals, with what holds each of them to account.
 NO_INFERENCE = {
     "CORRECTIONS": "names",

@@ -1,0 +1,114 @@
+"""The mixed-effects view of a mean: what values share is a random effect of every factor."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple, Unpack
+
+import numpy as np
+from scipy import stats
+
+from mua_decode.statistics.units import Units
+from mua_decode.types import HypothesisTable, Question
+
+
+class _Fit(NamedTuple):
+    mean: float
+    error: float
+    variances: np.ndarray  # (F + 1,): of the factors' effects, and the residual
+
+
+def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> HypothesisTable:
+    """Test a mean against zero in a linear mixed model with an intercept per level of every factor.
+
+    Restricted maximum likelihood (statsmodels' MixedLM), crossed factors as variance components.
+    Its normal approximation is too sure with few levels (4 cues: size .12 for .05), so the
+    statistic is referred to t, degrees of freedom after Satterthwaite (1946, doi 10.2307/3002019)
+    from the variances that were estimated. It stands beside :func:`unit_t`, whose variances
+    are those of the level means.
+
+    Parameters
+    ----------
+    values
+        float (M,), differences or signed effects; NaN is dropped and counted in the note.
+    units
+        One kind of unit (sessions of sites), or crossed factors (cues × colours × directions).
+
+    Returns
+    -------
+    One row. ``n`` is the number of levels of the factor with the fewest; ``effect`` is the
+    intercept with its 95 % interval; the note says which share of the variance is whose. Values
+    that are all zero have p = 1; none with fewer than two levels, or where the fit fails.
+    """
+    values = np.asarray(values, float)
+    known = ~np.isnan(values)
+    notes = [f"{(~known).sum()} values with NaN left out"] if not known.all() else []
+    row: dict[str, object] = {
+        **asked, "n": units.count(values), "n_unit": units.name, "effect_name": "mean",
+        "test": f"linear mixed model, random {units.name}, t (Satterthwaite), two-sided",
+    }  # fmt: skip
+    units, values = units.where(known), values[known]
+    lacking = units.lacking(values)
+    if lacking or not units.shared:
+        return HypothesisTable.of_test(row, [*notes, lacking or f"no {units.name} are shared"])
+    if np.ptp(values) <= 8 * np.finfo(float).eps * float(np.abs(values).max()):
+        row |= {"effect": float(values.mean())}
+        row |= {"statistic": 0.0, "p": 1.0} if not values.any() else {}
+        return HypothesisTable.of_test(row, [*notes, "every value is the same"])
+    found = _fit(values, units)
+    if found is None:
+        return HypothesisTable.of_test(row, [*notes, "the model could not be fitted"])
+    df = _freedom(found, units)
+    t, reach = found.mean / found.error, float(stats.t.ppf(0.975, df)) * found.error
+    row |= {"effect": found.mean, "low": found.mean - reach, "high": found.mean + reach}
+    row |= {"statistic": t, "df": df, "p": 2 * float(stats.t.sf(abs(t), df))}
+    names = [*units.name.split(" × "), "residual"]
+    shares = found.variances / found.variances.sum()
+    said = ", ".join(f"{n} {s:.2f}" for n, s in zip(names, shares, strict=True))
+    return HypothesisTable.of_test(row, [*notes, f"share of the variance: {said}"])
+
+
+def _fit(values: np.ndarray, units: Units) -> _Fit | None:
+    # It takes half a second to import, and most runs ask for none.
+    from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+
+    scale = float(values.std())
+    model: dict[str, Any] = {"groups": np.zeros(len(values))}
+    coded = [np.unique(column, return_inverse=True)[1] for column in units.levels.T]
+    names = [f"factor {i}" for i in range(len(coded))]
+    columns = [
+        [[f"{n} {level}" for level in range(c.max() + 1)]]
+        for n, c in zip(names, coded, strict=True)
+    ]
+    model["exog_vc"] = VCSpec(names, columns, [[np.eye(c.max() + 1)[c]] for c in coded])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a variance at 0 is no mistake
+        try:
+            fitted = MixedLM(values / scale, np.ones((len(values), 1)), **model).fit(reml=True)
+            mean, error = float(fitted.fe_params[0]), float(fitted.bse_fe[0])
+        except (np.linalg.LinAlgError, ValueError):
+            return None
+    if not np.isfinite([mean, error]).all() or error <= 0:
+        return None
+    variances = np.append(np.asarray(fitted.vcomp, float), float(fitted.scale))
+    return _Fit(mean * scale, error * scale, np.maximum(variances, 0) * scale**2)
+
+
+def _freedom(found: _Fit, units: Units) -> float:
+    """Degrees of freedom of the mean's variance, the sum of what the factors and the rest give.
+
+    One kind of unit has one less than there are: that few of them seem to differ by nothing is
+    no reason to count values.
+    """
+    m = len(units.levels)
+    if len(found.variances) == 2:
+        return float(len(np.unique(units.levels)) - 1)
+    parts, dfs = [], []
+    for column, variance in zip(units.levels.T, found.variances[:-1], strict=True):
+        share = np.unique(column, return_counts=True)[1] / m
+        parts.append(variance * float((share**2).sum()))
+        dfs.append(len(share) - 1)
+    rest = max(m - 1 - sum(dfs), 1)
+    parts, dfs = [*parts, found.variances[-1] / m], [*dfs, rest]
+    total = sum(parts)
+    return total**2 / sum(p**2 / d for p, d in zip(parts, dfs, strict=True))
