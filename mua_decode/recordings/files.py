@@ -206,12 +206,20 @@ def check_text(array: np.ndarray, where: object) -> None:
 
 
 def load_csv(path: Path) -> pd.DataFrame:
-    """Load a table, names of things as they stand there; an InputError if the file is none."""
+    """Load a table, names of things as they stand there.
+
+    Raises InputError if the file is none, or two columns have one name.
+    """
     with named(f"{path}: is not a table", ValueError, OSError):
+        first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
         table = pd.read_csv(path)
+    twice = [*first[first.duplicated()], *table.columns[table.columns.duplicated()]]
+    if twice:  # Pandas reads the second as 'name.1'
+        raise InputError(f"{path}: two columns are called '{twice[0]}'")
+    with named(f"{path}: is not a table", ValueError, OSError):
         names = table.columns.intersection(pd.Index(_NAMES)).tolist()
         text = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False)
-        return table.assign(**{name: text[name] for name in names})
+    return table.assign(**{name: text[name] for name in names})
 
 
 def require_numbers(item: object, path: Path) -> h5py.Dataset:

@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from mua_decode.recordings import child, files, read_arrays, read_nwb, read_tensors, write_nwb
-from mua_decode.recordings.files import load_npy, open_hdf5, reading
+from mua_decode.recordings.files import load_csv, load_npy, open_hdf5, reading
 from mua_decode.recordings.matlab import read_mat
 from mua_decode.types import InputError, Recording
 from tests.recordings.layouts import write_arrays
@@ -43,6 +43,14 @@ def test_a_name_with_a_line_break_is_said_in_one_line() -> None:
     assert (
         str(InputError("a.json: version a\nb is not known")) == "a.json: version a b is not known"
     )
+
+
+@pytest.mark.parametrize("header", ["start,start", "b,b.1,b", "a,\0\0,\0\0"])
+def test_columns_of_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_text(f"{header}\n{','.join('123'[: header.count(',') + 1])}\n")
+    with pytest.raises(InputError, match=f"^{path}: two columns are called '"):
+        load_csv(path)
 
 
 def test_what_names_its_file_already_is_left_as_it_is() -> None:
