@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from pathlib import Path
 from typing import Any
 
 from mua_decode import recordings
-from mua_decode.commands.main import home, quiet
+from mua_decode.commands.main import entry, quiet
 from mua_decode.runs.config import compose
+from mua_decode.runs.instantiate import check_targets
 from mua_decode.types import InputError, Recording
 
 
@@ -65,9 +65,9 @@ def run_command(command: str, *overrides: str) -> Any:
     InputError
         Where the command line would print one line and stop.
     """
-    where = home(command)
+    run = entry(command)
     cfg = compose(command, list(overrides))
-    module = importlib.import_module(where)
+    check_targets(cfg)
     with warnings.catch_warnings():
         quiet()
-        return module.run(cfg)
+        return run(cfg)

@@ -7,7 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.run import check_part, open_run
+from mua_decode.runs.parts import own_metrics
+from mua_decode.runs.plan import check_part
+from mua_decode.runs.run import open_run
 from mua_decode.runs.score import print_summary, score
 
 
@@ -22,5 +24,5 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     assert source.checkpoint is not None
     out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
     flat = score(source, part, out=out)
-    print_summary(flat, out.path, part)
+    print_summary(flat, out.path, part, own=[m.name for m in own_metrics(source.metrics)])
     return flat

@@ -8,17 +8,25 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NoReturn
 
 from mua_decode import __version__
+from mua_decode.runs.command_line import HYDRA_HELP, CommandLine
 from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
 from mua_decode.runs.lock import locks
+from mua_decode.runs.new_folders import new_folders
+from mua_decode.runs.plugins import analyses
 from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
 # every other in mua_decode/analyses/NAME.
-_HERE = ("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export")
+_HERE = (
+    *("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export"),
+    "plugins",
+)
 _OWN_ROOM = ("reproduce", "sweep", "benchmark")
 
 COMMANDS = {
@@ -40,20 +48,25 @@ COMMANDS = {
     "isolate": "train on one region alone, and on groups of regions",
     "generalise": "hold out whole conditions, and thin sites, trials and sessions",
     "axis": "axis tuning, images read back and imagery on one recording",
+    "plugins": "list what installed packages add: recordings, models, losses, metrics, analyses",
     "benchmark": "time the plain writing of the network and ours side by side",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a command; exit code 2 and one line for errors the user can mend."""
-    args = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in args
-    args = [a for a in args if a != "--debug"]
-    if not args or args[0] in ("-h", "--help", "help"):
-        print(_overview())
-        return
-    if args[0] == "--version":
+    try:
+        line = CommandLine.read(sys.argv[1:] if argv is None else argv)
+    except InputError as error:
+        _fail(error, debug=False, code=2)
+    if line.version:
         print(f"mua-decode {__version__}")
+        return
+    if line.hydra_help:
+        print(HYDRA_HELP)
+        return
+    if line.command in ("", "help") and line.completion is None:
+        print(_overview())
         return
     for stream in (sys.stdout, sys.stderr):
         # Where the terminal has no sign for a letter, a mark stands for it.
@@ -64,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Read when torch is loaded: on a shared machine, threads that wait should sleep, not spin.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
-        with locks():
-            _run(args[0], args[1:])
+        with new_folders(), locks():
+            _run(line)
     except KeyboardInterrupt:
         told = terminated()
         print("terminated (SIGTERM)" if told else "\ninterrupted", file=sys.stderr)
@@ -74,36 +87,64 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except (InputError, OSError, MemoryError) as error:
-        _fail(error, debug, 2)
+        _fail(error, debug=line.debug, code=2)
     except Exception as error:
-        _fail(error, debug, 1)
+        _fail(error, debug=line.debug, code=1)
 
 
-def _run(command: str, args: list[str]) -> None:
-    where = home(command)
-    if any(a in ("-h", "--help") for a in args):
+def _run(line: CommandLine) -> None:
+    from mua_decode.runs.search_path import folders_asked, searching
+
+    named, overrides = folders_asked(line.overrides)
+    with searching(line.folders, option="--config-dir"):
+        of_primary, _ = folders_asked((), line.config_name)
+        with searching([*named, *of_primary], option="hydra.searchpath"):
+            _in_search_path(replace(line, overrides=tuple(overrides)))
+
+
+def _in_search_path(line: CommandLine) -> None:
+    if line.completion is not None:
+        from mua_decode.runs.shell import completion
+
+        print(completion(line.completion, [*COMMANDS, *analyses()]))
+        return
+    command, overrides = line.command, line.overrides
+    run = entry(command)
+    if line.help:
         print(_command_help(command))
         return
-    several = {"-m", "--multirun"}.intersection(args)
-    args = [a for a in args if a not in several]
-    flags = [a for a in args if a.startswith("-") and a != "--cfg"]
-    if flags:
-        raise InputError(f"unknown flag {flags[0]}; options are written name=value")
-    if several:
-        _multirun(command, args)
+    from mua_decode.runs.config import compose, declared
+    from mua_decode.runs.instantiate import check_targets
+
+    line.check_leftovers(sorted(declared(command)))
+    if line.info in ("all", "searchpath", "defaults", "defaults-tree", "plugins"):
+        from mua_decode.runs.shell import information
+
+        print(information(line.info, command, overrides, line.config_name or command))
         return
+    if line.multirun:
+        _multirun(line)
+        return
+    cfg = compose(command, overrides, config_name=line.config_name)
+    if line.show is not None or line.info is not None:
+        print(_shown(cfg, line))
+        return
+    check_targets(cfg)
+    quiet()
+    if failed(run(cfg)):
+        _in_part("not all of it finished")
+
+
+def _shown(cfg: Any, line: CommandLine) -> str:
+    """The config, or the part of it that was asked for."""
     from omegaconf import OmegaConf
 
-    from mua_decode.runs.config import compose
-
-    cfg = compose(command, [a for a in args if a != "--cfg"])
-    if "--cfg" in args:
-        print(OmegaConf.to_yaml(cfg))
-        return
-    module = importlib.import_module(where)
-    quiet()
-    if failed(module.run(cfg)):
-        _in_part("not all of it finished")
+    if line.show == "hydra":
+        return f"# no file of Hydra's own is written, and no folder changed\n{HYDRA_HELP}"
+    part = cfg if line.package is None else OmegaConf.select(cfg, line.package)
+    if part is None:
+        raise InputError(f"--package {line.package}: the config has no such part")
+    return OmegaConf.to_yaml(part) if OmegaConf.is_config(part) else f"{part}"
 
 
 def failed(found: object) -> bool:
@@ -116,6 +157,17 @@ def failed(found: object) -> bool:
 def _in_part(what: str) -> NoReturn:
     print(f"mua-decode: {what} (see above); the rest is written", file=sys.stderr)
     raise SystemExit(1)
+
+
+def entry(command: str) -> Callable[[Any], Any]:
+    """What runs a command, given its config; raises InputError if there is no such command."""
+    plugin = analyses().get(command) if command not in COMMANDS else None
+    if plugin is None:
+        found: Callable[[Any], Any] = importlib.import_module(home(command)).run
+        return found
+    from mua_decode.commands.plugged import ask
+
+    return partial(ask, plugin)
 
 
 def home(command: str) -> str:
@@ -131,13 +183,13 @@ def home(command: str) -> str:
     return f"mua_decode.{room}.command"
 
 
-def _multirun(command: str, args: list[str]) -> None:
-    if command != "train" or "--cfg" in args:
+def _multirun(line: CommandLine) -> None:
+    if line.command != "train" or line.show is not None:
         raise InputError("--multirun belongs to train; sweep searches, repeat takes other seeds")
     from mua_decode.sweep.multirun import multirun
 
     quiet()
-    bad = (multirun(args)["failed"] != "").sum()
+    bad = (multirun(line.overrides, config_name=line.config_name)["failed"] != "").sum()
     if bad:
         _in_part(f"{bad} runs failed")
 
@@ -154,7 +206,7 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
-def _fail(error: Exception, debug: bool, code: int) -> None:
+def _fail(error: Exception, *, debug: bool, code: int) -> NoReturn:
     if debug:
         traceback.print_exc()
     else:
@@ -175,27 +227,31 @@ def _overview() -> str:
             "",
             "commands:",
             *(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()),
+            *(f"  {name:<{width}}  plugin, {p.package}" for name, p in analyses().items()),
             "",
             "mua-decode COMMAND --help  explains a command and lists its options",
             "mua-decode COMMAND --cfg   prints its full configuration without running it",
+            "mua-decode --hydra-help      says which habits of Hydra hold",
             "mua-decode train --multirun seed=0,1,2 model.width=8,16   every combination",
         ]
     )
 
 
 def _command_help(command: str) -> str:
-    from mua_decode.runs.config import config_folder, groups
+    from mua_decode.runs.search_path import command_text, groups
 
-    module = importlib.import_module(home(command))
-    text = (config_folder() / f"{command}.yaml").read_text(encoding="utf-8")
+    plugin = analyses().get(command) if command not in COMMANDS else None
+    about = importlib.import_module(home(command)).run if plugin is None else plugin.load()
+    where = f"conf/{command}.yaml" if plugin is None else plugin.package
+    first = COMMANDS[command] if plugin is None else f"of the plugin {plugin.package}"
     return "\n".join(
         [
-            f"mua-decode {command}: {COMMANDS[command]}",
+            f"mua-decode {command}: {first}",
             "",
-            (module.run.__doc__ or "").strip(),
+            (about.__doc__ or "").strip(),
             "",
-            f"options (conf/{command}.yaml):",
-            *(f"  {line}" for line in text.splitlines()),
+            f"options ({where}):",
+            *(f"  {line}" for line in command_text(command).splitlines()),
             "",
             "config groups:",
             *(f"  {name}={'|'.join(options)}" for name, options in groups().items()),

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from mua_decode.runs.ddp import is_first_process, shared, shared_run_dir
 from mua_decode.runs.folder import RunFolder, keep_split
+from mua_decode.runs.parts import own_metrics
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import print_summary
 from mua_decode.runs.train import Training, begun_in, resume_from, train_and_score
@@ -27,5 +28,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         keep_split(cfg, begun.config)
     with shared(folder):
         scored = train_and_score(Run(folder, cfg), Training(resume=resume, processes=True))
-    print_summary(scored.metrics, folder.path, scored.run.scored_part)
+    own = [m.name for m in own_metrics(scored.run.metrics)]
+    print_summary(scored.metrics, folder.path, scored.run.scored_part, own=own)
     return scored.metrics

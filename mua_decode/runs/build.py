@@ -35,7 +35,9 @@ def build_recording(cfg: DictConfig) -> Recording:
 def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
     """Windows, split, population and standardisation."""
     with working("assembling the population"):
-        data: DecodingData = instantiate(cfg.data, recording=recording)
+        data: DecodingData = instantiate(
+            cfg.data, trusted=cfg.get("trusted", ()), recording=recording
+        )
     return data
 
 

@@ -8,7 +8,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
+from omegaconf import DictConfig
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
@@ -18,6 +20,7 @@ from mua_decode.runs.progress import console
 from mua_decode.types import InputError
 
 NEWEST = ("last", "best")  # newest first
+WEIGHTS = ("best", "last")
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -48,6 +51,17 @@ class WholeCheckpointIO(TorchCheckpointIO):
                 f"{path}: cannot be written: {error.strerror}; the checkpoint before it is kept: "
                 "make room, then go on with ckpt_path=auto and the same options"
             ) from error
+
+
+def weights_of(cfg: DictConfig) -> str:
+    """``best`` or ``last``: the epoch a run is scored with; ``best`` where its config says nothing.
+
+    Raises InputError if it is neither.
+    """
+    found = cfg.get("weights") or WEIGHTS[0]
+    if found not in WEIGHTS:
+        raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
+    return str(found)
 
 
 def reads_back(path: Path) -> bool:
@@ -125,3 +139,28 @@ class KeptCheckpoint(ModelCheckpoint):
             none: dict[str, Any] = {"best_model_score": None, "best_k_models": {}}
             state |= none | {"kth_best_model_path": "", "kth_value": self.kth_value}
         super().load_state_dict(state)
+
+
+class EveryEpochs(ModelCheckpoint):
+    """Keep the checkpoint of every N-th epoch in the run's folder, ``epoch_0009.ckpt``.
+
+    Epochs are numbered from 0, as in ``epochs.csv``. Raises InputError if ``every_n_epochs`` is
+    below 1.
+    """
+
+    def __init__(self, every_n_epochs: int) -> None:
+        if every_n_epochs < 1:
+            raise InputError(f"every_n_epochs: expected a number >= 1, found {every_n_epochs}")
+        super().__init__(
+            filename="epoch_{epoch:04d}",
+            auto_insert_metric_name=False,
+            every_n_epochs=every_n_epochs,
+            save_top_k=-1,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the folder of the run."""
+        self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        super().setup(trainer, pl_module, stage)

@@ -1,76 +1,212 @@
-"""Hydra configs: composed from conf/ and the command line, and changed afterwards."""
+"""Hydra configs: composed from conf/ and the command line."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import hydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-import mua_decode
+from mua_decode.runs import plugins
+from mua_decode.runs.blocks import (
+    apply_blocks,
+    move_optimizer,
+    name_of,
+    read_change,
+    split_blocks,
+)
+from mua_decode.runs.options import (
+    check_hydra,
+    check_kinds,
+    check_lists,
+    keys,
+    quoted,
+)
+from mua_decode.runs.search_path import (
+    command_text,
+    config_folder,
+    folders_asked,
+    groups,
+    not_read,
+    package_of,
+    searching,
+    staged,
+    user_folders,
+)
 from mua_decode.types import InputError, nearest_name
 
 _NOTHING = object()
 _LARGEST_SEED = 2**63 - 1
-# Values of these are paths: quoted for Hydra, so that they can be typed as they are.
-_PATHS = (
-    "recording.root", "recording.path", "recording.labels", "run_dir", "out", "out_dir",
-    "ckpt_path", "weights", "decoder",
-)  # fmt: skip
 
 
-def config_folder() -> Path:
-    """Folder of the configs: inside the installed package, or conf/ of a checkout."""
-    package = Path(mua_decode.__file__).parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise InputError("the configs (conf/) are missing from this installation; install it again")
-
-
-def compose(command: str, overrides: Sequence[str]) -> DictConfig:
+def compose(
+    command: str, overrides: Sequence[str], *, config_name: str | None = None
+) -> DictConfig:
     """Compose the config of a command.
+
+    Parameters
+    ----------
+    config_name
+        Config to begin with instead of ``COMMAND.yaml``; it has the same options.
 
     Raises InputError in one line, with the nearest right name, if an override cannot be applied.
     """
-    _check_lists(overrides)
+    check_lists(overrides)
+    folders, overrides = folders_asked(overrides, config_name)
+    with searching(folders, option="hydra.searchpath"):
+        cfg = _finished(command, overrides, config_name)
+        chosen = [o for o in overrides if "." not in name_of(o)]
+        if len(chosen) < len(overrides):
+            whole = [b.name for b in split_blocks([quoted(o) for o in overrides])[0]]
+            check_kinds(cfg, _finished(command, chosen, config_name, say=False), but=whole)
+    check_seed(cfg.get("seed", 0), "seed")
+    if cfg.get("trusted") and "trusted" not in map(name_of, overrides):
+        raise InputError(
+            f"trusted: a config file names {', '.join(map(str, cfg.trusted))}; what is trusted is "
+            "said on the command line: trusted=[PACKAGE]"
+        )
+    return cfg
+
+
+def _finished(
+    command: str, overrides: Sequence[str], config_name: str | None, *, say: bool = True
+) -> DictConfig:
+    """Config with whole blocks in their places and nothing in it that the command does not know."""
+    cfg = _composed(command, overrides, config_name, say=say)
+    _leave_parts_of_others(cfg, command, overrides, config_name)
+    removed = [o for o in overrides if o.startswith("~") and "." not in o]
+    if removed:
+        raise InputError(f"{removed[0]}: a whole group cannot be removed")
+    known = declared(command)
+    unknown = [str(key) for key in cfg if key not in known]
+    if unknown:
+        raise InputError(
+            f"'{unknown[0]}' is not an option of {command}{nearest_name(unknown[0], known)}"
+        )
+    for group in known & set(groups()) & set(cfg):
+        _check_packages(cfg, group)
+    missing = [name for name in _plain_options(command) if name not in cfg]
+    if missing:
+        raise InputError(
+            f"{config_name}: lacks '{missing[0]}'; begin it with defaults: [{command}, _self_]"
+        )
+    return cfg
+
+
+def _composed(
+    command: str, overrides: Sequence[str], config_name: str | None, *, say: bool
+) -> DictConfig:
+    check_hydra(overrides)
     try:
-        with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-            cfg = hydra.compose(command, overrides=[_quoted(o) for o in overrides])
+        with search(command, overrides) as named:
+            blocks, rest = split_blocks([quoted(o) for o in named])
+            cfg = hydra.compose(config_name or command, overrides=rest, return_hydra_config=say)
+            if say:
+                _say(cfg, config_name or command)
+        apply_blocks(cfg, blocks)
+        move_optimizer(cfg, [quoted(o) for o in named])
         OmegaConf.resolve(cfg)
     except MissingConfigException as error:
-        missing = Path(error.missing_cfg_file or "")
-        group = str(missing.parent).strip("/").split("@")[0]
-        options = error.options or groups().get(group, [])
-        raise InputError(
-            f"{group}={missing.name}: there is no such {group}"
-            f"{nearest_name(missing.name, options)}; choose from: {', '.join(options)}"
-        ) from error
+        raise _no_such(error) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(_one_line(command, error)) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{' '.join(overrides)}: {error}") from error
-    removed = [o for o in overrides if o.startswith("~") and "." not in o]
-    if removed:
-        raise InputError(f"{removed[0]}: a whole group cannot be removed")
-    unknown = [str(key) for key in cfg if key not in _declared(command)]
-    if unknown:
-        known = _declared(command)
-        raise InputError(
-            f"'{unknown[0]}' is not an option of {command}{nearest_name(unknown[0], known)}"
-        )
-    chosen = [o for o in overrides if "." not in o.split("=")[0]]
-    if len(chosen) < len(overrides):
-        _check_kinds(cfg, compose(command, chosen))
-    check_seed(cfg.get("seed", 0), "seed")
     return cfg
+
+
+def _leave_parts_of_others(
+    cfg: DictConfig, command: str, overrides: Sequence[str], config_name: str | None
+) -> None:
+    """Take out what an experiment says of a part that was exchanged on the command line.
+
+    ``experiment=demo model=mlp_decoder`` has no use for the width of the network that the
+    experiment was written for.
+    """
+    experiments = {group for group in groups() if package_of(group) == "_global_"}
+    written = re.findall(r"^ +- (\w+): (?!null)", command_text(command), re.MULTILINE)
+    if config_name is None and not experiments & {*map(name_of, overrides), *written}:
+        return
+    for override in overrides:
+        group, _, chosen = override.partition("=")
+        here = cfg.get(group)
+        if not isinstance(here, DictConfig) or "_target_" not in here or "{" in chosen:
+            continue
+        typed = [name_of(o) for o in overrides if name_of(o).startswith(f"{group}.")]
+        own = {f"{group}.{k}" for k in keys(load_option(group, chosen))}
+        extra = [k for k in keys(here) if (n := f"{group}.{k}") not in own and n not in typed]
+        if not extra:
+            continue
+        rest = [o for o in overrides if name_of(o) != group and name_of(o) not in typed]
+        usual = _composed(command, rest, config_name, say=False)
+        if OmegaConf.select(usual, f"{group}._target_") != here["_target_"]:
+            with open_dict(cfg):
+                for name in (k for k in extra if "." not in k):
+                    del here[name]
+
+
+@contextmanager
+def search(command: str, overrides: Sequence[str]) -> Iterator[list[str]]:
+    """Have Hydra find configs of the package, of plugins and of the user; overrides with names."""
+    with (
+        staged(command, overrides) as (named, folders),
+        hydra.initialize_config_dir(str(config_folder()), version_base="1.3"),
+    ):
+        inside = GlobalHydra.instance().hydra
+        assert inside is not None
+        path = inside.config_loader.get_search_path()
+        for folder in folders:
+            path.prepend("user", f"file://{folder}", anchor="schema")
+        # A loader of its own: hydra.searchpath is read too late to find the config to begin with.
+        inside.config_loader = ConfigLoaderImpl(path)
+        yield named
+
+
+def _say(cfg: DictConfig, primary: str) -> None:
+    """Say which files of the user's, or parts of them, are not read; remove Hydra's own part."""
+    choices = cfg.hydra.runtime.choices.items()
+    chosen = [primary, *(f"{g.split('@')[0]}/{c}" for g, c in choices if isinstance(c, str))]
+    for line in not_read(chosen):
+        print(f"note: {line}", file=sys.stderr)
+    OmegaConf.set_readonly(cfg, False)
+    with open_dict(cfg):
+        del cfg["hydra"]
+
+
+def _no_such(error: MissingConfigException) -> InputError:
+    missing = Path(error.missing_cfg_file or "")
+    group = str(missing.parent).strip("/").split("@")[0]
+    if group == ".":
+        where = ", ".join(str(f) for f in (config_folder(), *user_folders()))
+        return InputError(f"there is no config {missing.name}.yaml in {where}")
+    plugins.explain(group, missing.name)
+    options = groups().get(group) or list(error.options or [])
+    return InputError(
+        f"{group}={missing.name}: there is no such {group}"
+        f"{nearest_name(missing.name, options)}; choose from: {', '.join(options)}"
+    )
+
+
+def _check_packages(cfg: DictConfig, group: str) -> None:
+    """Refuse an option that lies beside those of its group, where it has to have a name in it."""
+    here = cfg.get(group)
+    package = package_of(group)
+    if package is None or here is None:
+        return
+    if package == "_global_" or (isinstance(here, DictConfig) and "_target_" in here):
+        line = package.format(group=group, name="NAME")
+        raise InputError(
+            f"{group}: the first line of your file has to be '# @package {line}'"
+            + ("" if package == "_global_" else ", NAME that of the file")
+        )
 
 
 def check_seed(seed: object, where: str) -> None:
@@ -81,72 +217,20 @@ def check_seed(seed: object, where: str) -> None:
         raise InputError(f"{where}: expected at most {_LARGEST_SEED} (2^63 - 1), found {seed}")
 
 
-def _check_kinds(cfg: DictConfig, default: DictConfig) -> None:
-    """Refuse text where the default is a number, a number where it is a list, and the like."""
-    present = set(_keys(cfg))
-    for name in _keys(default):
-        expected = OmegaConf.select(default, name)
-        if not isinstance(expected, bool | int | float | ListConfig) or name not in present:
-            continue
-        found = OmegaConf.select(cfg, name)
-        if isinstance(expected, ListConfig):
-            kind, fits = "a list", not isinstance(found, bool | int | float)
-        elif isinstance(expected, bool):
-            kind, fits = "true or false", isinstance(found, bool)
-        elif isinstance(expected, int):
-            kind, fits = "a whole number", isinstance(found, int) and not isinstance(found, bool)
-        else:
-            fits = isinstance(found, int | float) and not isinstance(found, bool)
-            kind, fits = "a number", fits and math.isfinite(found)
-        if not fits and not (found is None and name.startswith("trainer.")):
-            raise InputError(f"{name}: expected {kind} such as {expected}, found {found!r}")
+def _plain_options(command: str) -> set[str]:
+    """Top-level options of a command that are no groups."""
+    plain = OmegaConf.create(command_text(command))
+    assert isinstance(plain, DictConfig)
+    return {str(key) for key in plain if key != "defaults"}
 
 
-def _check_lists(overrides: Sequence[str]) -> None:
-    """Refuse a change of the run's config that is no list of quoted changes."""
-    parser = OverridesParser.create()
-    for override in overrides:
-        name, equals, value = override.partition("=")
-        if name != "overrides" or not equals:
-            continue
-        try:
-            changes = parser.parse_override(override).value()
-        except HydraException:
-            changes = None
-        if not isinstance(changes, list) and value != "null":
-            inside = value.strip("[]'\" ") or "name=value"
-            raise InputError(
-                "overrides: expected a list of quoted changes such as "
-                f"overrides='[\"{inside}\"]', found {value}"
-            )
-
-
-def _quoted(override: str) -> str:
-    name, equals, value = override.partition("=")
-    plain = re.fullmatch(r"[\w./-]*|'.*'|\".*\"|\$\{.*", value, re.ASCII)
-    if name not in _PATHS or not equals or plain:
-        return override
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{name}='{escaped}'"
-
-
-def _declared(command: str) -> set[str]:
+def declared(command: str) -> set[str]:
     """Top-level options of a command: those of its file and its config groups."""
-    plain = OmegaConf.load(config_folder() / f"{command}.yaml")
+    plain = OmegaConf.create(command_text(command))
     assert isinstance(plain, DictConfig)
     defaults = plain.pop("defaults", [])
     named = {str(key) for entry in defaults if isinstance(entry, DictConfig) for key in entry}
     return {str(key) for key in plain} | named
-
-
-def groups() -> dict[str, list[str]]:
-    """Config groups and the options of each."""
-    folder = config_folder()
-    return {
-        group.name: sorted(p.stem for p in group.glob("*.yaml"))
-        for group in sorted(folder.iterdir())
-        if group.is_dir() and any(group.glob("*.yaml"))
-    }
 
 
 def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
@@ -154,17 +238,20 @@ def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
 
     Raises InputError if the group has no such option, naming the nearest.
     """
-    names = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
+    given = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     merged = OmegaConf.create({})
-    for name in names:
-        options = groups().get(group, [])
-        if name not in options:
-            raise InputError(
-                f"{group}={name}: there is no such {group}{nearest_name(name, options)}; "
-                f"choose from: {', '.join(options)}"
-            )
-        with hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
+    for option in given:
+        with search(group, [f"{group}={option}"]) as (override,):
+            name = override.partition("=")[2]
+            plugins.explain(group, name)
+            known = groups().get(group, [])
+            if name == option and name not in known:
+                raise InputError(
+                    f"{group}={name}: there is no such {group}{nearest_name(name, known)}; "
+                    f"choose from: {', '.join(known)}"
+                )
             found = hydra.compose(f"{group}/{name}")
+        _check_packages(found, group)
         merged.merge_with(found.get(group) or {})
     return merged
 
@@ -186,11 +273,15 @@ def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:
             raise InputError(f"overrides: '{override}' is not written name=value")
         _check_known(cfg, name, added=override.startswith("+"))
         try:
-            if name in groups():
+            change = read_change(quoted(override.lstrip("+"))) if "_target_" in value else None
+            if change is not None and change.whole:
+                apply_blocks(cfg, [change])
+            elif name in groups():
                 chosen = OmegaConf.create(f"chosen: {value}").chosen
                 cfg[name] = load_option(name, chosen)
             else:
                 cfg.merge_with_dotlist([f"{name}={value}"])
+            move_optimizer(cfg, ())
         except InputError:
             raise
         except Exception as error:
@@ -204,12 +295,12 @@ def _check_known(cfg: DictConfig, name: str, *, added: bool) -> None:
     """Refuse an option that neither the run has nor the configs it was made of."""
     top = name.split(".")[0]
     here, hint = [str(key) for key in cfg], ""
-    if top not in {*here, *groups(), *_declared("train")}:
+    if top not in {*here, *groups(), *declared("train")}:
         name, known = top, here
     elif added or name == top or OmegaConf.select(cfg, name, default=_NOTHING) is not _NOTHING:
         return
     else:
-        known, hint = [*_keys(cfg), *_shipped(cfg, top)], f"; +{name}=... adds it"
+        known, hint = [*keys(cfg), *_shipped(cfg, top)], f"; +{name}=... adds it"
         if name in known:
             return
     near = nearest_name(name, dict.fromkeys(known))
@@ -219,34 +310,30 @@ def _check_known(cfg: DictConfig, name: str, *, added: bool) -> None:
 def _shipped(cfg: DictConfig, group: str) -> Iterator[str]:
     """Names that the options of a group have by now, of those that a run was made of."""
     here = cfg.get(group)
-    for option in groups().get(group, []) if isinstance(here, DictConfig) else ():
-        target = OmegaConf.select(
-            OmegaConf.load(config_folder() / group / f"{option}.yaml"), "_target_"
-        )
+    shipped = sorted((config_folder() / group).glob("*.yaml"))
+    for path in shipped if isinstance(here, DictConfig) else ():
+        option, target = path.stem, OmegaConf.select(OmegaConf.load(path), "_target_")
         # Several lie side by side by their names, as metrics do.
         if option in here or target == here.get("_target_"):
-            yield from _keys(load_option(group, option), f"{group}.")
+            yield from keys(load_option(group, option), f"{group}.")
 
 
 def _one_line(command: str, error: Exception) -> str:
     """Say what Hydra objects to in one line, with the nearest right name."""
     text = str(error)
     unknown = re.search(r"Could not (?:override|append) (?:to )?'([^'@]+)", text)
-    if unknown:
-        name = unknown.group(1)
-        known = dict.fromkeys([*_keys(compose(command, [])), *_declared(command)])
-        return f"'{name}' is not an option of {command}{nearest_name(name, known)}"
-    return " ".join(text.split())
-
-
-def _keys(cfg: Any, prefix: str = "") -> Iterator[str]:
-    if isinstance(cfg, DictConfig):
-        given: Iterable[Any] = cfg  # a name, or a number in codes
-        for key in given:
-            name = f"{prefix}{key!s}"
-            yield name
-            if not OmegaConf.is_missing(cfg, key) and not OmegaConf.is_interpolation(cfg, key):
-                yield from _keys(cfg[key], f"{name}.")
+    if unknown is None:
+        return " ".join(text.split())
+    found = re.search(r"full_key: (\S+)", str(error.__cause__))
+    name = found.group(1) if found else unknown.group(1)
+    known = dict.fromkeys([*keys(compose(command, [])), *declared(command)])
+    said = f"'{name}' is not an option of {command}{nearest_name(name, known)}"
+    if name == unknown.group(1):
+        return said
+    return (
+        f"{said}; +{name}=... adds it, {unknown.group(1)}={{_target_:...}} takes the place of all "
+        "that is there"
+    )
 
 
 def check_metrics(cfg: DictConfig) -> None:

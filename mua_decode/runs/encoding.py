@@ -7,10 +7,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.runs.build import choose_device
+from mua_decode.runs.checkpoints import weights_of
 from mua_decode.runs.config import load_option
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.run import Run, weights_of
+from mua_decode.runs.run import Run
 from mua_decode.runs.train import Training, resume_from
 from mua_decode.types import InputError
 

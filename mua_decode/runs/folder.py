@@ -20,7 +20,9 @@ from mua_decode.files import write_text
 from mua_decode.runs.config import check_seed
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.lock import lock
+from mua_decode.runs.new_folders import make, remember
 from mua_decode.runs.stored import load_stored
+from mua_decode.runs.stored_paths import absolute, beside
 from mua_decode.types import (
     COLUMNS,
     N_UNIT,
@@ -107,7 +109,7 @@ class RunFolder:
         try:
             if path is None:
                 path = _new(Path("runs"), f"{name}_{datetime.now():%Y-%m-%d_%H-%M-%S}")
-            path.mkdir(parents=True, exist_ok=True)
+            make(path)
             probe = path / f".write-test-{os.getpid()}"
             probe.touch()
             probe.unlink()
@@ -131,8 +133,8 @@ class RunFolder:
         return run
 
     def save_config(self, cfg: DictConfig) -> None:
-        """Write the config."""
-        write_text(self.config, OmegaConf.to_yaml(cfg))
+        """Write the config, its paths absolute."""
+        write_text(self.config, OmegaConf.to_yaml(absolute(cfg)))
 
     def save_population(self, population: Population) -> None:
         """Write what new trials need to be decoded without the recording."""
@@ -170,7 +172,7 @@ class RunFolder:
 
         Raises InputError if it is not a config.
         """
-        cfg = load_stored(self.config)
+        cfg = beside(load_stored(self.config), self.path)
         for name in ("recording", "data", "model", "loss", "task"):
             if not isinstance(cfg.get(name), DictConfig):
                 raise InputError(f"{self.config}: is not the config of a run, it lacks '{name}'")
@@ -209,11 +211,12 @@ class RunFolder:
 
 def _new(parent: Path, name: str) -> Path:
     """Make a folder that was not there: jobs that start in one second have one each."""
-    parent.mkdir(parents=True, exist_ok=True)
+    make(parent)
     for number in itertools.count(1):
         path = parent / (name if number == 1 else f"{name}_{number}")
         with suppress(FileExistsError):
             path.mkdir()
+            remember(path)
             return path
     raise AssertionError
 

@@ -18,7 +18,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from mua_decode.runs.config import config_folder
+from mua_decode.runs.own_code import find_here
+from mua_decode.runs.plugins import registered
+from mua_decode.runs.search_path import config_folder
 from mua_decode.types import InputError
 
 # What stored configs of earlier versions call by another name.
@@ -29,7 +31,9 @@ RENAMED = {
 
 
 # Groups of conf/ whose targets are built in their own place alone.
-_OWN_PLACE = ("logger", "launcher", "trainer", "sweep")
+_OWN_PLACE = ("logger", "launcher", "trainer", "sweep", "callbacks")
+# What a config may name with _target_, and where.
+_PARTS = ("recording", "data", "model", "loss", "task", "metric", "floor", "features", *_OWN_PLACE)
 
 
 def instantiate(
@@ -37,14 +41,16 @@ def instantiate(
 ) -> Any:
     """Build the object a config names with ``_target_``.
 
-    Only what the configs shipped with this project name, optimisers and schedules of torch, and
-    the packages in ``trusted`` are built: a run folder from elsewhere cannot run code.
+    Only what the configs shipped with this project name, optimisers and schedules of torch, what
+    an installed plugin has registered, and the packages in ``trusted`` are built: a run folder from
+    elsewhere cannot run code.
 
     Parameters
     ----------
     place
-        ``logger``, ``launcher``, ``trainer`` or ``sweep``: what the shipped configs of this group
-        name, and nothing else; ``None``: what those of every other group name.
+        ``logger``, ``launcher``, ``trainer``, ``sweep`` or ``callbacks``: what the shipped configs
+        of this group name; ``None``: what those of every other group name. Trusted packages and
+        torch stand in any place but the trainer's and the logger's.
 
     Raises InputError if a target is not allowed, not found, or refuses its arguments.
     """
@@ -70,6 +76,17 @@ def instantiate(
         raise InputError(f"{name}: {error}") from error
 
 
+def check_targets(cfg: DictConfig, parts: Iterable[str] = _PARTS) -> None:
+    """Refuse a config that names what may not be built, before anything is read.
+
+    Raises InputError if a target in one of these ``parts`` is not allowed, or not found.
+    """
+    trusted = tuple(cfg.get("trusted") or ())
+    for part in parts:
+        for target in _targets(cfg.get(part)):
+            _check_target(target, trusted, part if part in _OWN_PLACE else None)
+
+
 def _renamed(cfg: Any) -> Any:
     """Return the config with names of earlier versions replaced."""
     if OmegaConf.select(cfg, "_target_") not in RENAMED:
@@ -81,7 +98,8 @@ def _targets(cfg: Any) -> Iterator[str]:
     if isinstance(cfg, DictConfig | dict):
         for key, value in cfg.items():
             if key == "_target_":
-                yield str(value)
+                if value is not None:
+                    yield str(value)
             else:
                 yield from _targets(value)
     elif isinstance(cfg, ListConfig | list):
@@ -103,15 +121,22 @@ def _shipped_targets(place: str | None) -> frozenset[str]:
 
 
 def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> None:
-    if target in _shipped_targets(place):
+    target = RENAMED.get(target, target)
+    if target in _shipped_targets(place) or (place is None and registered(target)):
         return
-    if place is not None or any(target in _shipped_targets(p) for p in _OWN_PLACE):
+    elsewhere = place in ("trainer", "logger")  # these reach the network and other processes
+    if elsewhere or any(target in _shipped_targets(p) for p in (None, *_OWN_PLACE) if p != place):
         raise InputError(f"_target_: {target} cannot stand in the place of a {place or 'part'}")
-    if target.startswith("torch.optim.") or any(target.startswith(f"{p}.") for p in trusted):
+    mine = any(target.startswith(f"{p}.") for p in trusted)
+    if mine or (place is None and target.startswith("torch.optim.")):
         try:
+            if mine:
+                find_here(trusted)
             found = hydra.utils.get_object(target)
         except Exception as error:
-            raise InputError(f"_target_: there is no {target}") from error
+            said = " ".join(str(error.__cause__ or error).split())
+            why = f" ({said[:200]})" if mine else ""
+            raise InputError(f"_target_: there is no {target}{why}") from error
         if isinstance(found, type) and issubclass(found, Optimizer | LRScheduler):
             return
         # A dotted path can wander into other modules; what counts is where the object is from.

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 
-from mua_decode.types import InputError
+from mua_decode.types import PARTS, InputError, nearest_name
 
 P = TypeVar("P")
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -102,3 +102,13 @@ def _said(hint: Any) -> str:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return " or ".join(_said(a) for a in inside)
     return _WORDS.get(hint, "a group of options")
+
+
+def check_part(part: str) -> str:
+    """Return the name of a part of the split.
+
+    Raises InputError if there is none of that name.
+    """
+    if part not in PARTS:
+        raise InputError(f"part={part}: choose from {', '.join(PARTS)}{nearest_name(part, PARTS)}")
+    return part

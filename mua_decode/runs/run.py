@@ -22,19 +22,21 @@ from mua_decode.runs.build import (
     choose_device,
     load_weights,
 )
+from mua_decode.runs.checkpoints import weights_of
 from mua_decode.runs.config import changed_config, check_metrics
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.instantiate import check_targets
+from mua_decode.runs.parts import build_metrics
 from mua_decode.runs.progress import console
 from mua_decode.runs.stored import without_command_line
-from mua_decode.types import PARTS, InputError, LeakState, Recording, nearest_name
+from mua_decode.types import InputError, LeakState, Recording
 
 SCORED = "scored"
-WEIGHTS = ("best", "last")
 # Option of a run whose weights were not trained here: the checksum of the file they came from.
 ADOPTED = "adopted"
 _NOT_TRAINED_BY = ("recording", "trusted", "logger", "metric", "floor")
+_TRIALS = ("data", "seed")  # options that say which trials a run is scored on
 
 
 class Run:
@@ -70,6 +72,7 @@ class Run:
         self._device = device
         self.left_out: tuple[str, ...] = ()  # options of the folder that it is not asked for
         self._stored = False  # whether its config is that of its folder
+        self.given: Run | None = None  # as it lies, where this one differs in how it is trained
         if recording is not None:
             self.recording = recording
         if data is not None:
@@ -127,6 +130,7 @@ class Run:
         Raises InputError if its content is another.
         """
         with self._named():
+            check_targets(self.cfg, ("recording", "data", "model"))
             found = build_recording(self.cfg)
         self._check(found)
         return found
@@ -225,7 +229,7 @@ class Run:
     @property
     def metrics(self) -> list[VideoMetric]:
         """Metrics that the config names."""
-        return [instantiate(m) for m in (self.cfg.get("metric") or {}).values()]
+        return build_metrics(self.cfg)
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -244,6 +248,7 @@ class Run:
         """
         check_metrics(cfg)
         self.cfg.metric, self.cfg.floor = cfg.get("metric") or {}, cfg.get("floor") or {}
+        check_targets(self.cfg, ("metric", "floor"))
         return self
 
     def changed(self, overrides: Iterable[str]) -> Run:
@@ -256,7 +261,7 @@ class Run:
         cfg = changed_config(self.cfg, overrides)
         if not same:
             cfg.pop(ADOPTED, None)
-        return Run(
+        found = Run(
             self.folder,
             cfg,
             recording=self.recording,
@@ -264,6 +269,10 @@ class Run:
             checkpoint=self.checkpoint if same else None,
             device=self._device,
         )
+        if same and self.given is not None:
+            self.given.recording = self.recording
+            found.given = self.given.changed(overrides)
+        return found
 
     def at(self, folder: RunFolder, *, checkpoint: Path | None = None) -> Run:
         """The same run in another folder, with weights or without (then it is to be trained)."""
@@ -294,30 +303,9 @@ class Run:
 
 def open_run(cfg: DictConfig, **options: Any) -> Run:
     """Open the run that the config of a command names with run_dir, overrides, trusted ..."""
-    given = {k: str(cfg[k]) for k in ("checkpoint", "device") if k in cfg} | options
-    overrides, trusted = cfg.overrides or (), list(cfg.trusted or ())
-    return Run.open(cfg.run_dir, overrides=overrides, trusted=trusted, **given)
-
-
-def weights_of(cfg: DictConfig) -> str:
-    """``best`` or ``last``: the epoch a run is scored with; ``best`` where its config says nothing.
-
-    Raises InputError if it is neither.
-    """
-    found = cfg.get("weights") or WEIGHTS[0]
-    if found not in WEIGHTS:
-        raise InputError(f"weights={found}: choose from {', '.join(WEIGHTS)}")
-    return str(found)
-
-
-def check_part(part: str) -> str:
-    """Return the name of a part of the split.
-
-    Raises InputError if there is none of that name.
-    """
-    if part not in PARTS:
-        raise InputError(f"part={part}: choose from {', '.join(PARTS)}{nearest_name(part, PARTS)}")
-    return part
+    given: dict[str, Any] = {k: str(cfg[k]) for k in ("checkpoint", "device") if k in cfg}
+    given |= {"overrides": cfg.overrides or (), "trusted": list(cfg.trusted or ())}
+    return Run.open(cfg.run_dir, **given | options)
 
 
 def open_to_retrain(cfg: DictConfig) -> Run:
@@ -338,13 +326,22 @@ def open_to_retrain(cfg: DictConfig) -> Run:
             soft_wrap=True,
         )
     source = run.score_as(cfg).cfg
+    check_targets(source)
     choose_device(cfg.device)
     if cfg.device != "auto":
         source.trainer.accelerator = {"cpu": "cpu", "cuda": "gpu"}[cfg.device]
     checkpoint = run.checkpoint if _leave_training(overrides) else None
-    return Run(run.folder, source, checkpoint=checkpoint)
+    varied = Run(run.folder, source, checkpoint=checkpoint)
+    if checkpoint is None and not any(_part(o) in _TRIALS for o in overrides):
+        placing = [o for o in overrides if _part(o) in _NOT_TRAINED_BY]
+        varied.given = open_run(cfg, device=cfg.device, overrides=placing).score_as(cfg)
+    return varied
 
 
 def _leave_training(overrides: Iterable[str]) -> bool:
     """Whether a run trained with these overrides would be the same; its place may be another."""
-    return all(o.lstrip("+").split("=")[0].split(".")[0] in _NOT_TRAINED_BY for o in overrides)
+    return all(_part(o) in _NOT_TRAINED_BY for o in overrides)
+
+
+def _part(override: str) -> str:
+    return override.lstrip("+").split("=")[0].split(".")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
 from mua_decode.runs.build import floor_batches
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.parts import build_floors
 from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
@@ -86,11 +86,10 @@ def competitors(run: Run) -> dict[str, Predict]:
     found: dict[str, Predict] = {"decoder": lambda batch: run.decode(batch.spikes)}
     videos = data.mean_videos("train")
 
-    for name, floor_cfg in (run.cfg.get("floor") or {}).items():
+    for name, floor in build_floors(run.cfg).items():
         if name == "ridge" and not len(data.dataset("val")):
             console.print("note: without val trials ridge has no penalty to choose; left out")
             continue
-        floor = instantiate(floor_cfg)
         for _ in track([0], f"fitting floor {name}", 1):
             floor.fit(floor_batches(data, "train"), floor_batches(data, "val"), videos)
         found[f"floor/{name}"] = partial(_predict, floor)
@@ -148,10 +147,10 @@ def _spread(n: int, most: int) -> list[int]:
     return [round(i * (n - 1) / max(1, number - 1)) for i in range(number)]
 
 
-def print_summary(flat: dict[str, Any], run: Path, part: str) -> None:
-    """Print the short table at the end of a run."""
+def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[str] = ()) -> None:
+    """Print the short table at the end of a run; ``own`` are metrics of the user's, shown too."""
     prefix = f"{part}/single_trial/"
-    columns = [m for m in _SHOWN if prefix + m in flat]
+    columns = [m for m in dict.fromkeys((*_SHOWN, *own)) if prefix + m in flat]
     if "pixel_correlation" in columns:
         segments = [k.split("/")[3] for k in flat if k.startswith(f"{prefix}pixel_correlation/")]
         at = columns.index("pixel_correlation") + 1

@@ -32,6 +32,12 @@ _STRATEGY = {
     *("_target_", "broadcast_buffers", "find_unused_parameters", "gradient_as_bucket_view"),
     "static_graph",
 }
+# Callbacks that only keep or average weights, or stop; those that tell somebody are left out.
+_CALLBACKS = {
+    "pytorch_lightning.callbacks.EMAWeightAveraging": {"decay"},
+    "pytorch_lightning.callbacks.EarlyStopping": {"monitor", "patience", "min_delta", "mode"},
+    "mua_decode.runs.checkpoints.EveryEpochs": {"every_n_epochs"},
+}
 # ${seed} refers to another option; ${oc.env:NAME} and every other resolver does something.
 _REFERENCE = re.compile(r"\$\{(?!\s*[A-Za-z_]\w*(?:\.\w+)*\s*\})")
 
@@ -81,8 +87,9 @@ def without_command_line(cfg: DictConfig) -> tuple[DictConfig, list[str]]:
 
     Returns
     -------
-    A copy in which logger, launcher, storage and trusted packages are empty and the trainer keeps
-    only plain options, and the names of those that were left out.
+    A copy in which logger, launcher, storage and trusted packages are empty, the trainer keeps
+    only plain options and of the callbacks those that keep, average or stop; and the names of those
+    that were left out.
     """
     kept, left_out = cfg.copy(), []
     for name, empty in _OF_THE_COMMAND.items():
@@ -90,6 +97,15 @@ def without_command_line(cfg: DictConfig) -> tuple[DictConfig, list[str]]:
             if kept[name]:
                 left_out.append(name)
             kept[name] = empty
+    callbacks = kept.get("callbacks")
+    for name in list(callbacks) if isinstance(callbacks, DictConfig) else ():
+        entry = callbacks[name]
+        options = _CALLBACKS.get(entry.get("_target_")) if isinstance(entry, DictConfig) else None
+        if options is None or any(
+            k != "_target_" and (k not in options or OmegaConf.is_config(entry[k])) for k in entry
+        ):
+            left_out.append(f"callbacks.{name}")
+            del callbacks[name]
     trainer = kept.get("trainer")
     if not isinstance(trainer, DictConfig):
         return kept, left_out

@@ -8,9 +8,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from mua_decode.files import whole
+from mua_decode.runs.checkpoints import weights_of
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.run import ADOPTED, Run, weights_of
+from mua_decode.runs.run import ADOPTED, Run
 from mua_decode.runs.score import score
 
 _MADE_OF = ("data", "model", "loss", "task", "seed", ADOPTED)

@@ -10,21 +10,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from mua_decode.data import DecodingData, Population
+from mua_decode.data import Population
 from mua_decode.runs.build import build_task, load_checkpoint, load_weights, start, try_once
-from mua_decode.runs.callbacks import EpochLog, KeepSigterm, SeedEachEpoch
 from mua_decode.runs.checkpoints import (
-    KeptCheckpoint,
-    WholeCheckpointIO,
     bring_best,
     newest_sound,
+    weights_of,
 )
 from mua_decode.runs.config import check_metrics
 from mua_decode.runs.ddp import (
@@ -36,11 +32,12 @@ from mua_decode.runs.ddp import (
 from mua_decode.runs.ending import terminated
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.parts import check_parts, try_metrics
 from mua_decode.runs.progress import TrainingProgress, console, hushed
-from mua_decode.runs.run import Run, weights_of
+from mua_decode.runs.run import Run
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
+from mua_decode.runs.trainer import make_trainer
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, ResultTable
@@ -129,7 +126,9 @@ class Training:
 def train_and_score(run: Run, training: Training) -> Scored:
     """Train a run and score it; see ``mua-decode train`` for the files."""
     check_metrics(run.cfg)
+    check_parts(run.cfg, logged=bool(run.cfg.get("logger")))
     data = run.data
+    try_metrics(run.metrics, data)
     for note in data.notes:
         said = note if note.startswith("warning: ") else f"note: {note}"
         console.print(said, highlight=False, soft_wrap=True, style="dim")
@@ -203,7 +202,7 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
     ours = None
     if tracker is None and is_first_process():
         tracker = ours = open_tracker(cfg, folder)
-    trainer = _trainer(cfg, folder, data, training.watch or TrainingProgress(), tracker)
+    trainer = make_trainer(cfg, folder, data, training.watch or TrainingProgress(), tracker)
     check_processes(trainer, allowed=training.processes)
     if is_first_process():
         if training.resume is not None:
@@ -298,53 +297,3 @@ def begun_in(checkpoint: Path) -> RunFolder | None:
     """Folder of the run that a checkpoint belongs to, ``None`` if it lies elsewhere."""
     folder = RunFolder(checkpoint.parent.parent)
     return folder if checkpoint.parent.name == "checkpoints" and folder.config.is_file() else None
-
-
-def _trainer(
-    cfg: DictConfig,
-    folder: RunFolder,
-    data: DecodingData,
-    watch: Callback,
-    tracker: Logger | None,
-) -> pl.Trainer:
-    monitor = "val/loss" if len(data.dataset("val")) else "train/loss"
-    callbacks: list[Callback] = [
-        # EpochLog first: its rows are part of the checkpoints written after it.
-        EpochLog(folder.log),
-        SeedEachEpoch(int(cfg.seed)),
-        _checkpoint(folder, "best", monitor),
-        _checkpoint(folder, "last", None),
-        KeepSigterm(),
-        watch,
-    ]
-    if cfg.early_stopping is not None:
-        callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))
-    try:
-        trainer: pl.Trainer = instantiate(
-            cfg.trainer,
-            place="trainer",
-            callbacks=callbacks,
-            logger=tracker or False,
-            default_root_dir=str(folder.path),
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            # The loaders give each process its share of every batch themselves.
-            use_distributed_sampler=False,
-        )
-    except MisconfigurationException as error:
-        raise InputError(f"trainer: {error}") from error
-    trainer.strategy.checkpoint_io = WholeCheckpointIO()
-    return trainer
-
-
-def _checkpoint(folder: RunFolder, name: str, monitor: str | None) -> KeptCheckpoint:
-    # At the end of the epoch, after the schedule has stepped, so that a resumed run is exact.
-    return KeptCheckpoint(
-        dirpath=folder.checkpoints,
-        filename=name,
-        monitor=monitor,
-        save_top_k=1,
-        enable_version_counter=False,
-        save_on_train_epoch_end=True,
-    )

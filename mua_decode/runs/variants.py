@@ -154,8 +154,20 @@ def run_variants(
     return Outcome(found, failures)
 
 
-def score_unvaried(run: Run, folder: Path) -> Scored:
-    """Score the decoder as it is: its checkpoint, or trained in ``folder/decoder`` without one."""
+def score_unvaried(run: Run, folder: Path, *, given: bool = False) -> Scored:
+    """Score the decoder as it is: its checkpoint, or trained in ``folder/decoder`` without one.
+
+    With ``given``, a run whose training was changed is scored as it was given, where both are
+    scored on the same trials; nothing is trained then.
+    """
+    if run.checkpoint is None and given and run.given is not None:
+        console.print(
+            "note: the decoder itself is the run as it was trained; the overrides hold for the "
+            "networks trained beside it",
+            soft_wrap=True,
+        )
+        run.given.recording = run.recording
+        run = run.given
     if run.checkpoint is None:
         with working("the decoder itself"):
             return run_variant(run, Variant("decoder"), folder)

@@ -9,6 +9,7 @@ from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.plan import plain
+from mua_decode.runs.stored_paths import absolute
 from mua_decode.sweep.plan import Sweep
 from mua_decode.sweep.private import without_secrets, worker_options
 from mua_decode.sweep.study import SharedStudy
@@ -31,11 +32,11 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     folder = RunFolder.create(where, str(cfg.name), shared=True, option="out_dir").path
     keep_split(cfg, folder / "sweep.yaml")
     sweep = Sweep.open(cfg, folder)
-    launcher = instantiate(cfg.launcher, place="launcher")
+    launcher = instantiate(cfg.launcher, place="launcher", trusted=cfg.trusted)
     shared = SharedStudy(sweep.plan, folder)
     shared.join(sweep.fingerprint)
     # Absolute, so that jobs started elsewhere find them.
-    saved = without_secrets({**plain(cfg), "out_dir": str(folder.resolve())})
+    saved = without_secrets({**plain(absolute(cfg)), "out_dir": str(folder.resolve())})
     write_text(folder / "sweep.yaml", OmegaConf.to_yaml(OmegaConf.create(saved)))
     carry_out(sweep, shared, launcher, worker_options(plain(cfg)))
     found = summarise(sweep, shared)

@@ -18,6 +18,7 @@ from rich.table import Table
 from mua_decode.files import write_text
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder, keep_split
+from mua_decode.runs.instantiate import check_targets
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
 from mua_decode.runs.train import Scored, Training, check_training
@@ -36,7 +37,7 @@ class Job:
     options: tuple[str, ...]
 
 
-def multirun(options: Sequence[str]) -> pd.DataFrame:
+def multirun(options: Sequence[str], *, config_name: str | None = None) -> pd.DataFrame:
     """Train every combination of the options that have several values.
 
     Values are written as in Hydra: ``seed=0,1,2``, ``model.width=range(8,33,8)``,
@@ -52,8 +53,9 @@ def multirun(options: Sequence[str]) -> pd.DataFrame:
     if len(own) > len(where):
         raise InputError("--multirun goes on by itself; leave ckpt_path out")
     jobs = combinations([o for o in options if o not in own])
-    configs = [compose("train", job.options) for job in jobs]
+    configs = [compose("train", job.options, config_name=config_name) for job in jobs]
     for cfg in configs:  # wrong options show before anything is trained
+        check_targets(cfg)
         check_training(cfg)
     parent = RunFolder.create(where[-1] if where else None, "multirun").path
     rows: list[dict[str, Any]] = []

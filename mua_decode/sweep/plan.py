@@ -97,13 +97,14 @@ class Sweep:
         if devices not in (1, "1", "auto") or options["trainer"].get("strategy"):
             raise InputError("sweep: a trial trains in one process; ask for more workers instead")
         check_training(source)
+        trusted = tuple(cfg.get("trusted") or ())
         with unexcited():
             plan = read_plan(
                 SweepPlan,
                 {**plain(cfg), **search},
                 space=Space.read(search["space"], options),
-                sampler=partial(instantiate, cfg.sweep.sampler, place="sweep"),
-                pruner=instantiate(cfg.sweep.pruner, place="sweep")
+                sampler=partial(instantiate, cfg.sweep.sampler, place="sweep", trusted=trusted),
+                pruner=instantiate(cfg.sweep.pruner, place="sweep", trusted=trusted)
                 if search["pruner"]
                 else NopPruner(),
             )

@@ -17,7 +17,7 @@ from typing import Any
 from mua_decode.types import InputError, masked
 
 VARIABLE = "MUA_DECODE_SWEEP"
-NAMES = ("storage", "trusted", "logger", "trainer")
+NAMES = ("storage", "trusted", "logger", "trainer", "callbacks")
 
 
 def worker_options(options: Mapping[str, Any]) -> dict[str, str]:

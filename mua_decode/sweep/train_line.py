@@ -23,7 +23,7 @@ def train_line(config: Any) -> list[str]:
         if group not in wanted or group not in default:
             continue
         here, usual = wanted[group] or {}, default[group] or {}
-        if group in ("metric", "floor"):
+        if group in ("metric", "floor", "callbacks"):
             if list(here) != list(usual):
                 chosen.append(f"{group}=[{','.join(here)}]")
             continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mua_decode.analyses.ablate.fill import FILLS
-from mua_decode.runs.run import check_part
+from mua_decode.runs.plan import check_part
 from mua_decode.types import InputError
 
 

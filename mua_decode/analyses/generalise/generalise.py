@@ -53,7 +53,7 @@ def generalise(source: Run, plan: GeneralisePlan, folder: Path) -> Findings:
     points = curve_variants(plan.curves, data, seed=source.seed)
     if not sets and not points:
         raise InputError("generalise: nothing is left out; see held_out and curves")
-    own = score_unvaried(source, folder).counted
+    own = score_unvaried(source, folder, given=True).counted
     outcome = run_variants(
         source,
         [*sets.values(), *points.values()],

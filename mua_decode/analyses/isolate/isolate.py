@@ -77,7 +77,7 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
         prints of one region.
     """
     networks = {a.variant.name: a for a in networks_of(source, plan)}
-    own = score_unvaried(source, folder).counted
+    own = score_unvaried(source, folder, given=True).counted
 
     def each(variant: Variant, scored: Scored) -> tuple[ResultTable, NetworkTests]:
         table = relabel(scored.counted, mask=networks[variant.name].mask)

@@ -10,7 +10,8 @@ import pytest
 from mua_decode.analyses.isolate.isolate import networks_of
 from mua_decode.analyses.isolate.plan import IsolatePlan
 from mua_decode.commands.main import main
-from mua_decode.runs.run import Run
+from mua_decode.runs.config import compose
+from mua_decode.runs.run import Run, open_to_retrain
 from tests.analyses.trained import FAST, results, trained
 
 
@@ -49,6 +50,36 @@ def test_isolate_trains_on_the_region_alone(run: Path) -> None:
         expected = score[row["group"], row["metric"].removeprefix("trial_average/")]
         assert row["statistic"] == pytest.approx(expected, rel=1e-3)
     assert metrics["V4/floor/lookup/single_trial/identification"] > 0.4
+
+
+def test_the_decoder_given_is_not_trained_again(run: Path, tmp_path: Path) -> None:
+    main([
+        "isolate", f"run_dir={run}", f"out_dir={tmp_path}", "regions=[V4]", "noise_inputs=0",
+        "permutations=0", "overrides=['task.optimizer.lr=0.001']", *FAST,
+    ])  # fmt: skip
+    assert trained(tmp_path) == ["only_V4"]
+    table, _ = results(tmp_path)
+    own = table[(table["mask"] == "none") & (table["metric"] == "mse")]
+    before = pd.read_csv(run / "results.csv")
+    before = before[(before["metric"] == "mse") & (before["condition"] == "all")]
+    expected = before[before["run"] == "decoder"].set_index(["trial", "segment"])["value"]
+    found = own[(own["run"] == "decoder") & (own["condition"] == "all")]
+    found = found.set_index(["trial", "segment"])["value"]
+    assert len(expected) > 2
+    pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "reused"),
+    [("model.width=3", True), ("trainer.max_epochs=2", True), ("seed=1", False),
+     ("data.pseudo.per_condition=24", False)],
+)  # fmt: skip
+def test_other_trials_need_another_decoder(run: Path, change: str, reused: bool) -> None:
+    source = open_to_retrain(compose("isolate", [f"run_dir={run}", f"overrides=['{change}']"]))
+    assert source.checkpoint is None
+    assert (source.given is not None) == reused
+    if source.given is not None:
+        assert source.given.checkpoint == run / "checkpoints" / "best.ckpt"
 
 
 def test_equal_sites_change_the_sites_and_not_the_split(run: Path) -> None:

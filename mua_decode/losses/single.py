@@ -1,0 +1,68 @@
+"""Losses of one term: similarity alone, squared error alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from mua_decode.losses.ssim_mse import Normalisation, SSIMMSELoss
+
+
+class SSIMLoss(SSIMMSELoss):
+    """Σ_i η_i (1 − SSIM(frame_i)): :class:`SSIMMSELoss` without its squared error.
+
+    Options are those of that loss, and so are shapes and errors.
+    """
+
+    def __init__(self, frame_weights: Sequence[float] | Tensor, **options: Any) -> None:
+        super().__init__(frame_weights, **options, mse_weight=0.0)
+
+
+class MSELoss(nn.Module):
+    """Squared error, weighted by segment: Σ_i η_i Σ (predicted − true)² over the frames i.
+
+    Videos are (B, C, T, H, W); the loss of a batch is the mean of its samples' losses. Raises
+    ValueError on weights that are negative, all zero or not one-dimensional, on an unknown
+    normalisation, and on videos of other shapes.
+
+    Parameters
+    ----------
+    frame_weights
+        η, one weight per frame, (T,), none negative and not all zero.
+    normalisation
+        "mean" divides by Σ η and by the pixels and channels of a frame; "sum" does not.
+    """
+
+    frame_weights: Tensor
+
+    def __init__(
+        self, frame_weights: Sequence[float] | Tensor, *, normalisation: Normalisation
+    ) -> None:
+        super().__init__()
+        weights = torch.as_tensor(frame_weights, dtype=torch.float64).detach().clone()
+        if weights.dim() != 1 or bool((weights < 0).any()) or not float(weights.sum()) > 0:
+            raise ValueError(
+                "frame_weights: expected one weight per frame, none negative and not all zero, "
+                f"found {weights.tolist()}"
+            )
+        if normalisation not in get_args(Normalisation):
+            raise ValueError(f"normalisation: expected sum or mean, found {normalisation!r}")
+        self.register_buffer("frame_weights", weights, persistent=False)
+        self.normalisation = normalisation
+
+    def forward(self, predicted: Tensor, true: Tensor) -> Tensor:
+        """Return the scalar loss of `predicted` and `true`, (B, C, T, H, W)."""
+        frames = int(self.frame_weights.shape[0])
+        if predicted.shape != true.shape or predicted.dim() != 5 or predicted.shape[2] != frames:
+            raise ValueError(
+                f"loss: expected two videos (B, C, T, H, W) with T = {frames}, found "
+                f"{tuple(predicted.shape)} and {tuple(true.shape)}"
+            )
+        squared = (predicted - true).square()
+        weights = self.frame_weights.to(squared)
+        if self.normalisation == "mean":
+            return (squared.mean(dim=(1, 3, 4)) @ weights).mean() / weights.sum()
+        return (squared.sum(dim=(1, 3, 4)) @ weights).mean()
