@@ -10,6 +10,7 @@ from typing import Any
 from mua_decode import recordings
 from mua_decode.commands.main import home, quiet
 from mua_decode.runs.config import compose
+from mua_decode.runs.typed import typed
 from mua_decode.types import InputError, Recording
 
 
@@ -68,6 +69,6 @@ def run_command(command: str, *overrides: str) -> Any:
     where = home(command)
     cfg = compose(command, list(overrides))
     module = importlib.import_module(where)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), typed(command, overrides):
         quiet()
         return module.run(cfg)

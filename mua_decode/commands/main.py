@@ -18,7 +18,17 @@ from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
 # every other in mua_decode/analyses/NAME.
-_HERE = ("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export")
+_HERE = (
+    "simulate",
+    "convert",
+    "inspect",
+    "train",
+    "adopt",
+    "evaluate",
+    "decode",
+    "export",
+    "report",
+)
 _OWN_ROOM = ("reproduce", "sweep", "benchmark")
 
 COMMANDS = {
@@ -30,6 +40,7 @@ COMMANDS = {
     "adopt": "make a run of the authors' own weights, on the sample they were trained on",
     "evaluate": "score a trained run again, or on another part of the split",
     "decode": "decode the trials of a new recording with a trained run",
+    "report": "make the page of a run, or an index of all runs of a folder",
     "export": "write the network of a run as ONNX or as an exported PyTorch program",
     "ablate": "take regions away from a trained decoder and see what the video loses",
     "encode": "train the encoding model (video in, activity out) on a run and score it",
@@ -86,6 +97,8 @@ def _run(command: str, args: list[str]) -> None:
         return
     several = {"-m", "--multirun"}.intersection(args)
     args = [a for a in args if a not in several]
+    if command == "report":  # takes a folder by its name alone
+        args = [f"run_dir={a}" if "=" not in a and not a.startswith("-") else a for a in args]
     flags = [a for a in args if a.startswith("-") and a != "--cfg"]
     if flags:
         raise InputError(f"unknown flag {flags[0]}; options are written name=value")
@@ -100,9 +113,13 @@ def _run(command: str, args: list[str]) -> None:
     if "--cfg" in args:
         print(OmegaConf.to_yaml(cfg))
         return
+    from mua_decode.runs.typed import typed
+
     module = importlib.import_module(where)
     quiet()
-    if failed(module.run(cfg)):
+    with typed(command, args):
+        found = module.run(cfg)
+    if failed(found):
         _in_part("not all of it finished")
 
 

@@ -209,7 +209,7 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
         if training.resume is not None:
             bring_best(training.resume, folder.checkpoints)
         folder.save_config(cfg)
-        folder.save_recording(run.recording)
+        folder.save_recording(run.recording, data.notes)
         if not isinstance(task, EncodeVideo):
             folder.save_population(Population.of(data))
     try:

@@ -22,4 +22,4 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     source = open_run(cfg).score_as(cfg)
     folder = source.out(cfg.out_dir, "ablation")
-    return ablate(source, read_plan(AblationPlan, cfg), folder).publish(folder)
+    return ablate(source, read_plan(AblationPlan, cfg), folder).publish(folder, source)
