@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mua_decode import recordings
-from mua_decode.commands.main import home, quiet
+from mua_decode.commands.main import home
 from mua_decode.runs.config import compose
+from mua_decode.runs.quiet import quiet
 from mua_decode.runs.typed import typed
 from mua_decode.types import InputError, Recording
 

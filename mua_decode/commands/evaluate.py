@@ -17,7 +17,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """Rebuild recording, split and network of a run and score a checkpoint.
 
     Writes metrics.json, results.csv, figures/ and report.html to
-    FOLDER/evaluation_PART_CHECKPOINT. Nothing is trained; the split and the pseudo-trials are those of the run.
+    FOLDER/evaluation_PART_CHECKPOINT. Nothing is trained; the split
+    and the pseudo-trials are those of the run.
     """
     part = check_part(str(cfg.part))
     source = open_run(cfg).score_as(cfg)

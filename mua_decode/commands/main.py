@@ -7,13 +7,13 @@ import io
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from mua_decode import __version__
 from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
 from mua_decode.runs.lock import locks
+from mua_decode.runs.quiet import quiet
 from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
@@ -157,18 +157,6 @@ def _multirun(command: str, args: list[str]) -> None:
     bad = (multirun(args)["failed"] != "").sum()
     if bad:
         _in_part(f"{bad} runs failed")
-
-
-def quiet() -> None:
-    """Silence notices that ask nothing of the user."""
-    import logging
-
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
-    warnings.filterwarnings("ignore", message="The `srun` command is available")
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
 def _fail(error: Exception, debug: bool, code: int) -> None:

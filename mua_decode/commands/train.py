@@ -19,9 +19,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """Train on the train part, choose by the val part, score on the test part.
 
     The run's folder holds config.yaml, checkpoints/best.ckpt and last.ckpt, epochs.csv,
-    metrics.json, results.csv, figures/ and report.html. After Ctrl-C, SIGTERM or a crash, go on with
-    run_dir=FOLDER ckpt_path=auto and the same options (auto begins where there is nothing to go on
-    from). trainer=ddp trains in several processes; the first of them writes and scores.
+    metrics.json, results.csv, figures/ and report.html. After Ctrl-C, SIGTERM or a crash, go on
+    with run_dir=FOLDER ckpt_path=auto and the same options (auto begins where there is nothing to
+    go on from). trainer=ddp trains in several processes; the first of them writes and scores.
     """
     folder = RunFolder.create(shared_run_dir(cfg), str(cfg.name), shared=not is_first_process())
     resume = resume_from(cfg, folder)

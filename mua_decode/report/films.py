@@ -69,7 +69,7 @@ class Films:
         }
         arrays = {f"{_ROW}{name}": as_bytes(videos) for name, videos in self.rows.items()}
         arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-        # Names may hold a slash or the name of an argument: they are keys, and numbered in the file.
+        # Names may hold a slash: arrays are numbered in the file.
         kept = {str(i): array for i, array in enumerate(arrays.values())}
         kept["names"] = np.frombuffer(json.dumps(list(arrays)).encode(), np.uint8)
         with whole(path) as partial, partial.open("wb") as file:

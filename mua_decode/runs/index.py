@@ -21,7 +21,7 @@ from mua_decode.runs.fingerprint import flat_config
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.page import PAGE, write_run_page
 from mua_decode.runs.stored_files import cut, stored_config, stored_films, stored_json
-from mua_decode.scoring.standing import Standing
+from mua_decode.scoring.standing import Standing, known_number
 from mua_decode.types import InputError
 
 INDEX = "index.html"
@@ -127,13 +127,12 @@ def _row(
         "made": f"{datetime.fromtimestamp(found.folder.config.stat().st_mtime):%Y-%m-%d %H:%M}",
     }
     for metric in _SCORES:
-        value = flat.get(f"{part}/single_trial/{metric}")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        row[metric] = float(value) if number else np.nan
+        value = known_number(flat.get(f"{part}/single_trial/{metric}"))
+        row[metric] = np.nan if value is None else value
     row["floors"] = "unknown" if standing is None else "below" if standing.below else "above"
-    row["leaks"] = {True: "leaking", False: "free"}.get(flat.get("leaking"), "unknown")
+    row["leaks"] = {"True": "leaking", "False": "free"}.get(str(flat.get("leaking")), "unknown")
     options = {name: found.options.get(name, "") for name in differ}
-    return row | {k: v if isinstance(v, int | float) else str(v) for k, v in options.items()}
+    return row | {k: str(v) if known_number(v) is None else v for k, v in options.items()}
 
 
 def _address(folder: RunFolder, root: Path) -> str:
@@ -150,10 +149,7 @@ def _thumbnail(films: Films | None) -> bytes:
     strips = []
     for video in map(as_bytes, kept):  # (T, C, H, W)
         times = np.linspace(0, len(video) - 1, _FRAMES).round().astype(int)
-        frames = [
-            np.broadcast_to(video[t].transpose(1, 2, 0), (*video.shape[2:], 3)) for t in times
-        ]
-        strips.append(
-            np.hstack([cv2.resize(np.ascontiguousarray(f), (_SIDE, _SIDE)) for f in frames])
-        )
+        colour = np.broadcast_to(video, (len(video), 3, *video.shape[2:]))[times]
+        frames = [np.ascontiguousarray(f.transpose(1, 2, 0)) for f in colour]
+        strips.append(np.hstack([cv2.resize(f, (_SIDE, _SIDE)) for f in frames]))
     return cv2.imencode(".png", np.vstack(strips)[..., ::-1])[1].tobytes()

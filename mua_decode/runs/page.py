@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from mua_decode.runs.stored_files import (
 )
 from mua_decode.runs.train_line import train_line
 from mua_decode.runs.typed import typed_line
-from mua_decode.scoring.standing import Standing
+from mua_decode.scoring.standing import Standing, known_number
 from mua_decode.types import COLUMNS, InputError, whole
 
 PAGE = "report.html"
@@ -67,10 +68,10 @@ def write_run_page(folder: Path, source: Path | None = None) -> Path:
     here = RunFolder(folder)
     run = RunFolder(source) if source is not None else here
     flat = stored_json(here.metrics)
-    asked = stored_json(folder / "command.json").get("command") or ["train"]
     name = stored_json(run.recording).get("name", "")
     parts = [_result(here, run), _figures(here), _tables(here), _read(run, flat), _again(here)]
-    title = f"mua-decode {asked[0]}: {folder.resolve().name}"
+    line = typed_line(folder).split()
+    title = f"{' '.join(line[:2]) or 'mua-decode'}: {folder.resolve().name}"
     return write_page(
         folder / PAGE,
         [part for part in parts if part is not None],
@@ -109,8 +110,8 @@ def _headlines(flat: Mapping[str, Any], standing: Standing | None) -> list[Headl
             Headline(f"Could not be trained: {names}.", "warning", f"{len(failed)} failed")
         )
     if standing is not None:
-        chance = flat.get("chance/identification")
-        beside = f"; chance {chance:.3f}" if isinstance(chance, float) else ""
+        chance = known_number(flat.get("chance/identification"))
+        beside = "" if chance is None else f"; chance {chance:.3f}"
         scores = "; ".join(c.said for c in standing.compared)
         text = f"Single trials, {standing.part} part, beside the strongest floor: {scores}{beside}."
         value = f"{standing.compared[0].value:.3f}"
@@ -141,7 +142,7 @@ def _scores(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     everything = table[table["condition"] == "all"]
     for trial, title in (("single_trial", "Single trials"), ("trial_average", "Trial averages")):
         rows = whole(everything[everything["trial"] == trial])
-        index = [c for c in ("run", "mask", "split") if c == "run" or rows[c].nunique() > 1]
+        index = [c for c in ("run", "mask", "split") if c == "run" or len(rows[c].unique()) > 1]
         if not len(rows):
             continue
         wide = rows.pivot_table(
@@ -159,16 +160,15 @@ def _figures(here: RunFolder) -> Section | None:
     place = here.path / "figures"
     said = _CAPTIONS | {k: str(v)[:2000] for k, v in stored_json(place / _CAPTIONS_FILE).items()}
     stems = {p.stem: p for p in sorted(place.glob("*.png")) if _small(p)}
-    order = [*(n for n in _ORDER if n in stems), *(n for n in stems if n not in _ORDER)]
+    first = [n for n in (*_ORDER, *said) if n in stems]
+    order = list(dict.fromkeys([*first, *stems]))
     pictures = [
         Picture(stems[n], said.get(n) or n.replace("_", " ").capitalize() + ".")
         for n in order[:_MOST_PICTURES]
     ]
     if "loss" not in stems and (log := stored_table(here.log)) is not None and "epoch" in log:
-        try:
+        with contextlib.suppress(InputError):
             pictures.append(Picture(figures.loss_curves(here.log), _CAPTIONS["loss"]))
-        except InputError:
-            pass
     return Section("Figures", pictures=pictures) if pictures else None
 
 
@@ -204,11 +204,10 @@ def _read(run: RunFolder, flat: Mapping[str, Any]) -> Section:
         rows = [{"session": str(k), "trials": v, "sites": sites.get(k)} for k, v in trials.items()]
         tables["Sessions that were read; recording.json"] = cut(pd.DataFrame(rows).astype(str))
     names = ("n_sites", "n_conditions", "test/n_pseudo_trials", "test/n_recorded_trials")
-    sizes = [f"{n.rpartition('/')[2].replace('_', ' ')} {flat[n]}" for n in names if n in flat]
-    text = (
-        [f"Recording {about['name']}, checksum {str(about.get('checksum'))[:12]}."] if about else []
-    )
-    text += [", ".join(sizes).replace("n ", "") + "."] if sizes else []
+    sizes = [f"{n.rpartition('n_')[2].replace('_', ' ')} {flat[n]}" for n in names if n in flat]
+    name, checksum = str(about.get("name")), str(about.get("checksum"))
+    text = [f"Recording {name}, checksum {checksum[:12]}."] if about else []
+    text += [", ".join(sizes) + "."] if sizes else []
     text += [str(flat[k])[:1000] for k in ("audit", "weights") if k in flat]
     notes = about.get("notes")
     text += [f"Note: {str(n)[:500]}" for n in notes[:50]] if isinstance(notes, list) else []

@@ -75,13 +75,13 @@ class Standing:
         for part in (p for p in ("test", "val", "train") if p in PARTS):
             compared = []
             for metric in COMPARED:
-                value = _number(flat.get(f"{part}/single_trial/{metric}"))
+                value = known_number(flat.get(f"{part}/single_trial/{metric}"))
                 tail = f"/single_trial/{metric}"
                 floors = {
                     name.removeprefix("floor/").removesuffix(tail): found
                     for name, score in flat.items()
                     if name.startswith("floor/") and name.endswith(tail)
-                    and (found := _number(score)) is not None
+                    and (found := known_number(score)) is not None
                 }  # fmt: skip
                 if value is not None and floors:
                     best = max(floors, key=floors.__getitem__)
@@ -102,7 +102,11 @@ class Standing:
         return cls.of(flat) if isinstance(flat, dict) else None
 
 
-def _number(value: object) -> float | None:
+def known_number(value: object) -> float | None:
+    """Return a finite number of a file, ``None`` for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None

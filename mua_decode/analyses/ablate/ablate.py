@@ -11,6 +11,7 @@ import pandas as pd
 
 from mua_decode.analyses.ablate.changes import change_table, condition_changes
 from mua_decode.analyses.ablate.contrasts import region_contrasts
+from mua_decode.analyses.ablate.drawn import draw, masked_films
 from mua_decode.analyses.ablate.losses import (
     TESTED,
     loss_table,
@@ -26,11 +27,13 @@ from mua_decode.analyses.ablate.predictions import prediction_table, prediction_
 from mua_decode.analyses.ablate.scorer import score_masks
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
-from mua_decode.analyses.ablate.summary import flat_losses, region_table
+from mua_decode.analyses.ablate.summary import flat_losses, region_table, shapley_printed
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
+from mua_decode.scoring.averages import as_bytes
 from mua_decode.scoring.evaluate import not_applicable
+from mua_decode.scoring.standing import Standing
 from mua_decode.scoring.units import metric_units
 from mua_decode.types import HypothesisTable, InputError, Stream
 
@@ -81,13 +84,30 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
         "shapley": shapley,
         "subsets": _videos(subsets, folder),
     }
+    standing = Standing.read(run.folder.metrics)
+    withheld = standing is not None and standing.below
+    shown = as_bytes(data.mean_videos(plan.part)[conditions])
+    films = masked_films(once, data.stimuli, shown, names=of_names["names"])
+    drawn = draw(
+        tables,
+        tests.frame,
+        films,
+        segments=[s.name for s in data.stimuli.segments],
+        withheld=withheld,
+        stamp=data.leaks.stamp,
+    )
     return Findings(
         results=mask_results(once, split=split, guess=guess, **of_names),
         metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
+        figures=drawn.figures,
+        captions=drawn.captions,
+        films=films,
+        standing=standing,
         screen=[
-            region_table(means, tests, sites.regions),
+            region_table(means, tests, sites.regions, withheld=withheld),
+            *shapley_printed(shapley),
             *(f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()),
         ],
         digits=10,

@@ -17,7 +17,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     All masks are scored on the same test trials. Writes results.csv, losses.csv, means.csv,
     tests.csv, changes.csv, predictions.csv and prediction_tests.csv (the published test),
-    contrasts.csv, shapley.csv and metrics.json to RUN_DIR/ablation. Every mask is kept as
+    contrasts.csv, shapley.csv, metrics.json, figures/ (losses, Shapley values, losses by segment,
+    masked frames) and report.html to RUN_DIR/ablation. Every mask is kept as
     it is done: after Ctrl-C the same command goes on.
     """
     source = open_run(cfg).score_as(cfg)
