@@ -11,7 +11,7 @@ from mua_decode import recordings
 from mua_decode.commands.main import home
 from mua_decode.runs.config import compose
 from mua_decode.runs.quiet import quiet
-from mua_decode.runs.typed import typed
+from mua_decode.runs.typed import carried_out
 from mua_decode.types import InputError, Recording
 
 
@@ -70,6 +70,6 @@ def run_command(command: str, *overrides: str) -> Any:
     where = home(command)
     cfg = compose(command, list(overrides))
     module = importlib.import_module(where)
-    with warnings.catch_warnings(), typed(command, overrides):
+    with warnings.catch_warnings(), carried_out(command, overrides, cfg):
         quiet()
         return module.run(cfg)

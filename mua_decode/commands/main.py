@@ -113,11 +113,11 @@ def _run(command: str, args: list[str]) -> None:
     if "--cfg" in args:
         print(OmegaConf.to_yaml(cfg))
         return
-    from mua_decode.runs.typed import typed
+    from mua_decode.runs.typed import carried_out
 
     module = importlib.import_module(where)
     quiet()
-    with typed(command, args):
+    with carried_out(command, args, cfg):
         found = module.run(cfg)
     if failed(found):
         _in_part("not all of it finished")

@@ -11,9 +11,11 @@ from mua_decode.figures.loss_curves import loss_curves
 from mua_decode.figures.save import save
 from mua_decode.figures.scores import scores
 from mua_decode.figures.seen import seen
+from mua_decode.figures.style import FigureStyle, styled
 from mua_decode.figures.video import write_film, write_video
 
 __all__ = [
+    "FigureStyle",
     "boxes",
     "comparison",
     "confusion",
@@ -26,6 +28,7 @@ __all__ = [
     "save",
     "scores",
     "seen",
+    "styled",
     "write_film",
     "write_video",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,10 @@ class Findings:
         source
             The run that was asked: with it, ``report.html`` is written as well.
         """
+        if source is not None and self.standing is None:
+            known = Standing.read(source.folder.metrics)
+            if known is not None:
+                return replace(self, standing=known).publish(folder, source)
         flat = self.write(folder)
         if source is not None:
             keep_typed(folder, source=source.folder.path)

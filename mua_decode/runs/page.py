@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,9 @@ def keep_captions(folder: RunFolder, captions: Mapping[str, str]) -> None:
         write_text(folder.figure(_CAPTIONS_FILE), json.dumps(dict(captions), indent=2) + "\n")
 
 
-def write_run_page(folder: Path, source: Path | None = None) -> Path:
+def write_run_page(
+    folder: Path, source: Path | None = None, *, said: Sequence[Headline] = ()
+) -> Path:
     """Write ``report.html`` of a folder that a command left.
 
     Films, scores beside floors, figures, tables, what was read, and the line that repeats it; of
@@ -62,6 +64,8 @@ def write_run_page(folder: Path, source: Path | None = None) -> Path:
     ----------
     source
         Folder of the run that was asked, where it is another.
+    said
+        What else stands on the first screen.
 
     Raises InputError if the page cannot be written.
     """
@@ -76,7 +80,7 @@ def write_run_page(folder: Path, source: Path | None = None) -> Path:
         folder / PAGE,
         [part for part in parts if part is not None],
         title=f"{title}, {name}"[:300] if name else title[:300],
-        headlines=_headlines(flat, Standing.read(run.metrics)),
+        headlines=[*_headlines(flat, Standing.read(run.metrics)), *said],
         footer=f"mua_decode {flat.get('version', '')}, seed {flat.get('seed', 'unknown')}; every "
         "number: metrics.json and the CSV files beside this page",
     )
@@ -119,12 +123,14 @@ def _headlines(flat: Mapping[str, Any], standing: Standing | None) -> list[Headl
     return lines
 
 
-def _result(here: RunFolder, run: RunFolder) -> Section:
+def _result(here: RunFolder, run: RunFolder) -> Section | None:
     films = stored_films(here, run)
     if films is not None and not here.films.is_file():
         films = replace(films, title="The decoder that was asked")
     found = stored_table(here.results)
     tables = {} if found is None else _scores(found)
+    if films is None and not tables:
+        return None
     text = ["Single trials first, then averages over the trials of a condition."] if tables else []
     if films is None:
         text.append(

@@ -29,7 +29,7 @@ def quiet() -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Silence them as long as the context lasts, whoever trains: a command, a script, a notebook."""
+    """Silence them as long as the context lasts, be it in a command, a script or a notebook."""
     with warnings.catch_warnings():
         quiet()
         yield

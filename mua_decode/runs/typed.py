@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from mua_decode import __version__
 from mua_decode.files import write_text
+from mua_decode.runs.plan import read_plan
 from mua_decode.types import masked, printable
 
 _FILE = "command.json"
@@ -20,13 +22,26 @@ _typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 
 @contextmanager
-def typed(command: str, options: Sequence[str]) -> Iterator[None]:
-    """Remember what is being carried out, as long as the context lasts."""
+def carried_out(command: str, options: Sequence[str], cfg: Any) -> Iterator[None]:
+    """Remember what is being carried out, and draw as its options say, while the context lasts.
+
+    Raises InputError if an option of ``figures`` is wrong.
+    """
     token = _typed.set((command, *options))
     try:
-        yield
+        with _as_asked(cfg):
+            yield
     finally:
         _typed.reset(token)
+
+
+def _as_asked(cfg: Any) -> AbstractContextManager[None]:
+    asked = cfg.get("figures")
+    if not asked:
+        return nullcontext()
+    from mua_decode.figures.style import FigureStyle, styled  # takes a second; not all draw
+
+    return styled(read_plan(FigureStyle, asked))
 
 
 def keep_typed(folder: Path, *, source: Path | None = None) -> None:

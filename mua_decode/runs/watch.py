@@ -107,7 +107,7 @@ class Watch(pl.Callback):
 
     def on_before_optimizer_step(
         self,
-        trainer: pl.Trainer,
+        trainer: pl.Trainer,  # noqa: ARG002
         pl_module: pl.LightningModule,
         optimizer: Any,  # noqa: ARG002
     ) -> None:
