@@ -33,7 +33,7 @@ def live_strip(
     uint8 (height, width, 3), RGB.
     """
     times = np.unique(np.linspace(0, true.shape[1] - 1, _COLUMNS).round().astype(int))
-    rows: list[np.ndarray] = []
+    rows: list[str | np.ndarray] = []
     for name, one, other in zip(names, true, decoded, strict=True):
         rows += [name, *(np.hstack([_cell(v[t]) for t in times]) for v in (one, other))]
     width = 2 * _MARGIN + max(len(times) * (_SIDE + _GAP), 480)

@@ -51,7 +51,7 @@ class FigureStyle:
         if self.font_size is not None:
             for text in figure.findobj(Text):
                 if isinstance(text, Text):
-                    text.set_fontsize(text.get_fontsize() * self.font_size / _USUAL_PT)
+                    text.set_fontsize(float(text.get_fontsize()) * self.font_size / _USUAL_PT)
         if self.width_mm is not None:
             width, height = figure.get_size_inches()
             inches = self.width_mm / _MM

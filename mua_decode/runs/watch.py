@@ -87,7 +87,8 @@ class Watch(pl.Callback):
         path = self._folder.path / "watch.csv"
         if trainer.current_epoch > 0 and path.is_file():
             rows = pd.read_csv(path)
-            self._rows = rows[rows["epoch"] < trainer.current_epoch].to_dict("records")
+            before = rows[rows["epoch"] < trainer.current_epoch]
+            self._rows = [{str(k): v for k, v in r.items()} for r in before.to_dict("records")]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Start the clock."""
@@ -157,10 +158,11 @@ class Watch(pl.Callback):
             seen = look_at(decode, data, n_trials=self._plan.trials)
         table, names = seen.table.frame, [data.stimuli.names[k] for k in seen.conditions]
         found = table[(table["condition"] == "all") & (table["segment"] == "all")]
-        found = found[found["trial"] == "single_trial"].set_index("metric")["value"]
+        single = found[found["trial"] == "single_trial"]
+        value = dict(zip(single["metric"], single["value"].astype(float), strict=True))
         scores = {
-            "val/identified": float(found["identification"]),
-            "val/pixel_r": float(found["pixel_correlation"]),
+            "val/identified": value["identification"],
+            "val/pixel_r": value["pixel_correlation"],
         }
         rows = np.unique(np.linspace(0, len(names) - 1, _FRAMES_OF).round().astype(int))
         true, decoded = (
@@ -227,10 +229,10 @@ def gradient_norms(network: nn.Module) -> dict[str, float]:
 
 
 @contextmanager
-def _unchanged(module: nn.Module) -> Iterator[None]:
+def _unchanged(module: pl.LightningModule) -> Iterator[None]:
     """Evaluation mode without gradients; modes and generators come back as they were."""
     modes = {part: part.training for part in module.modules()}
-    devices = [module.device] if module.device.type == "cuda" else []  # type: ignore[union-attr]
+    devices = [module.device] if module.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices), torch.no_grad():
             module.eval()

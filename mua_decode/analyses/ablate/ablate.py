@@ -28,6 +28,7 @@ from mua_decode.analyses.ablate.scorer import score_masks
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.analyses.ablate.summary import flat_losses, region_table, shapley_printed
+from mua_decode.metrics import VideoMetric
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
@@ -56,12 +57,8 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
 
     Raises InputError if no metric applies to the recording, or the part is empty.
     """
-    data, asked = run.data, run.metrics
-    reasons = {m.name: why for m in asked if (why := not_applicable(m, data.stimuli))}
-    metrics = [m for m in asked if m.name not in reasons]
-    if not metrics:
-        raise InputError("metric: none of the metrics applies to this recording")
-    sites = data.sites
+    data, sites = run.data, run.data.sites
+    metrics, reasons = _applicable(run)
     if len(sites.regions) < 2:
         console.print("note: one region only, there is nothing to compare it with", style="dim")
     masks = masks_asked(plan, sites, data.stimuli.segments)
@@ -88,30 +85,31 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     withheld = standing is not None and standing.below
     shown = as_bytes(data.mean_videos(plan.part)[conditions])
     films = masked_films(once, data.stimuli, shown, names=of_names["names"])
-    drawn = draw(
-        tables,
-        tests.frame,
-        films,
-        segments=[s.name for s in data.stimuli.segments],
-        withheld=withheld,
-        stamp=data.leaks.stamp,
-    )
+    segments = [s.name for s in data.stimuli.segments]
+    drawn = draw(tables, tests.frame, films, segments, withheld=withheld, stamp=data.leaks.stamp)
+    lines = [f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()]
+    table_of_regions = region_table(means, tests, sites.regions, withheld=withheld)
     return Findings(
         results=mask_results(once, split=split, guess=guess, **of_names),
         metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
-        figures=drawn.figures,
-        captions=drawn.captions,
+        **drawn.as_found,
         films=films,
         standing=standing,
-        screen=[
-            region_table(means, tests, sites.regions, withheld=withheld),
-            *shapley_printed(shapley),
-            *(f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()),
-        ],
+        screen=[table_of_regions, *shapley_printed(shapley), *lines],
         digits=10,
     )
+
+
+def _applicable(run: Run) -> tuple[list[VideoMetric], dict[str, str]]:
+    """Metrics that the recording has, and why it lacks the others, by their name."""
+    asked = run.metrics
+    reasons = {m.name: why for m in asked if (why := not_applicable(m, run.data.stimuli))}
+    metrics = [m for m in asked if m.name not in reasons]
+    if not metrics:
+        raise InputError("metric: none of the metrics applies to this recording")
+    return metrics, reasons
 
 
 def _compared(losses: pd.DataFrame, plan: AblationPlan) -> tuple[pd.DataFrame, HypothesisTable]:

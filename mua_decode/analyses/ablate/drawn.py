@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,13 +32,18 @@ class Drawn:
     figures: Mapping[str, Figure]
     captions: Mapping[str, str]
 
+    @property
+    def as_found(self) -> dict[str, Any]:
+        """The two as fields of ``Findings``."""
+        return {"figures": self.figures, "captions": self.captions}
+
 
 def draw(
     tables: Mapping[str, pd.DataFrame],
     tests: pd.DataFrame,
     films: Films | None,
-    *,
     segments: Sequence[str],
+    *,
     withheld: bool,
     stamp: str = "",
 ) -> Drawn:
@@ -155,7 +161,7 @@ def _course(means: pd.DataFrame, segments: Sequence[str], title: str) -> Figure 
     for ax, metric in zip(axes, metrics, strict=True):
         part = rows[rows["metric"] == metric]
         for region, at, colour, marker in _styles(regions):
-            line = part[part["region"] == region].set_index("segment").reindex(segments)
+            line = part[part["region"] == region].set_index("segment").reindex(list(segments))
             value, low, high = (line[c].to_numpy(float) for c in ("loss", "low", "high"))
             x = np.arange(len(segments)) + at
             ax.errorbar(x, value, panels.reach(value, low, high), color=colour, marker=marker,
