@@ -41,8 +41,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_its_page(root: Path) -> None:
     text = (root / "poor" / PAGE).read_text()
     for said in (
-        "THE DECODER IS BELOW A FLOOR", "Scores beside floors", "floor/lookup", "decoded, one trial",
-        "What was read", "session01", "free of leaks", "mua-decode train recording=simulated_small",
+        "THE DECODER IS BELOW A FLOOR", "Scores beside floors", "floor/lookup",
+        "decoded, one trial", "What was read", "session01", "free of leaks",
+        "mua-decode train recording=simulated_small",
         "Conditions identified", "Losses by epoch",
     ):  # fmt: skip
         assert said in text, said

@@ -131,10 +131,8 @@ def test_a_look_takes_every_condition_and_finds_what_is_planted(tmp_path: Path) 
 def test_norms_of_gradients() -> None:
     network = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Linear(1, 1, bias=False))
     assert gradient_norms(network) == {"all": 0.0, "0": 0.0, "1": 0.0}
-    network[0].weight.grad, network[1].weight.grad = (
-        torch.tensor([[3.0, 0.0]]),
-        torch.tensor([[4.0]]),
-    )
+    for layer, gradient in zip(network, ([[3.0, 0.0]], [[4.0]]), strict=True):
+        layer.weight.grad = torch.tensor(gradient)
     assert gradient_norms(network) == pytest.approx({"all": 5.0, "0": 3.0, "1": 4.0})
 
 
