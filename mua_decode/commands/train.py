@@ -7,11 +7,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mua_decode.runs.ddp import is_first_process, shared, shared_run_dir
-from mua_decode.runs.folder import RunFolder, keep_split
+from mua_decode.runs.folder import RunFolder, begun_in, keep_split
 from mua_decode.runs.page import write_run_page
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import print_summary
-from mua_decode.runs.train import Training, begun_in, resume_from, train_and_score
+from mua_decode.runs.train import Training, resume_from, train_and_score
 from mua_decode.runs.typed import keep_typed
 
 

@@ -206,6 +206,12 @@ class RunFolder:
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
 
 
+def begun_in(checkpoint: Path) -> RunFolder | None:
+    """Folder of the run that a checkpoint belongs to, ``None`` if it lies elsewhere."""
+    folder = RunFolder(checkpoint.parent.parent)
+    return folder if checkpoint.parent.name == "checkpoints" and folder.config.is_file() else None
+
+
 def _new(parent: Path, name: str) -> Path:
     """Make a folder that was not there: jobs that start in one second have one each."""
     parent.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,8 @@ from mua_decode import __version__, figures
 from mua_decode.data import Batch, DecodingData
 from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
-from mua_decode.runs.build import floor_batches
 from mua_decode.report import Films, within_budget
+from mua_decode.runs.build import floor_batches
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.page import PAGE

@@ -36,7 +36,7 @@ from mua_decode.runs.ddp import (
 )
 from mua_decode.runs.ending import terminated
 from mua_decode.runs.fingerprint import Fingerprint
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.folder import RunFolder, begun_in
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import TrainingProgress, console, hushed
 from mua_decode.runs.quiet import quietly
@@ -294,12 +294,6 @@ def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") 
     path = Path(str(wanted)).expanduser()
     load_checkpoint(path)
     return path
-
-
-def begun_in(checkpoint: Path) -> RunFolder | None:
-    """Folder of the run that a checkpoint belongs to, ``None`` if it lies elsewhere."""
-    folder = RunFolder(checkpoint.parent.parent)
-    return folder if checkpoint.parent.name == "checkpoints" and folder.config.is_file() else None
 
 
 def _trainer(

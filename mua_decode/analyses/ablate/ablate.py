@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from mua_decode.analyses.ablate.scorer import score_masks
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
 from mua_decode.analyses.ablate.summary import flat_losses, region_table, shapley_printed
+from mua_decode.data import DecodingData
 from mua_decode.metrics import VideoMetric
+from mua_decode.report import Films
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
@@ -85,21 +87,36 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     withheld = standing is not None and standing.below
     shown = as_bytes(data.mean_videos(plan.part)[conditions])
     films = masked_films(once, data.stimuli, shown, names=of_names["names"])
-    segments = [s.name for s in data.stimuli.segments]
-    drawn = draw(tables, tests.frame, films, segments, withheld=withheld, stamp=data.leaks.stamp)
     lines = [f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()]
-    table_of_regions = region_table(means, tests, sites.regions, withheld=withheld)
     return Findings(
         results=mask_results(once, split=split, guess=guess, **of_names),
         metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
-        **drawn.as_found,
+        **_drawn(data, tables, tests, films, withheld=withheld),
         films=films,
         standing=standing,
-        screen=[table_of_regions, *shapley_printed(shapley), *lines],
+        screen=[
+            region_table(means, tests, sites.regions, withheld=withheld),
+            *shapley_printed(shapley),
+            *lines,
+        ],
         digits=10,
     )
+
+
+def _drawn(
+    data: DecodingData,
+    tables: Mapping[str, pd.DataFrame],
+    tests: HypothesisTable,
+    films: Films | None,
+    *,
+    withheld: bool,
+) -> dict[str, Any]:
+    segments = [s.name for s in data.stimuli.segments]
+    stamp = data.leaks.stamp
+    found = draw(tables, tests.frame, films, segments, withheld=withheld, stamp=stamp)
+    return {"figures": found.figures, "captions": found.captions}
 
 
 def _applicable(run: Run) -> tuple[list[VideoMetric], dict[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,11 +30,6 @@ class Drawn:
 
     figures: Mapping[str, Figure]
     captions: Mapping[str, str]
-
-    @property
-    def as_found(self) -> dict[str, Any]:
-        """The two as fields of ``Findings``."""
-        return {"figures": self.figures, "captions": self.captions}
 
 
 def draw(
