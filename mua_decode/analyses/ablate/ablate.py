@@ -75,7 +75,6 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     once = [s for s in scored if s.ring == 0]
     subsets = [s for s in once if s.mask.family == "subset"]
     shapley = shapley_table(subsets, metrics=metrics, guess=guess, seed=plan.seed, units=units)
-    split = data.leaks.label(plan.part)
     tables = {
         "losses": losses,
         "means": means,
@@ -87,20 +86,17 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     withheld = standing is not None and standing.below
     shown = as_bytes(data.mean_videos(plan.part)[conditions])
     films = masked_films(once, data.stimuli, shown, names=of_names["names"])
+    printed = region_table(means, tests, sites.regions, withheld=withheld)
     lines = [f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()]
     return Findings(
-        results=mask_results(once, split=split, guess=guess, **of_names),
+        results=mask_results(once, split=data.leaks.label(plan.part), guess=guess, **of_names),
         metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
         **_drawn(data, tables, tests, films, withheld=withheld),
         films=films,
         standing=standing,
-        screen=[
-            region_table(means, tests, sites.regions, withheld=withheld),
-            *shapley_printed(shapley),
-            *lines,
-        ],
+        screen=[printed, *shapley_printed(shapley), *lines],
         digits=10,
     )
 
