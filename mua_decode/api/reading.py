@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from mua_decode import recordings
-from mua_decode.commands.main import entry, quiet
+from mua_decode.commands.main import entry
 from mua_decode.runs.config import compose
 from mua_decode.runs.instantiate import check_targets
+from mua_decode.runs.quiet import quiet
+from mua_decode.runs.typed import carried_out
 from mua_decode.types import InputError, Recording
 
 
@@ -68,6 +70,6 @@ def run_command(command: str, *overrides: str) -> Any:
     run = entry(command)
     cfg = compose(command, list(overrides))
     check_targets(cfg)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), carried_out(command, overrides, cfg):
         quiet()
         return run(cfg)

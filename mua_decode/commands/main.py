@@ -7,7 +7,6 @@ import io
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,13 +18,14 @@ from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, termin
 from mua_decode.runs.lock import locks
 from mua_decode.runs.new_folders import new_folders
 from mua_decode.runs.plugins import analyses
+from mua_decode.runs.quiet import quiet
 from mua_decode.types import InputError, masked, nearest_name, printable
 
 # Commands that are no analysis lie beside this file, those with a room of their own in that room,
 # every other in mua_decode/analyses/NAME.
 _HERE = (
     *("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export"),
-    "plugins",
+    *("report", "plugins"),
 )
 _OWN_ROOM = ("reproduce", "sweep", "benchmark")
 
@@ -38,6 +38,7 @@ COMMANDS = {
     "adopt": "make a run of the authors' own weights, on the sample they were trained on",
     "evaluate": "score a trained run again, or on another part of the split",
     "decode": "decode the trials of a new recording with a trained run",
+    "report": "make the page of a run, or an index of all runs of a folder",
     "export": "write the network of a run as ONNX or as an exported PyTorch program",
     "ablate": "take regions away from a trained decoder and see what the video loses",
     "encode": "train the encoding model (video in, activity out) on a run and score it",
@@ -115,7 +116,11 @@ def _in_search_path(line: CommandLine) -> None:
         return
     from mua_decode.runs.config import compose, declared
     from mua_decode.runs.instantiate import check_targets
+    from mua_decode.runs.typed import carried_out
 
+    if command == "report":  # takes a folder by its name alone
+        overrides = (*overrides, *(f"run_dir={text}" for text in line.leftovers))
+        line = replace(line, overrides=overrides, leftovers=())
     line.check_leftovers(sorted(declared(command)))
     if line.info in ("all", "searchpath", "defaults", "defaults-tree", "plugins"):
         from mua_decode.runs.shell import information
@@ -131,7 +136,9 @@ def _in_search_path(line: CommandLine) -> None:
         return
     check_targets(cfg)
     quiet()
-    if failed(run(cfg)):
+    with carried_out(command, overrides, cfg):
+        found = run(cfg)
+    if failed(found):
         _in_part("not all of it finished")
 
 
@@ -192,18 +199,6 @@ def _multirun(line: CommandLine) -> None:
     bad = (multirun(line.overrides, config_name=line.config_name)["failed"] != "").sum()
     if bad:
         _in_part(f"{bad} runs failed")
-
-
-def quiet() -> None:
-    """Silence notices that ask nothing of the user."""
-    import logging
-
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", module="torch.optim.lr_scheduler")
-    warnings.filterwarnings("ignore", message="The `srun` command is available")
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
 def _fail(error: Exception, *, debug: bool, code: int) -> NoReturn:

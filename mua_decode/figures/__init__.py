@@ -6,21 +6,29 @@ from mua_decode.figures.confusion import confusion
 from mua_decode.figures.frames import frames
 from mua_decode.figures.heatmap import heatmap
 from mua_decode.figures.intervals import intervals
+from mua_decode.figures.live import live_film, live_strip
 from mua_decode.figures.loss_curves import loss_curves
 from mua_decode.figures.save import save
 from mua_decode.figures.scores import scores
+from mua_decode.figures.seen import seen
+from mua_decode.figures.style import FigureStyle, styled
 from mua_decode.figures.video import write_film, write_video
 
 __all__ = [
+    "FigureStyle",
     "boxes",
     "comparison",
     "confusion",
     "frames",
     "heatmap",
     "intervals",
+    "live_film",
+    "live_strip",
     "loss_curves",
     "save",
     "scores",
+    "seen",
+    "styled",
     "write_film",
     "write_video",
 ]

@@ -73,11 +73,39 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
+class RunTable:
+    """Runs to be compared: a picture, a link, and columns that the reader sorts by.
+
+    Parameters
+    ----------
+    rows
+        One line per run.
+    pages
+        Address of each run's page, relative to this one; empty where it has none.
+    thumbnails
+        PNG file of each run; empty where it has none.
+    warned
+        Whether a run is below a floor.
+    """
+
+    rows: pd.DataFrame
+    pages: Sequence[str]
+    thumbnails: Sequence[bytes]
+    warned: Sequence[bool]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.rows), len(self.pages), len(self.thumbnails), len(self.warned)}
+        if len(lengths) > 1:
+            raise InputError(f"table of runs: lengths differ, {sorted(lengths)}")
+
+
+@dataclass(frozen=True, eq=False)
 class Section:
     """One part of the page: headlines, text, what does not apply, films, panel, pictures, tables.
 
     Text is plain, one string per paragraph; tables go by caption, and a published value beside
-    ours is a column like any other. The title also stands in the table of contents.
+    ours is a column like any other. The title also stands in the table of contents. ``line`` is
+    what a shell takes, ``runs`` a table of runs that the reader sorts.
     """
 
     title: str
@@ -88,3 +116,5 @@ class Section:
     not_applicable: Sequence[NotApplicable] = ()
     films: Sequence[Films] = ()
     panel: RegionPanel | None = None
+    line: str = ""
+    runs: RunTable | None = None

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mua_decode.files import whole
+from mua_decode.limits import check_packed
+from mua_decode.report.encoding import as_bytes
 from mua_decode.types import InputError, Segment
+
+_ABOUT, _ROW = "about", "row/"
+_MOST_BYTES = 1 << 29  # of all rows of a file, unpacked
+_MOST_ROWS, _MOST_CONDITIONS = 64, 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +57,67 @@ class Films:
                     f"films: '{name}' has {videos.shape[1]} frames, others have {n_frames[0]}"
                 )
         check_times(self.segments, self.frame_s, "films")
+
+    def save(self, path: Path) -> None:
+        """Write an ``.npz`` that :meth:`load` reads, uint8, whole or not at all."""
+        about = {
+            "conditions": list(self.conditions),
+            "segments": [[s.name, s.start, s.stop] for s in self.segments],
+            "frame_s": self.frame_s,
+            "caption": self.caption,
+            "title": self.title,
+        }
+        arrays = {f"{_ROW}{name}": as_bytes(videos) for name, videos in self.rows.items()}
+        arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        # Names may hold a slash: arrays are numbered in the file.
+        kept = {str(i): array for i, array in enumerate(arrays.values())}
+        kept["names"] = np.frombuffer(json.dumps(list(arrays)).encode(), np.uint8)
+        with whole(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **kept)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> Films:
+        """Read what :meth:`save` wrote, which may come from elsewhere.
+
+        Raises InputError if it is no such file, is damaged, or unpacks to more than films do.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                parts = archive.infolist()
+                for part in parts:
+                    check_packed(part.file_size, part.compress_size, path)
+                size = sum(part.file_size for part in parts)
+                if size > _MOST_BYTES or len(parts) > _MOST_ROWS:
+                    raise InputError(f"{path}: unpacks to {size / 2**20:.0f} MiB of films; refused")
+            with np.load(path, allow_pickle=False) as file:
+                names = json.loads(bytes(file["names"]))
+                arrays = {str(name): file[str(i)] for i, name in enumerate(names)}
+            return cls._of(arrays)
+        except InputError:
+            raise
+        except Exception as error:  # zipfile, zlib, numpy and json have errors of their own
+            raise InputError(f"{path}: holds no films") from error
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, np.ndarray]) -> Films:
+        about: dict[str, Any] = json.loads(bytes(arrays[_ABOUT]))
+        conditions = [str(name)[:200] for name in about["conditions"]]
+        if len(conditions) > _MOST_CONDITIONS:
+            raise InputError(f"films: {len(conditions)} conditions; refused")
+        return cls(
+            rows={k.removeprefix(_ROW)[:200]: v for k, v in arrays.items() if k != _ABOUT},
+            conditions=conditions,
+            segments=[Segment(str(n)[:200], int(a), int(b)) for n, a, b in about["segments"]],
+            frame_s=float(about["frame_s"]),
+            caption=str(about["caption"])[:2000],
+            title=str(about["title"])[:200],
+        )
+
+
+def within_budget(n_conditions: int, bytes_each: int, budget: int = 24 << 20) -> list[int]:
+    """Conditions to keep so that one row takes at most ``budget`` bytes, spread evenly."""
+    n = max(1, min(n_conditions, budget // max(1, bytes_each)))
+    return [math.floor(i * n_conditions / n) for i in range(n)]
 
 
 def check_videos(videos: np.ndarray, what: str, *, n_conditions: int) -> None:

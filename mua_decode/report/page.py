@@ -12,9 +12,9 @@ from markupsafe import Markup
 from mua_decode.files import whole
 from mua_decode.report.elements import Headline, Section
 from mua_decode.report.encoding import base64_text
-from mua_decode.report.pictures import embedded
+from mua_decode.report.pictures import embedded, png_address
 from mua_decode.report.player import FilmPlayer, PanelPlayer
-from mua_decode.report.tables import kinds, shown
+from mua_decode.report.tables import kinds, plain_value, shown
 from mua_decode.types import InputError
 
 _LOADER = PackageLoader("mua_decode.report")
@@ -23,8 +23,10 @@ _PAGES = Environment(
 )
 _PAGES.policies["json.dumps_kwargs"] = {"allow_nan": False}
 _PAGES.filters["shown"] = shown
+_PAGES.filters["plain_value"] = plain_value
 _PAGES.globals |= {
     "embedded": embedded,
+    "png": png_address,
     "film_player": FilmPlayer,
     "panel_player": PanelPlayer,
     "kinds": kinds,

@@ -48,6 +48,11 @@ def embedded(image: Figure | Path) -> Embedded:
     return Embedded(f"data:image/{kind};base64,{base64_text(data)}", bool(width >= 2 * height))
 
 
+def png_address(data: bytes) -> str:
+    """Return a PNG file as a ``data:`` address."""
+    return f"data:image/png;base64,{base64_text(data)}"
+
+
 def _read(path: Path) -> tuple[str, bytes]:
     """Kind (as in ``image/KIND``) and bytes of a file."""
     kind = _KINDS.get(path.suffix.lower())

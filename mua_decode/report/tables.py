@@ -19,6 +19,13 @@ def shown(value: object) -> str:
     return str(value)
 
 
+def plain_value(value: object) -> str:
+    """Return what a value is sorted by: every digit of a number, empty where it is missing."""
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return ""
+    return repr(float(value)) if isinstance(value, Real) else str(value)
+
+
 def kinds(frame: pd.DataFrame) -> list[str]:
     """Class of each column's cells: numbers stand right, words left, and long ones may break."""
     return [_kind(frame.iloc[:, i]) for i in range(frame.shape[1])]

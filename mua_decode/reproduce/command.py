@@ -9,7 +9,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mua_decode.commands.main import quiet
 from mua_decode.reproduce.images import is_of_images, reproduce_images
 from mua_decode.reproduce.plan import ReproducePlan
 from mua_decode.reproduce.reproduce import Reproduction
@@ -17,6 +16,7 @@ from mua_decode.reproduce.side_by_side import run_side_by_side
 from mua_decode.reproduce.step import print_plan
 from mua_decode.runs.folder import RunFolder, keep_split
 from mua_decode.runs.plan import plain, read_plan
+from mua_decode.runs.quiet import quiet
 from mua_decode.runs.run import Run
 from mua_decode.runs.take_over import decoder_config
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.stats import binomtest
@@ -11,13 +12,16 @@ from scipy.stats import binomtest
 from mua_decode.report import Headline
 from mua_decode.report.paper import Results
 from mua_decode.reproduce.protocol import Protocol
+from mua_decode.runs.page import below_floors
+from mua_decode.scoring.standing import Standing
 from mua_decode.statistics import adjust
 from mua_decode.types import LeakState
 
 
 def headlines(results: Results, protocols: Sequence[Protocol]) -> list[Headline]:
-    """Noise first, then the decoder beside its floor, then the regions."""
-    lines = [line for p in protocols if (line := _noise(results, p.name)) is not None]
+    """A decoder below its floors first, then noise, the decoder's score, then the regions."""
+    lines = [h for p in protocols for h in _below(results, p.name)]
+    lines += [line for p in protocols if (line := _noise(results, p.name)) is not None]
     for protocol in protocols:
         lines += _decoder(results, protocol)
     for protocol in protocols:
@@ -103,11 +107,28 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
     return [Headline(text, status="neutral" if free else "warning", value=f"{score:.3f}")]
 
 
+def _below(results: Results, protocol: str) -> list[Headline]:
+    """What is said before anything else of a decoder that is below a floor."""
+    lines = below_floors(_standing(results, protocol))
+    return [replace(h, text=f"Protocol {protocol}: {h.text}") for h in lines]
+
+
+def _standing(results: Results, protocol: str) -> Standing | None:
+    if not results.has(protocol, "decoder"):
+        return None
+    return Standing.read(results.out / protocol / "decoder" / "run" / "metrics.json")
+
+
 def _regions(results: Results, protocol: str) -> list[Headline]:
     """The region whose masking costs most, where any costs something; averages over trials.
 
+    Withheld where the decoder is below a floor.
+
     The direction of a single decoded video is often undefined; averages rank regions reliably.
     """
+    standing = _standing(results, protocol)
+    if standing is not None and standing.below:
+        return []
     means = results.read(protocol, "ablation/means.csv")
     tests = results.read(protocol, "ablation/tests.csv")
     if means is None or tests is None:

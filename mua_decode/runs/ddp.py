@@ -36,6 +36,11 @@ def is_first_process() -> bool:
     return next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
 
 
+def requeued() -> bool:
+    """Whether this is a job of SLURM that was stopped and started again."""
+    return os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
+
+
 def shared_run_dir(cfg: DictConfig) -> str | None:
     """Folder of the run: as configured, or where the first process put it."""
     if not is_first_process():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,13 @@ from rich.table import Table
 
 from mua_decode import __version__, figures
 from mua_decode.files import write_text
+from mua_decode.report import Films
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.page import PAGE, keep_captions, write_run_page
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
+from mua_decode.runs.typed import keep_typed
+from mua_decode.scoring.standing import Standing
 from mua_decode.types import HypothesisTable, ResultTable, whole
 
 SHOWN = ("identification", "ssim", "mse", "cue_shape", "colour_error", "direction_error")
@@ -44,6 +48,12 @@ class Findings:
         Tables and lines for the terminal, in order.
     digits
         Significant digits of ``tests.csv`` and of the further tables.
+    standing
+        Where the decoder that was asked stands beside its floors; said first where it is below.
+    captions
+        What a figure shows and which file holds its numbers, by the name of its file.
+    films
+        Videos that play in the report: ``films.npz``.
     """
 
     results: ResultTable
@@ -53,13 +63,22 @@ class Findings:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     screen: Sequence[Table | str] = ()
     digits: int = 6
+    standing: Standing | None = None
+    captions: Mapping[str, str] = field(default_factory=dict)
+    films: Films | None = None
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write every file, ``metrics.json`` the last of all, and return what it holds."""
         run, flat = RunFolder(folder), dict(self.metrics)
+        if self.warning:
+            flat["below_floors"] = self.warning
         json.dumps(flat, allow_nan=False)
         for name, figure in self.figures.items():
             figures.save(figure, run.figure(f"{name}.png"))
+        if self.figures:
+            keep_captions(run, self.captions)
+        if self.films is not None:
+            self.films.save(run.films)
         tables = {k: t for k, t in self.tables.items() if len(t)}
         if self.tests is not None:
             tables["tests"] = self.tests.frame
@@ -71,17 +90,39 @@ class Findings:
 
     def show(self, folder: Path) -> None:
         """Print the short version, and where the whole is."""
+        if self.warning:
+            console.print(f"WARNING: {self.warning}", style="bold", soft_wrap=True)
         for part in self.screen:
             console.print(part, highlight=False, soft_wrap=isinstance(part, str))
         places = {"numbers": folder / "metrics.json"}
         if self.figures:
             places["figures"] = folder / "figures"
+        if (folder / PAGE).is_file():
+            places["report"] = folder / PAGE
         for what, place in places.items():
             console.print(f"{what}  {place}", highlight=False, soft_wrap=True)
 
-    def publish(self, folder: Path) -> dict[str, Any]:
-        """Write and show; return the flat numbers."""
+    @property
+    def warning(self) -> str:
+        """What is said before anything else; empty where the decoder is not below a floor."""
+        return "" if self.standing is None else self.standing.warning
+
+    def publish(self, folder: Path, source: Run | None = None) -> dict[str, Any]:
+        """Write and show; return the flat numbers.
+
+        Parameters
+        ----------
+        source
+            The run that was asked: with it, ``report.html`` is written as well.
+        """
+        if source is not None and self.standing is None:
+            known = Standing.read(source.folder.metrics)
+            if known is not None:
+                return replace(self, standing=known).publish(folder, source)
         flat = self.write(folder)
+        if source is not None:
+            keep_typed(folder, source=source.folder.path)
+            write_run_page(folder, source.folder.path)
         self.show(folder)
         return flat
 

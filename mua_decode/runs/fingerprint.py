@@ -11,7 +11,7 @@ from typing import Any
 from mua_decode.runs.plan import plain
 
 # Where a run lies, what it is called and who is told of it say nothing of what it computed.
-_PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger")
+_PLACE = ("run_dir", "ckpt_path", "name", "trusted", "logger", "watch", "figures")
 # Where data lie and which kernel computes: the same mathematics.
 _HOW = ("data.resident", "model.kernels")
 # Options that runs of earlier versions do not name, and the value that says what they did.

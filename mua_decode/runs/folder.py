@@ -80,6 +80,11 @@ class RunFolder:
         return self.path / "weights.json"
 
     @property
+    def films(self) -> Path:
+        """Videos that play in the report, ``films.npz``."""
+        return self.path / "films.npz"
+
+    @property
     def trained(self) -> bool:
         """Whether weights were ever kept here."""
         return any(self.checkpoints.glob("*.ckpt"))
@@ -140,14 +145,15 @@ class RunFolder:
         """Write what new trials need to be decoded without the recording."""
         write_text(self.population, json.dumps(population.to_json(), allow_nan=False) + "\n")
 
-    def save_recording(self, recording: Recording) -> None:
-        """Write what tells this recording from every other."""
+    def save_recording(self, recording: Recording, notes: Sequence[str] = ()) -> None:
+        """Write what tells this recording from every other, and what was noted when it was read."""
         about = {
             "name": recording.name,
             "checksum": recording.checksum,
             "trials": {s.name: s.n_trials for s in recording.sessions},
             "sites": {s.name: len(s.sites) for s in recording.sessions},
         }
+        about |= {"notes": list(notes)} if notes else {}
         write_text(self.recording, json.dumps(about, indent=2) + "\n")
 
     @property
@@ -207,6 +213,12 @@ class RunFolder:
         """Write ``results.csv`` and then ``metrics.json``."""
         write_text(self.results, units_named(table).to_csv(index=False, float_format="%.6g"))
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
+
+
+def begun_in(checkpoint: Path) -> RunFolder | None:
+    """Folder of the run that a checkpoint belongs to, ``None`` if it lies elsewhere."""
+    folder = RunFolder(checkpoint.parent.parent)
+    return folder if checkpoint.parent.name == "checkpoints" and folder.config.is_file() else None
 
 
 def _new(parent: Path, name: str) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -53,6 +54,7 @@ class Screen(Console):
                 yield Segment(printable(segment.text), segment.style)
 
 
+LINE_EVERY_S = 30.0  # between lines that say how far it is, where output is a file
 console = Screen(stderr=True, width=None if sys.stderr.isatty() else 100)
 
 
@@ -83,18 +85,59 @@ def working(what: str) -> Iterator[None]:
         with console.status(Text(what)):
             yield
     else:
-        yield
+        with _now_and_then(what):
+            yield
     console.print(_took(what, time.perf_counter() - start), highlight=False)
 
 
-def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """Iterate with a progress bar and time left."""
+@contextmanager
+def _now_and_then(what: str) -> Iterator[None]:
+    """Say every now and then that it goes on, where output is a file and nothing turns."""
+    end, start, hush = threading.Event(), time.perf_counter(), console.quiet
+
+    def say() -> None:
+        while not end.wait(LINE_EVERY_S):
+            if not hush:
+                seconds = _duration(time.perf_counter() - start)
+                console.print(f"{what}: still at it, {seconds}", highlight=False, soft_wrap=True)
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def track(
+    items: Iterable[T], what: str, total: int, *, name: Callable[[T], str] | None = None
+) -> Iterator[T]:
+    """Iterate with a progress bar and time left; where output is a file, a line now and then.
+
+    Parameters
+    ----------
+    name
+        What to call the item that is being worked on.
+    """
     start = time.perf_counter()
     if console.is_terminal:
         with _bar() as bar:
-            yield from bar.track(items, total=total, description=what)
+            task = bar.add_task(what, total=total)
+            for item in items:
+                if name is not None:
+                    bar.update(task, description=f"{what}: {printable(name(item))}")
+                yield item
+                bar.advance(task)
     else:
-        yield from items
+        said = start
+        for number, item in enumerate(items):
+            if (now := time.perf_counter()) - said >= LINE_EVERY_S:
+                said, left = now, (total - number) * (now - start) / max(1, number)
+                at = "" if name is None else f" ({name(item)})"
+                line = f"{what}: {number} of {total}{at}, {_duration(left)} left"
+                console.print(line, highlight=False, soft_wrap=True)
+            yield item
     console.print(_took(what, time.perf_counter() - start), highlight=False)
 
 

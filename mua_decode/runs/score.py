@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,18 @@ from mua_decode import __version__, figures
 from mua_decode.data import Batch, DecodingData
 from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
+from mua_decode.report import Films, within_budget
 from mua_decode.runs.build import floor_batches
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.page import PAGE
 from mua_decode.runs.parts import build_floors
 from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
+from mua_decode.scoring.averages import as_bytes
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
 from mua_decode.scoring.flat import flat_metrics
 from mua_decode.scoring.held_out import among_held_out
+from mua_decode.scoring.standing import Standing
 from mua_decode.types import InputError, ResultTable
 
 Predict = Callable[[Batch], Tensor]
@@ -76,8 +81,30 @@ def score(
     }
     if draw:
         _draw(out, data, evaluations["decoder"], table)
+        films_of(evaluations["decoder"], data).save(out.films)
     out.save_metrics(flat, table.frame)
     return flat
+
+
+def films_of(decoder: Evaluation, data: DecodingData) -> Films:
+    """True and decoded videos of the conditions that had trials, as many as a page can hold."""
+    shape = (data.n_bins, *data.frame_shape)
+    rows = within_budget(len(decoder.conditions), math.prod(shape))
+    kept = {
+        "true, one trial": decoder.true_example,
+        "decoded, one trial": decoder.predicted_example,
+        "true, average": decoder.true,
+        "decoded, average": decoder.predicted,
+    }
+    left_out = len(decoder.conditions) - len(rows)
+    return Films(
+        {name: as_bytes(v[rows].transpose(1, 2)) for name, v in kept.items()},
+        [data.stimuli.names[k] for k in decoder.conditions[rows]],
+        data.stimuli.segments,
+        data.stimuli.frame_s,
+        caption="Decoded from single trials, and averaged over the trials of a condition"
+        + (f"; {left_out} conditions are left out." if left_out else "."),
+    )
 
 
 def competitors(run: Run) -> dict[str, Predict]:
@@ -148,7 +175,13 @@ def _spread(n: int, most: int) -> list[int]:
 
 
 def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[str] = ()) -> None:
-    """Print the short table at the end of a run; ``own`` are metrics of the user's, shown too."""
+    """Print the short table at the end of a run; first, whether it is below a floor.
+
+    ``own`` are metrics of the user's, shown too.
+    """
+    standing = Standing.of(flat)
+    if standing is not None and standing.below:
+        console.print(f"WARNING: {standing.warning}", style="bold", soft_wrap=True)
     prefix = f"{part}/single_trial/"
     columns = [m for m in dict.fromkeys((*_SHOWN, *own)) if prefix + m in flat]
     if "pixel_correlation" in columns:
@@ -177,5 +210,6 @@ def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[s
         f"look at  {run / 'figures' / 'frames_single_trial.png'}",
         f"         {run / 'figures' / 'reconstruction.gif'}",
         f"numbers  {run / 'metrics.json'}",
+        *([f"report   {run / PAGE}"] if (run / PAGE).is_file() else []),
     ):
         console.print(line, highlight=False, soft_wrap=True)

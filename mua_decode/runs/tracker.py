@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from matplotlib.image import imread
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
+from mua_decode.figures import live_film
 from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.types import InputError, nearest_name
 
+Tracker = Logger | None
 _PACKAGES = {"WandbLogger": "wandb", "TensorBoardLogger": "tensorboard"}
 # Whatever else a tracker takes (W&B's settings, say) can send code, files or keys elsewhere.
 _OPTIONS = {
@@ -90,6 +97,71 @@ def publish(logger: Logger | None, folder: RunFolder, metrics: Mapping[str, Any]
             image = imread(path)
             logger.experiment.add_image(f"figures/{path.stem}", image, dataformats="HWC")
     logger.finalize("success")
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What was seen of a few val trials in the middle of a training.
+
+    Parameters
+    ----------
+    scores
+        By the name the tracker knows them by.
+    strip
+        uint8 (height, width, 3): true frames above decoded ones.
+    videos
+        The same as videos, uint8 (M, T, C, H, W): true and decoded.
+    conditions
+        One row per condition: its name, and what its first trial was identified as.
+    """
+
+    scores: Mapping[str, float]
+    strip: np.ndarray
+    videos: tuple[np.ndarray, np.ndarray]
+    frame_s: float
+    conditions: pd.DataFrame
+
+
+def log_look(logger: Tracker, rates: Mapping[str, float], look: Look | None, *, step: int) -> None:
+    """Tell a tracker the rates of an epoch and, where there was a look, what was seen."""
+    if logger is None:
+        return
+    scores = {} if look is None else look.scores
+    logger.log_metrics({**rates, **scores}, step=step)
+    if look is None:
+        return
+    film = live_film(*look.videos, frame_s=look.frame_s)
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "film.gif"
+            path.write_bytes(film)
+            media = {
+                "watch/frames": wandb.Image(look.strip),
+                "watch/film": wandb.Video(str(path), format="gif"),
+                "watch/conditions": wandb.Table(dataframe=look.conditions),
+                "trainer/global_step": step,
+            }
+            logger.experiment.log(media)
+    elif isinstance(logger, TensorBoardLogger):
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        board = logger.experiment
+        board.add_image("watch/frames", look.strip, step, dataformats="HWC")
+        rows = [" | ".join(map(_in_a_table, r)) for r in look.conditions.to_numpy()]
+        head = " | ".join(map(str, look.conditions.columns))
+        rule = "|".join(["---"] * look.conditions.shape[1])
+        board.add_text("watch/conditions", "\n".join([head, rule, *rows]), step)
+        # A GIF is an image to TensorBoard, and plays there.
+        height, width = 2 * look.videos[0].shape[3], look.videos[0].shape[4]
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=film)
+        summary = Summary(value=[Summary.Value(tag="watch/film", image=image)])
+        board._get_file_writer().add_summary(summary, step)
+
+
+def _in_a_table(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def abandon(logger: Logger | None) -> None:

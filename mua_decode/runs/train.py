@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,16 +27,19 @@ from mua_decode.runs.ddp import (
     is_first_process,
     leave_but_first,
     one_batch,
+    requeued,
 )
 from mua_decode.runs.ending import terminated
 from mua_decode.runs.fingerprint import Fingerprint
-from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.folder import RunFolder, begun_in
 from mua_decode.runs.parts import check_parts, try_metrics
 from mua_decode.runs.progress import TrainingProgress, console, hushed
+from mua_decode.runs.quiet import quietly
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import score
 from mua_decode.runs.tracker import abandon, open_tracker, publish
 from mua_decode.runs.trainer import make_trainer
+from mua_decode.runs.watch import Watch
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, ResultTable
@@ -188,6 +190,7 @@ def _same_run(run: Run, begun: RunFolder | None) -> None:
         )
 
 
+@quietly()
 def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | None = None) -> None:
     """Train a task; leaves config and checkpoints in the run's folder, the network it is
     scored with in the run.
@@ -202,13 +205,16 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
     ours = None
     if tracker is None and is_first_process():
         tracker = ours = open_tracker(cfg, folder)
-    trainer = make_trainer(cfg, folder, data, training.watch or TrainingProgress(), tracker)
+    watches: list[Callback] = [training.watch or TrainingProgress()]
+    if training.draw and not isinstance(task, EncodeVideo):
+        watches += Watch.asked(cfg.get("watch"), data, folder, tracker)
+    trainer = make_trainer(cfg, folder, data, watches, tracker)
     check_processes(trainer, allowed=training.processes)
     if is_first_process():
         if training.resume is not None:
             bring_best(training.resume, folder.checkpoints)
         folder.save_config(cfg)
-        folder.save_recording(run.recording)
+        folder.save_recording(run.recording, data.notes)
         if not isinstance(task, EncodeVideo):
             folder.save_population(Population.of(data))
     try:
@@ -286,14 +292,3 @@ def resume_from(cfg: DictConfig, folder: RunFolder, *, option: str = "run_dir") 
     path = Path(str(wanted)).expanduser()
     load_checkpoint(path)
     return path
-
-
-def requeued() -> bool:
-    """Whether this is a job of SLURM that was stopped and started again."""
-    return os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0")
-
-
-def begun_in(checkpoint: Path) -> RunFolder | None:
-    """Folder of the run that a checkpoint belongs to, ``None`` if it lies elsewhere."""
-    folder = RunFolder(checkpoint.parent.parent)
-    return folder if checkpoint.parent.name == "checkpoints" and folder.config.is_file() else None

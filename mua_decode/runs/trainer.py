@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback, EarlyStopping
@@ -22,15 +24,15 @@ def make_trainer(
     cfg: DictConfig,
     folder: RunFolder,
     data: DecodingData,
-    watch: Callback,
+    watches: Sequence[Callback],
     tracker: Logger | None,
 ) -> pl.Trainer:
     """Make the trainer that a config names, with our callbacks and those it names beside them.
 
     Parameters
     ----------
-    watch
-        Callback that shows the progress.
+    watches
+        Callbacks that show the progress and the frames.
     tracker
         Told the losses; ``None``: nobody is.
 
@@ -44,7 +46,7 @@ def make_trainer(
         _checkpoint(folder, "best", monitor),
         _checkpoint(folder, "last", None),
         KeepSigterm(),
-        watch,
+        *watches,
     ]
     if cfg.early_stopping is not None:
         callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))

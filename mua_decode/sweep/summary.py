@@ -17,11 +17,11 @@ from mua_decode import figures
 from mua_decode.files import write_text
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
+from mua_decode.runs.train_line import train_line
 from mua_decode.sweep.figure import sweep_history, sweep_importance, sweep_parallel
 from mua_decode.sweep.plan import Sweep, unexcited
 from mua_decode.sweep.space import overrides
 from mua_decode.sweep.study import REASON, SharedStudy
-from mua_decode.sweep.train_line import train_line
 from mua_decode.types import InputError
 
 STATES = {

@@ -23,6 +23,7 @@ from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, termin
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.lock import FolderInUseError, locks
 from mua_decode.runs.progress import hushed
+from mua_decode.runs.quiet import quiet
 from mua_decode.runs.run import Run
 from mua_decode.runs.stored import load_stored, without_command_line
 from mua_decode.runs.train import Training, fit, prepare
@@ -163,6 +164,7 @@ def work_in(folder: str) -> None:
 
     Storage, trusted packages, logger and trainer are those it was told by who started it.
     """
+    quiet()
     end_on_sigterm()
     end_with_parent()
     work(open_shared(Path(folder)))

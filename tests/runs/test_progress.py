@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
+from mua_decode.runs import progress
 from mua_decode.runs.progress import Overall, Screen, console, hushed, track, working
 from mua_decode.types import Recording, printable
 
@@ -21,6 +23,27 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\r\u202e\x9b31m[red]V4[/x] :smile:"
 
 def controls(text: str) -> list[str]:
     return [c for c in text if c != "\n" and not c.isprintable()]
+
+
+def test_long_steps_say_now_and_then_how_far_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where output is a file; short ones print one line when they are done."""
+    assert list(track(range(3), "short", 3)) == [0, 1, 2]
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.02)
+    for _ in track(range(3), "masking", 3, name=lambda i: f"without {EVIL}{i}"):
+        time.sleep(0.03)
+    with working("reading"):
+        time.sleep(0.1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("masking: 1 of 3 (without")
+    assert lines[0].endswith("1), about 1 s left")
+    assert not controls("".join(lines))
+    assert sum(line.startswith("reading: still at it, about") for line in lines) >= 2
+    with hushed(), working("silent"):
+        time.sleep(0.06)
+    assert capsys.readouterr().err == ""
 
 
 def test_control_characters_are_written_out() -> None:

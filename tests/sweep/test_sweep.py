@@ -29,11 +29,11 @@ from mua_decode.runs.fingerprint import Fingerprint, flat_config
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.plan import plain
+from mua_decode.runs.train_line import train_line
 from mua_decode.sweep.launch import LocalLauncher
 from mua_decode.sweep.plan import SweepPlan
 from mua_decode.sweep.space import Dimension, Space, overrides
 from mua_decode.sweep.study import SharedStudy
-from mua_decode.sweep.train_line import train_line
 from mua_decode.sweep.worker import work_in
 from mua_decode.types import InputError
 from tests.tiny import TINY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from mua_decode.analyses.ablate.changes import change_table, condition_changes
 from mua_decode.analyses.ablate.contrasts import region_contrasts
+from mua_decode.analyses.ablate.drawn import draw, masked_films
 from mua_decode.analyses.ablate.losses import (
     TESTED,
     loss_table,
@@ -27,11 +28,16 @@ from mua_decode.analyses.ablate.predictions import prediction_table, prediction_
 from mua_decode.analyses.ablate.scorer import score_masks
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
-from mua_decode.analyses.ablate.summary import flat_losses, region_table
+from mua_decode.analyses.ablate.summary import flat_losses, region_table, shapley_printed
+from mua_decode.data import DecodingData
+from mua_decode.metrics import VideoMetric
+from mua_decode.report import Films
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
+from mua_decode.scoring.averages import as_bytes
 from mua_decode.scoring.evaluate import not_applicable
+from mua_decode.scoring.standing import Standing
 from mua_decode.scoring.units import metric_units
 from mua_decode.types import HypothesisTable, InputError, Stream
 
@@ -56,12 +62,8 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
 
     Raises InputError if no metric applies to the recording, or the part is empty.
     """
-    data, asked = run.data, run.metrics
-    reasons = {m.name: why for m in asked if (why := not_applicable(m, data.stimuli))}
-    metrics = [m for m in asked if m.name not in reasons]
-    if not metrics:
-        raise InputError("metric: none of the metrics applies to this recording")
-    sites = data.sites
+    data, sites = run.data, run.data.sites
+    metrics, reasons = _applicable(run)
     if len(sites.regions) < 2:
         console.print("note: one region only, there is nothing to compare it with", style="dim")
     masks = masks_asked(plan, sites, data.stimuli.segments)
@@ -76,7 +78,6 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     once = [s for s in scored if s.ring == 0]
     subsets = [s for s in once if s.mask.family == "subset"]
     shapley = shapley_table(subsets, metrics=metrics, guess=guess, seed=plan.seed, units=units)
-    split = data.leaks.label(plan.part)
     tables = {
         "losses": losses,
         "means": means,
@@ -84,17 +85,47 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
         "shapley": shapley,
         "subsets": _videos(subsets, folder),
     }
+    standing = Standing.read(run.folder.metrics)
+    withheld = standing is not None and standing.below
+    shown = as_bytes(data.mean_videos(plan.part)[conditions])
+    films = masked_films(once, data.stimuli, shown, names=of_names["names"])
+    printed = region_table(means, tests, sites.regions, withheld=withheld)
+    lines = [f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()]
     return Findings(
-        results=mask_results(once, split=split, guess=guess, **of_names),
+        results=mask_results(once, split=data.leaks.label(plan.part), guess=guess, **of_names),
         metrics=flat_losses(means, shapley, reasons) | {"leaking": data.leaks.flag},
         tests=tests,
         tables=tables,
-        screen=[
-            region_table(means, tests, sites.regions),
-            *(f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()),
-        ],
+        **_drawn(data, tables, tests, films, withheld=withheld),
+        films=films,
+        standing=standing,
+        screen=[printed, *shapley_printed(shapley), *lines],
         digits=10,
     )
+
+
+def _drawn(
+    data: DecodingData,
+    tables: Mapping[str, pd.DataFrame],
+    tests: HypothesisTable,
+    films: Films | None,
+    *,
+    withheld: bool,
+) -> dict[str, Any]:
+    segments = [s.name for s in data.stimuli.segments]
+    stamp = data.leaks.stamp
+    found = draw(tables, tests.frame, films, segments, withheld=withheld, stamp=stamp)
+    return {"figures": found.figures, "captions": found.captions}
+
+
+def _applicable(run: Run) -> tuple[list[VideoMetric], dict[str, str]]:
+    """Metrics that the recording has, and why it lacks the others, by their name."""
+    asked = run.metrics
+    reasons = {m.name: why for m in asked if (why := not_applicable(m, run.data.stimuli))}
+    metrics = [m for m in asked if m.name not in reasons]
+    if not metrics:
+        raise InputError("metric: none of the metrics applies to this recording")
+    return metrics, reasons
 
 
 def _compared(losses: pd.DataFrame, plan: AblationPlan) -> tuple[pd.DataFrame, HypothesisTable]:

@@ -17,9 +17,10 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     All masks are scored on the same test trials. Writes results.csv, losses.csv, means.csv,
     tests.csv, changes.csv, predictions.csv and prediction_tests.csv (the published test),
-    contrasts.csv, mixed.csv, shapley.csv and metrics.json to RUN_DIR/ablation. Every mask is kept
-    as it is done: after Ctrl-C the same command goes on.
+    contrasts.csv, mixed.csv, shapley.csv, metrics.json, figures/ (losses, Shapley values, losses by
+    segment, masked frames) and report.html to RUN_DIR/ablation. Every mask is kept as it is done:
+    after Ctrl-C the same command goes on.
     """
     source = open_run(cfg).score_as(cfg)
     folder = source.out(cfg.out_dir, "ablation")
-    return ablate(source, read_plan(AblationPlan, cfg), folder).publish(folder)
+    return ablate(source, read_plan(AblationPlan, cfg), folder).publish(folder, source)

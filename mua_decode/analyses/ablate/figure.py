@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from mua_decode import figures
@@ -11,22 +13,23 @@ from mua_decode.report.paper import TITLES, Results
 _SHOWN = ("cue_pixels", "colour_error", "direction_error", "identification")
 
 
-def boxes(protocol: str, losses: pd.DataFrame, tests: pd.DataFrame) -> list[Picture]:
+def boxes(
+    protocol: str, losses: pd.DataFrame, tests: pd.DataFrame, *, title: str | None = None
+) -> list[Picture]:
     """Losses of the conditions per region, with marks of the tests the protocol reports."""
     trial = "trial_average" if protocol == "published" else "single_trial"
-    chosen = losses[
-        (losses["family"] == "region") & (losses["trial"] == trial) & losses["metric"].isin(_SHOWN)
-    ]
-    if not len(chosen):
+    chosen = losses[(losses["family"] == "region") & (losses["trial"] == trial)]
+    chosen = chosen[chosen["metric"].isin(shown_of(chosen["metric"]))]
+    if not chosen["loss"].notna().any():
         return []
     fill = str(chosen["fill"].iloc[0])
     values = chosen.rename(columns={"removed": "row", "loss": "value"})
     values = values[["row", "metric", "value", "unit"]]
     kind = "two-sample t" if protocol == "published" else "paired t"
-    label = tests["metric"].str.split(", ", expand=True)
-    marks = tests.assign(name=label[0], averaging=label[1])
+    label = tests["metric"].astype(str).str.extract(r"^(?P<name>[^,]*), (?P<averaging>[^,]*)")
+    marks = tests.assign(name=label["name"], averaging=label["averaging"])
     marks = marks[(marks["averaging"] == trial) & marks["name"].isin(chosen["metric"].unique())]
-    marks = marks[marks["test"].str.startswith(kind)]
+    marks = marks[marks["test"].astype(str).str.startswith(kind)]
     correction = str(marks["correction"].iloc[0]) if len(marks) else "none"
     test = str(marks["test"].iloc[0]) if len(marks) else ""
     known = chosen[chosen["loss"].notna()].groupby(["metric", "removed"]).size()
@@ -37,11 +40,12 @@ def boxes(protocol: str, losses: pd.DataFrame, tests: pd.DataFrame) -> list[Pict
     marks = marks.rename(columns={"group": "row"}).drop(columns=["p", "metric"])
     marks = marks.rename(columns={"p_corrected": "p", "name": "metric"})
     marks = marks[marks["row"].isin(values["row"].unique()) & marks["p"].notna()]
+    about = f"n = {n}, {test}, {correction}" if test else f"n = {n}, not tested here"
     figure = figures.boxes(
         values,
         tests=marks[["row", "metric", "p"]],
-        title=f"Loss when a region is masked, {TITLES[protocol]}",
-        note=f"n = {n}, {test}, {correction}; fill {fill}, {trial.replace('_', ' ')}",
+        title=f"Loss when a region is masked, {title or TITLES[protocol]}",
+        note=f"{about}; fill {fill}, {trial.replace('_', ' ')}",
     )
     statistics = Statistics(n=n, test=test, correction=correction)
     caption = (
@@ -52,11 +56,17 @@ def boxes(protocol: str, losses: pd.DataFrame, tests: pd.DataFrame) -> list[Pict
 
 
 def shapley_picture(results: Results, protocol: str) -> list[Picture]:
-    """Shapley values with the line they sum to."""
+    """Shapley values of a step with the line they sum to."""
     table = results.read(protocol, "ablation/shapley.csv")
-    if table is None:
+    return [] if table is None else shapley_bars(protocol, table, title=TITLES[protocol])
+
+
+def shapley_bars(protocol: str, table: pd.DataFrame, *, title: str) -> list[Picture]:
+    """Shapley values of the first fill with the line they sum to."""
+    if not len(table):
         return []
-    chosen = _averaging(table[table["metric"].isin(_SHOWN)], protocol)
+    chosen = table[table["metric"].isin(shown_of(table["metric"]))]
+    chosen = averaging(chosen[chosen["fill"] == chosen["fill"].iloc[0]], protocol)
     chosen = chosen[chosen["value"].notna()]
     if not len(chosen):
         return []
@@ -72,7 +82,7 @@ def shapley_picture(results: Results, protocol: str) -> list[Picture]:
     figure = figures.intervals(
         rows[["row", "metric", "value", "low", "high", "unit"]],
         lines=lines,
-        title=f"Shapley values, {TITLES[protocol]}",
+        title=f"Shapley values, {title}",
         note=(
             f"n = {_n(chosen['n'].min(), chosen['n'].max())}, 95 % intervals over these "
             f"conditions; {_said(chosen)}"
@@ -91,7 +101,7 @@ def segments(results: Results, protocol: str) -> list[Picture]:
     means = results.read(protocol, "ablation/means.csv")
     if means is None:
         return []
-    chosen = _averaging(means[means["family"] == "segment"], protocol)
+    chosen = averaging(means[means["family"] == "segment"], protocol)
     pictures: list[Picture] = []
     for metric in ("cue_pixels", "colour_error", "direction_error"):
         rows = chosen[chosen["metric"] == metric]
@@ -111,12 +121,22 @@ def segments(results: Results, protocol: str) -> list[Picture]:
     return pictures
 
 
+def shown_of(metrics: Iterable[str]) -> list[str]:
+    """Metrics to draw: the paper's three and identification, or all where there is none of these.
+
+    Movies have no cue, colour or direction.
+    """
+    there = list(dict.fromkeys(metrics))
+    known = [m for m in _SHOWN if m in there]
+    return known if len(known) > 1 else there
+
+
 def _n(least: float, most: float) -> str:
     """Number of conditions; a direction is undefined in some."""
     return f"{most:g} conditions" if least == most else f"{least:g} to {most:g} conditions"
 
 
-def _averaging(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
+def averaging(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
     """Rows of the averaging that a protocol reports: single trials first where rigorous.
 
     A metric that was not scored on single trials is shown on averages.

@@ -148,7 +148,7 @@ def score_masks(
         scorer = MaskScorer(run.decode, run.data, plan, metrics=metrics, fill=fill, ring=ring)
         jobs = [m for m in masks if ring == 0 or m.family in _IN_RINGS]
         what = f"masking, fill {fill}" + (f", donors {ring + 1}" if ring else "")
-        for mask in track(jobs, what, len(jobs)):
+        for mask in track(jobs, what, len(jobs), name=lambda mask: mask.name):
             few = mask.family in _FEW
             dear = () if few else plan.average_only
             here = identity | {"fill": fill, "ring": ring, "average_only": dear}

@@ -24,4 +24,4 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     source = open_to_retrain(cfg)
     folder = source.out(cfg.out_dir, "compare")
     given = {"models": (cfg.models,)} if isinstance(cfg.models, str) else {}
-    return compare(source, read_plan(ComparePlan, cfg, **given), folder).publish(folder)
+    return compare(source, read_plan(ComparePlan, cfg, **given), folder).publish(folder, source)

@@ -24,4 +24,4 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     source = open_to_retrain(cfg)
     plan = read_plan(CrossvalPlan, cfg)
     folder = source.out(cfg.out_dir, "crossval")
-    return crossval(source, plan, folder).publish(folder)
+    return crossval(source, plan, folder).publish(folder, source)

@@ -45,4 +45,4 @@ def encode_again(source: Run, folder: Path, overrides: Sequence[str]) -> dict[st
 def _encode(cfg: DictConfig, source: Run, folder: Path, *, go_on: bool) -> dict[str, Any]:
     plan = read_plan(EncodePlan, cfg.score, bands=read_bands(plain(cfg.bands)))
     encoding, training = encoding_run(cfg, source, folder, go_on=go_on)
-    return encode(encoding, plan, training).publish(folder)
+    return encode(encoding, plan, training).publish(folder, source)

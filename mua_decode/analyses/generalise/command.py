@@ -25,4 +25,4 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     source = open_to_retrain(cfg)
     plan = read_plan(GeneralisePlan, cfg)
     folder = source.out(cfg.out_dir, "generalise")
-    return generalise(source, plan, folder).publish(folder)
+    return generalise(source, plan, folder).publish(folder, source)

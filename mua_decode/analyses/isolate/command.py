@@ -26,4 +26,4 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     source, plan = open_to_retrain(cfg), read_plan(IsolatePlan, cfg)
     equal = plan.equal_sites
     folder = source.out(cfg.out_dir, "isolate" if equal is None else f"isolate_{equal}_sites")
-    return isolate(source, plan, folder).publish(folder)
+    return isolate(source, plan, folder).publish(folder, source)

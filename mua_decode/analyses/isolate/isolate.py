@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mua_decode import figures
-from mua_decode.analyses.isolate.figure import seen
 from mua_decode.analyses.isolate.measures import frame_rows, summarise
 from mua_decode.analyses.isolate.plan import IsolatePlan
 from mua_decode.analyses.isolate.significance import NetworkTests, network_tests
@@ -130,7 +129,7 @@ def _pictures(
     frames = {networks[n].name: t.frames for n, (_, t) in found.items() if networks[n].draw == 0}
     first = next(iter(frames.values()))
     stimuli = source.data.stimuli
-    return seen(
+    return figures.seen(
         frame_rows(frames),
         names=[stimuli.names[k] for k in first.conditions],
         times_s=[float(t * stimuli.frame_s) for t in first.times],

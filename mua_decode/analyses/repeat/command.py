@@ -23,4 +23,4 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     source = open_to_retrain(cfg)
     folder = source.out(cfg.out_dir, "repeat")
-    return repeat(source, read_plan(RepeatPlan, cfg), folder).publish(folder)
+    return repeat(source, read_plan(RepeatPlan, cfg), folder).publish(folder, source)

@@ -273,6 +273,32 @@
 
   for (const root of document.querySelectorAll(".player")) new Player(root);
 
+  // Tables of runs: a click on a heading sorts, a second one the other way; blanks stay last.
+  for (const table of document.querySelectorAll("table.runs")) {
+    const heads = [...table.querySelectorAll("thead th")];
+    const body = table.querySelector("tbody");
+    heads.forEach((head, at) => {
+      const button = head.querySelector(".sort");
+      if (!button) return;
+      button.addEventListener("click", () => {
+        const numeric = !head.classList.contains("text");
+        const first = numeric ? "descending" : "ascending";
+        const other = numeric ? "ascending" : "descending";
+        const order = head.getAttribute("aria-sort") === first ? other : first;
+        heads.forEach((h) => h.hasAttribute("aria-sort") && h.setAttribute("aria-sort", "none"));
+        head.setAttribute("aria-sort", order);
+        const sign = order === "ascending" ? 1 : -1;
+        const of = (row) => row.children[at].dataset.value;
+        const rows = [...body.rows].sort((one, two) => {
+          const [a, b] = [of(one), of(two)];
+          if (a === "" || b === "") return (a === "") - (b === "");
+          return sign * (numeric ? Number(a) - Number(b) : a.localeCompare(b));
+        });
+        body.replaceChildren(...rows);
+      });
+    });
+  }
+
   // The table of contents marks the section that is read.
   const links = new Map(
     [...document.querySelectorAll("nav a")].map((a) => [a.getAttribute("href").slice(1), a]),

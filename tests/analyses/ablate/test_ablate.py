@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import pytest
 
 from mua_decode.commands.main import main
+from mua_decode.report import Films
 from mua_decode.runs.run import Run
 from mua_decode.types import COLUMNS, HYPOTHESIS_COLUMNS, N_UNIT, InputError
 from tests.counted import uncounted
@@ -73,6 +77,54 @@ def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
     assert len(subsets) == 2 * 64
     video = np.load(ablated / subsets["file"].iloc[-1])["predicted"]
     assert video.shape == (8, 3, 45, 16, 16)
+
+
+def test_figures_are_drawn_and_name_the_files_of_their_numbers(ablated: Path) -> None:
+    captions = json.loads((ablated / "figures" / "captions.json").read_text())
+    assert set(captions) == {"losses", "shapley", "segments", "masked_frames"}
+    for name, caption in captions.items():
+        assert iio.imread(ablated / "figures" / f"{name}.png").std() > 10  # something is drawn
+        files = re.findall(r"\w+\.(?:csv|npz)", caption)
+        assert files
+        assert all((ablated / file).is_file() for file in files)
+    text = (ablated / "report.html").read_text()
+    assert "Shapley values" in text or "What a region adds" in text
+    assert "without LIP+MT" in text  # in the player
+
+
+def test_masked_frames_are_those_of_the_masks(ablated: Path) -> None:
+    films = Films.load(ablated / "films.npz")
+    assert list(films.rows)[:3] == ["shown", "all sites", "without PFC"]
+    subsets = pd.read_csv(ablated / "subsets.csv")
+    full = subsets[subsets["fill"] == "shuffle"].iloc[-1]
+    with np.load(ablated / full["file"]) as file:
+        unmasked = file["predicted"].transpose(0, 2, 1, 3, 4)
+    assert np.array_equal(films.rows["all sites"], unmasked)
+    assert not np.array_equal(films.rows["without V4"], unmasked)
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_conclusions_are_withheld_below_a_floor(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], below: bool
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run, ignore=shutil.ignore_patterns("ablation"))
+    numbers = flat(run) | {
+        "test/single_trial/identification": 0.25 if below else 0.99,
+        "floor/lookup/single_trial/identification": 0.975,
+    }
+    (run / "metrics.json").write_text(json.dumps(numbers))
+    main(["ablate", f"run_dir={run}", *REGIONS_ALONE, "trials_per_condition=1", "metric=[ssim]"])
+    said = capsys.readouterr().err
+    captions = (run / "ablation" / "figures" / "captions.json").read_text()
+    page = (run / "ablation" / "report.html").read_text()
+    for text in (said, page):
+        assert ("THE DECODER IS BELOW A FLOOR" in text) == below
+    assert ("below_floors" in flat(run / "ablation")) == below
+    assert ("nothing is to be concluded on regions" in captions) == below
+    assert ("no marks" in said) == below
+    if below:
+        assert said.index("WARNING") < said.index("what is lost")
 
 
 def test_shapley_values_sum_to_full_minus_nothing(ablated: Path) -> None:

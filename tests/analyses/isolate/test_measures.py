@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 
-from mua_decode.analyses.isolate.figure import seen
 from mua_decode.analyses.isolate.measures import (
     DECODED,
     NOISE,
@@ -20,6 +19,7 @@ from mua_decode.analyses.isolate.measures import (
     summarise,
 )
 from mua_decode.data import Batch
+from mua_decode.figures import seen
 from mua_decode.metrics import Colour, Motion
 from mua_decode.scoring.averages import Averages, as_bytes
 from mua_decode.scoring.measures import colour_against_all, measure_videos

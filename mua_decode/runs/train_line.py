@@ -9,7 +9,7 @@ from mua_decode.runs.config import changed_config, compose, groups
 from mua_decode.runs.fingerprint import flat_config
 from mua_decode.runs.plan import plain
 
-_PLACE = ("name", "run_dir", "ckpt_path")
+_PLACE = ("name", "run_dir", "ckpt_path", "watch", "figures")
 _NOTHING = object()
 
 

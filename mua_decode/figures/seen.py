@@ -1,4 +1,4 @@
-"""What is seen from one region alone: frames of every network beside what was shown."""
+"""Frames of several decodings, one below the other, beside what was shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE, _GAP = 1, 4  # pixels between frames, and between conditions
 def seen(
     rows: Mapping[str, np.ndarray], *, names: Sequence[str], times_s: Sequence[float], title: str
 ) -> Figure:
-    """Draw a row of frames per network, conditions side by side.
+    """Draw a row of frames per decoding, conditions side by side.
 
     Parameters
     ----------

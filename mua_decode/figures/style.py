@@ -1,0 +1,78 @@
+"""How figures are written for a paper: a vector file beside the PNG, its width and its letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from matplotlib import font_manager, rc_context
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from mua_decode.types import InputError, nearest_name
+
+FORMATS = ("png", "pdf", "svg")
+_MM = 25.4  # of an inch
+_USUAL_PT = 10.0  # letters of matplotlib, which sizes in figures are relative to
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureStyle:
+    """Options of the group ``figures``; see ``conf/figures/default.yaml``.
+
+    Raises InputError if there is no such format or font, or a size is not positive.
+    """
+
+    format: str = "png"
+    width_mm: float | None = None
+    font: str | None = None
+    font_size: float | None = None
+    dpi: int = 130
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise InputError(f"figures.format={self.format}: choose from {', '.join(FORMATS)}")
+        for name in ("width_mm", "font_size", "dpi"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 10_000:
+                raise InputError(f"figures.{name}: expected a number > 0, found {value}")
+        known = sorted({f.name for f in font_manager.fontManager.ttflist})
+        if self.font is not None and self.font not in known:
+            near, some = nearest_name(self.font, known), ", ".join(known[:5])
+            raise InputError(
+                f"figures.font: there is no font '{self.font}' on this machine{near}; there are "
+                f"{len(known)}, such as {some}"
+            )
+
+    def apply(self, figure: Figure) -> None:
+        """Give a figure its width, height in proportion, and its letters their size."""
+        if self.font_size is not None:
+            for text in figure.findobj(Text):
+                if isinstance(text, Text):
+                    text.set_fontsize(float(text.get_fontsize()) * self.font_size / _USUAL_PT)
+        if self.width_mm is not None:
+            width, height = figure.get_size_inches()
+            inches = self.width_mm / _MM
+            figure.set_size_inches(inches, height * inches / width)
+
+
+_style: ContextVar[FigureStyle | None] = ContextVar("figure_style", default=None)
+
+
+def current_style() -> FigureStyle:
+    """The style that figures are written in now."""
+    return _style.get() or FigureStyle()
+
+
+@contextmanager
+def styled(style: FigureStyle) -> Iterator[None]:
+    """Draw and write every figure in a style, as long as the context lasts."""
+    token = _style.set(style)
+    family = {} if style.font is None else {"font.family": [style.font, "DejaVu Sans"]}
+    try:
+        with rc_context(family):  # type: ignore[arg-type]
+            yield
+    finally:
+        _style.reset(token)

@@ -1,0 +1,70 @@
+"""Figures for papers: a vector file beside the PNG, its width, its letters; and live frames."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from mua_decode import figures
+from mua_decode.figures import FigureStyle, styled
+from mua_decode.types import InputError
+
+
+def line() -> Figure:
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    ax = figure.subplots()
+    ax.plot([0, 1])
+    ax.set_xlabel("a label", fontsize=10)
+    return figure
+
+
+def test_a_vector_file_of_the_width_asked_for(tmp_path: Path) -> None:
+    with styled(FigureStyle(format="svg", width_mm=90.0, font_size=7.0)):
+        figures.save(line(), tmp_path / "a.png")
+    text = (tmp_path / "a.svg").read_text()
+    width, height = map(float, re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', text).groups())
+    assert width == pytest.approx(90 / 25.4 * 72, abs=0.01)
+    assert height == pytest.approx(width / 2, abs=0.01)
+    assert re.search(r"<text[^>]*font[^>]*7px[^>]*>a label</text>", text)  # letters stay letters
+    with styled(FigureStyle(format="pdf")):
+        figures.save(line(), tmp_path / "b.png")
+    assert (tmp_path / "b.pdf").read_bytes()[:5] == b"%PDF-"
+    figures.save(line(), tmp_path / "c.png")  # outside, all is as ever
+    assert {p.name for p in tmp_path.iterdir()} == {"a.png", "a.svg", "b.png", "b.pdf", "c.png"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"format": "eps"}, {"width_mm": 0.0}, {"font": "No Such Font"}, {"font_size": -1.0}]
+)
+def test_wrong_options_are_named(wrong: dict) -> None:
+    with pytest.raises(InputError, match=f"figures.{next(iter(wrong))}"):
+        FigureStyle(**wrong)
+
+
+def test_rounding_is_no_number() -> None:
+    rows = [("a", "x", -1.78e-15), ("a", "y", 2.0), ("b", "x", 1e-5), ("b", "y", np.nan)]
+    table = pd.DataFrame(rows, columns=["row", "column", "value"])
+    drawn = figures.heatmap(table, label="loss")
+    texts = [t.get_text() for t in drawn.axes[0].texts]
+    assert texts == ["0", "2", "1e-05"]
+    nothing = figures.heatmap(table.assign(value=-1.78e-15), label="loss")
+    assert [t.get_text() for t in nothing.axes[0].texts] == ["0"] * 4
+    assert nothing.axes[0].images[0].get_clim() == (-1.0, 1.0)
+
+
+def test_live_frames_are_those_given() -> None:
+    rng = np.random.default_rng(0)
+    true, decoded = rng.integers(0, 256, (2, 3, 5, 1, 12, 12), dtype=np.uint8)
+    strip = figures.live_strip(true, decoded, names=["a", "é", "c"], lines=["epoch 1"])
+    cell = strip[2 * 18 : 2 * 18 + 48, 8 : 8 + 48, 0]  # below a line and a name
+    assert np.array_equal(cell[::4, ::4], true[0, 0, 0])
+    assert np.array_equal(strip[2 * 18 + 50 : 2 * 18 + 98 : 4, 8:56:4, 0], decoded[0, 0, 0])
+    film = iio.imread(figures.live_film(true, decoded, frame_s=0.1), extension=".gif", index=None)
+    assert film.shape[0] == 5
+    assert np.abs(film[0, :48:4, :48:4, 0].astype(int) - true[0, 0, 0]).mean() < 12  # 256 colours
