@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from mua_decode import figures
 from mua_decode.files import write_text
@@ -230,8 +231,8 @@ def _again(here: RunFolder) -> Section:
             plain, _ = without_command_line(OmegaConf.create(config))
             line = shlex.join(["mua-decode", "train", *train_line(plain)])
             text.append("Made of config.yaml: how it was typed is not known.")
-        except (InputError, KeyError):
-            text.append("config.yaml is that of another version.")
+        except (InputError, KeyError, OmegaConfBaseException):
+            text.append("config.yaml is none of mua-decode train, or that of another version.")
     else:
         text.append("How it was typed is not known.")
     if here.config.is_file():

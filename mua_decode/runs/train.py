@@ -140,11 +140,12 @@ def train_and_score(run: Run, training: Training) -> Scored:
         highlight=False,
         soft_wrap=True,
     )
+    part = run.scored_part
     task = prepare(run, DecodeVideo, training.resume)
     tracker = open_tracker(run.cfg, run.folder) if is_first_process() else None
     try:
         fit(run, task, training, tracker=tracker)
-        flat = score(run, run.scored_part, draw=training.draw)
+        flat = score(run, part, draw=training.draw)
     except BaseException:
         abandon(tracker)
         raise

@@ -43,6 +43,8 @@ def test_a_run_leaves_everything_that_was_promised(finished: tuple[Path, dict]) 
         *(f"figures/{n}.png" for n in ("frames_single_trial", "frames_trial_average")),
         *(f"figures/{n}.png" for n in ("confusion", "scores", "loss")),
         "figures/reconstruction.gif",
+        *("report.html", "films.npz", "command.json"),
+        *("watch.csv", "live.png"),
     }
     assert metrics["leaking"] is False
     assert metrics["audit"].startswith("free of leaks: 0 of ")

@@ -104,6 +104,8 @@ def _read(reader: Reader, place: Path, temporary: Path, *, names: tuple[str, ...
     if verdict.sound and any(temporary.iterdir()):
         verdict = Verdict("reach", "a temporary file is left", verdict.cpu_s, verdict.grown)
     shutil.rmtree(temporary)
+    tempfile.tempdir = None
+    del os.environ["TMPDIR"]
     return verdict
 
 

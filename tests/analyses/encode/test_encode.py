@@ -54,7 +54,7 @@ def test_an_encoding_leaves_everything_that_was_promised(trained: Path, encoded:
     folder = trained / "encoding"
     files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     named = {"config.yaml", "epochs.csv", "metrics.json", "results.csv", "sites.csv", "tests.csv"}
-    named |= {"recording.json", "traces.csv", "spectra.csv"}
+    named |= {"recording.json", "traces.csv", "spectra.csv", "command.json", "report.html"}
     figures = {f"figures/{n}.png" for n in ("encoding", "loss", "traces", "spectra")}
     assert files == named | figures | {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
     for key in (
