@@ -6,7 +6,7 @@
 # make test-faults  kills, damaged files, full disks: minutes to hours; SEED=7 KILLS=200 FILES=1000
 # make test-statistics   every test and interval on simulated data, minutes; SEED=7 SCALE=0.1
 # make test-wheel     a wheel built, installed with all it needs in an empty environment, and tried
-# make pictures  the pictures of README and gallery, minutes
+# make pictures  the pictures of README and gallery, the pages of the notebooks; minutes
 # make docs  the documentation as a site in site/
 
 PYTHON ?= python3
@@ -74,6 +74,7 @@ test-statistics: $(READY)
 
 pictures: $(READY)
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/notebooks.py
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
