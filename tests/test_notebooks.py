@@ -33,6 +33,18 @@ def test_notebooks_are_kept_without_outputs_and_import_what_is_public(path: Path
                 assert node.module.count(".") <= 1  # from a room, not from a file in it
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_page_of_a_notebook_has_its_cells_and_what_they_show(path: Path) -> None:
+    page = (FOLDER.parent / "docs" / "notebooks" / f"{path.stem}.md").read_text(encoding="utf-8")
+    place = 0
+    for cell in nbformat.read(path, as_version=4).cells:
+        plain = cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```"
+        place = page.index(plain, place) + len(plain)  # python docs/notebooks.py NUMBER
+    assert "```text\n" in page
+    assert f"]({path.stem}_" in page
+    assert "/tmp/" not in page
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
