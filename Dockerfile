@@ -2,8 +2,8 @@
 #
 #   docker build -t mua-decode .
 #   docker build -t mua-decode:cuda --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
-#   docker run --rm -v "$PWD/runs:/work/runs" mua-decode train experiment=demo
-#   docker run --rm --gpus all -v "$PWD/runs:/work/runs" mua-decode:cuda train experiment=demo trainer=gpu
+#   mkdir -p runs && docker run --rm --user "$(id -u)" -v "$PWD/runs:/work/runs" mua-decode train experiment=demo
+#   ... --gpus all ... mua-decode:cuda train experiment=demo trainer=gpu
 #
 # The wheels of torch for CUDA bring its libraries; of NVIDIA the host needs the driver and the
 # container toolkit alone.
@@ -35,4 +35,6 @@ RUN pip install --no-cache-dir --prefer-binary --index-url "${TORCH_INDEX}" "tor
 RUN useradd --create-home --uid 1000 decoder && install -d -o decoder /work /work/runs
 USER decoder
 WORKDIR /work
+# Writable for whatever user it is run as.
+ENV MPLCONFIGDIR=/tmp/matplotlib MUA_DECODE_CACHE=/tmp/mua_decode
 ENTRYPOINT ["mua-decode"]

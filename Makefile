@@ -55,7 +55,7 @@ test-oldest:
 WHEEL := .venv-wheel
 test-wheel:
 	rm -rf $(WHEEL) && mkdir -p $(WHEEL)/away && $(PYTHON) -m venv $(WHEEL)
-	MUA_DECODE_BUILD_KERNEL=$(if $(shell command -v c++),1,0) \
+	MUA_DECODE_BUILD_KERNEL=$(if $(shell which c++ 2>/dev/null),1,0) \
 		$(WHEEL)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEEL)/dist .
 	$(WHEEL)/bin/python -m pip install --quiet --prefer-binary $(WHEEL)/dist/*.whl
 	cd $(WHEEL)/away && ../bin/mua-decode inspect recording=simulated_small && \

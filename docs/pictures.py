@@ -42,7 +42,7 @@ SHOWN = (
         "figures/scores.png",
         "scores",
         "train",
-        "The decoder beside its floors and its ceiling: every score on single trials.",
+        "The decoder beside its floors and its ceiling: single trials, and averages of trials.",
     ),
     (
         "figures/confusion.png",
@@ -88,6 +88,19 @@ def small_png(picture: Image.Image) -> bytes:
     raise ValueError(f"a picture of {picture.size} does not fit into {LARGEST} bytes")
 
 
+def typed_as(command: str, options: tuple[str, ...]) -> str:
+    """The command as one types it, in lines of at most 90 letters."""
+    lines = [f"mua-decode {command} run_dir=runs/small"]
+    for option in options:
+        word = f"'{option}'" if "[" in option else option
+        if len(lines[-1]) + len(word) > 88:
+            lines[-1] += " \\"
+            lines.append(f"  {word}")
+        else:
+            lines[-1] += f" {word}"
+    return "\n".join(lines)
+
+
 def main(run_dir: str | None = None) -> None:
     """Train and ask where no run is given; write the pictures and their captions."""
     import mua_decode
@@ -102,8 +115,7 @@ def main(run_dir: str | None = None) -> None:
     for source, name, command, caption in SHOWN:
         with Image.open(Path(run_dir) / source) as picture:
             (PLACE / f"{name}.png").write_bytes(small_png(picture))
-        words = " ".join(repr(o) if "[" in o else o for o in options[command])
-        typed = f"mua-decode {command} run_dir=runs/small {words}"
+        typed = typed_as(command, options[command])
         listed.append({"name": name, "caption": caption, "command": typed})
     text = json.dumps(listed, indent=1, ensure_ascii=False)
     (PLACE / "gallery.json").write_text(f"{text}\n", encoding="utf-8")

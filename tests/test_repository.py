@@ -40,7 +40,7 @@ def test_readme_shows_pictures_that_are_there_and_what_makes_them() -> None:
 
 @pytest.mark.parametrize("command", sorted({shown["command"] for shown in GALLERY}))
 def test_the_command_under_a_picture_is_one_that_can_be_typed(command: str) -> None:
-    program, name, *options = shlex.split(command)
+    program, name, *options = shlex.split(command.replace("\\\n", " "))
     assert program == "mua-decode"
     assert compose(name, options).run_dir == "runs/small"
 
