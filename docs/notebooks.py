@@ -79,6 +79,7 @@ def _printed(printed: str, place: str) -> list[str]:
     """A block of text without colours, overwritten lines and folders of this machine."""
     printed = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", printed)
     printed = re.sub(rf"{re.escape(place)}/tmp\w+", "FOLDER", printed)
+    printed = re.sub(r"^\S*site-packages/.*Warning.*\n(  .*\n)?", "", printed, flags=re.MULTILINE)
     lines = [line.split("\r")[-1].rstrip() for line in printed.replace("\r\n", "\n").splitlines()]
     if len(lines) > LINES:
         lines = [*lines[: LINES // 2], "…", *lines[-LINES // 2 :]]

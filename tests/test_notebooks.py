@@ -43,6 +43,7 @@ def test_the_page_of_a_notebook_has_its_cells_and_what_they_show(path: Path) -> 
     assert "```text\n" in page
     assert f"]({path.stem}_" in page
     assert "/tmp/" not in page
+    assert "site-packages" not in page
 
 
 @pytest.mark.slow
