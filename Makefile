@@ -5,6 +5,8 @@
 # make test-oldest   a share of the tests on the oldest dependencies that are admitted
 # make test-faults  kills, damaged files, full disks: minutes to hours; SEED=7 KILLS=200 FILES=1000
 # make test-statistics   every test and interval on simulated data, minutes; SEED=7 SCALE=0.1
+# make test-wheel     a wheel built, installed with all it needs in an empty environment, and tried
+# make pictures  the pictures of README and gallery, the pages of the notebooks; minutes
 # make docs  the documentation as a site in site/
 
 PYTHON ?= python3
@@ -12,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: env demo test test-slow test-cluster test-faults test-statistics test-oldest docs format clean
+.PHONY: env demo test test-slow test-cluster test-faults test-statistics test-oldest test-wheel pictures docs format clean
 
 env: $(READY)
 
@@ -49,6 +51,19 @@ test-oldest:
 	$(OLDEST)/bin/python -m pytest tests/types tests/recordings tests/data tests/models tests/nn \
 		tests/losses tests/metrics tests/figures tests/runs tests/commands tests/sweep
 
+# Gigabytes too. The folder of the checkout is no place to try it from: its own package would be found.
+WHEEL := .venv-wheel
+test-wheel:
+	rm -rf $(WHEEL) && mkdir -p $(WHEEL)/away && $(PYTHON) -m venv $(WHEEL)
+	MUA_DECODE_BUILD_KERNEL=$(if $(shell which c++ 2>/dev/null),1,0) \
+		$(WHEEL)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEEL)/dist .
+	$(WHEEL)/bin/python -m pip install --quiet --prefer-binary $(WHEEL)/dist/*.whl
+	cd $(WHEEL)/away && ../bin/mua-decode inspect recording=simulated_small && \
+		../bin/mua-decode train recording=simulated_small recording.stimulus.frame.resolution=0.5 \
+		model.width=2 "model.kernel_sizes=[3,3,3,3]" model.spike_hidden=16 data.pseudo.per_condition=20 \
+		trainer.max_epochs=1 "metric=[identification]" "floor=[mean_video]" run_dir=run && \
+		../bin/mua-decode evaluate run_dir=run
+
 test-faults: $(READY)
 	$(BIN)/python -m tests.faults.campaign $(if $(SEED),--seed $(SEED)) \
 		--kills $(or $(KILLS),200) --files $(or $(FILES),1000)
@@ -56,6 +71,10 @@ test-faults: $(READY)
 test-statistics: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.statistics.calibration.campaign --write \
 		--seed $(or $(SEED),1) --scale $(or $(SCALE),1)
+
+pictures: $(READY)
+	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/notebooks.py
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -65,4 +84,4 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(OLDEST) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(WHEEL) site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def test_there_are_notebooks() -> None:
-    assert len(NOTEBOOKS) == 4
+    assert len(NOTEBOOKS) == 6
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -31,6 +31,19 @@ def test_notebooks_are_kept_without_outputs_and_import_what_is_public(path: Path
             if isinstance(node, ast.ImportFrom):
                 assert not any(a.name.startswith("_") for a in node.names)
                 assert node.module.count(".") <= 1  # from a room, not from a file in it
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_page_of_a_notebook_has_its_cells_and_what_they_show(path: Path) -> None:
+    page = (FOLDER.parent / "docs" / "notebooks" / f"{path.stem}.md").read_text(encoding="utf-8")
+    place = 0
+    for cell in nbformat.read(path, as_version=4).cells:
+        plain = cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```"
+        place = page.index(plain, place) + len(plain)  # python docs/notebooks.py NUMBER
+    assert "```text\n" in page
+    assert f"]({path.stem}_" in page
+    assert "/tmp/" not in page
+    assert "site-packages" not in page
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
-"""Compiled kernels: built with the machine's own compiler on first use, and kept.
+"""Compiled kernels: built ahead with the package, or with the machine's own compiler on first use.
 
-The shared library lies in a cache folder (:mod:`mua_decode.nn.fast.kernels.cache`), named after
+One built ahead lies beside its source (:mod:`mua_decode.nn.fast.kernels.ahead`). Otherwise the
+shared library lies in a cache folder (:mod:`mua_decode.nn.fast.kernels.cache`), named after
 source, compiler and processor, so a home folder shared by unlike machines is safe. Where there is
 no compiler, or the build or the library fails its check, :func:`load_lanes` returns None and the
 layers take their PyTorch route.
@@ -11,25 +12,21 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
-import shutil
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from mua_decode.nn.fast.kernels.ahead import FLAGS as _FLAGS
+from mua_decode.nn.fast.kernels.ahead import compile_kernel, find_ahead, find_compiler, processor
 from mua_decode.nn.fast.kernels.cache import load_kept
 
 _SOURCE = Path(__file__).with_name("lanes.cpp")
-# No -ffast-math: linked into a library it would switch denormal numbers off for the whole process.
-_FLAGS = (
-    *("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared"),
-    *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
-)
 _POINTERS = {
     "lanes_forward": 7,
     "lanes_finish": 5,
@@ -41,23 +38,18 @@ _POINTERS = {
 }
 
 
-def find_compiler() -> str | None:
-    """Path of a C++ compiler: ``$CXX``, or c++, g++ or clang++ on the path."""
-    for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
-    return None
-
-
 @lru_cache(maxsize=1)
 def load_lanes() -> ctypes.CDLL | None:
-    """Return the library of ``lanes.cpp``, built if need be; None where that is not possible.
+    """Return the library of ``lanes.cpp``, that of the package or built if need be, or None.
 
     ``MUA_DECODE_KERNELS=0`` in the environment switches it off.
     """
     if os.environ.get("MUA_DECODE_KERNELS") == "0" or sys.platform == "win32":
         return None
+    ahead = find_ahead(_SOURCE, _SOURCE.parent)
+    if ahead is not None:
+        with suppress(OSError, AttributeError):  # OpenMP's library may be missing here
+            return _declared(ctypes.CDLL(str(ahead)))
     compiler = find_compiler()
     if compiler is None:
         return None
@@ -93,21 +85,10 @@ def run_kernel(name: str, sizes: ctypes.Structure, *tensors: Tensor | None) -> N
 
 def _name(compiler: str) -> str:
     key = "\n".join(
-        [_SOURCE.read_text(encoding="utf-8"), compiler, _processor(), torch.__version__, *_FLAGS]
+        [_SOURCE.read_text(encoding="utf-8"), compiler, processor(), torch.__version__, *_FLAGS]
     ).encode()
     return f"lanes_{hashlib.sha256(key).hexdigest()[:16]}.so"
 
 
 def _build(compiler: str, built: Path) -> None:
-    command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(built)]
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-
-
-def _processor() -> str:
-    """Name the processor by its instruction sets where the system tells them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()} {platform.node()}"
-    wanted = ("flags", "Features", "model name")
-    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
+    compile_kernel(compiler, _SOURCE, built, _FLAGS)
