@@ -13,7 +13,7 @@ from mua_decode import figures
 from mua_decode.analyses.axis.axis import AxisResults, ReadBack
 from mua_decode.analyses.axis.effective import Effective
 from mua_decode.analyses.axis.figures.answers import answered_images
-from mua_decode.analyses.axis.figures.image_gallery import image_gallery
+from mua_decode.figures.image_gallery import image_gallery
 from mua_decode.analyses.axis.figures.imagery import imagery_scatter, reality_curve
 from mua_decode.analyses.axis.figures.tuning import axis_ramps, tuning_shares
 from mua_decode.analyses.axis.imagery import States
