@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -49,11 +50,11 @@ def findings(results: LikelihoodResults) -> Findings:
 def _tests(results: LikelihoodResults) -> HypothesisTable:
     """Identification by likelihood among all of a fold, against chance and the other methods."""
     trials = results.trials
-    own = {m: part.reset_index(drop=True) for m, part in trials.groupby("method", sort=False)}
-    score = {m: (p["beaten"] == 1).to_numpy(float) for m, p in own.items()}
+    own = {str(m): part.reset_index(drop=True) for m, part in trials.groupby("method", sort=False)}
+    score = {m: (p["beaten"] == 1).to_numpy().astype(np.float64) for m, p in own.items()}
     first = own["likelihood"]
     units = Units(results.groups.name, first["group"].to_numpy().astype(str)[:, None])
-    against = {"chance": 1 / first["size"].to_numpy()}
+    against: dict[str, np.ndarray] = {"chance": 1 / first["size"].to_numpy()}
     against |= {m: v for m, v in score.items() if m != "likelihood"}
     tests = []
     for name, other in against.items():

@@ -11,7 +11,7 @@ import pandas as pd
 from mua_decode.analyses.likelihood.plan import LeaveOutPlan
 from mua_decode.types import InputError, nearest_name
 
-_AUTO = (("movie",), ("colour", "direction_deg"))
+_AUTO: tuple[tuple[str, ...], ...] = (("movie",), ("colour", "direction_deg"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,9 @@ def group_conditions(conditions: pd.DataFrame, by: str) -> Groups:
 
     Raises InputError if a column is missing.
     """
+    columns = tuple(by.split("+"))
     if by == "auto":
         columns = next((c for c in _AUTO if set(c) <= set(conditions.columns)), ("name",))
-    else:
-        columns = tuple(by.split("+"))
     for column in columns:
         if column not in conditions.columns:
             known = [str(c) for c in conditions.columns]
@@ -54,7 +53,7 @@ def group_conditions(conditions: pd.DataFrame, by: str) -> Groups:
                 f"{nearest_name(column, known)}; found: {', '.join(known)}"
             )
     label = conditions.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy()
-    names = {("name",): "conditions", ("movie",): "movies"}
+    names: dict[tuple[str, ...], str] = {("name",): "conditions", ("movie",): "movies"}
     return Groups(names.get(columns, " and ".join(columns) + " groups"), label)
 
 

@@ -89,7 +89,7 @@ class Made:
         scale: np.ndarray,
     ) -> None:
         """Keep the frames and score them against the first, on pixels ``small`` and by features."""
-        sizes = torch.Size(small[1:])
+        sizes = (small[1], small[2])
         pixels = {n: F.adaptive_avg_pool2d(torch.from_numpy(v), sizes) for n, v in found.items()}
         sd = scale.std(axis=0) + 1e-12
         looks = {n: (self._features(v) - scale.mean(axis=0)) / sd for n, v in found.items()}
