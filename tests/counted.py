@@ -12,7 +12,7 @@ _UNITS = {"n": ("n_unit", "interval_of"), "n_units": ("units", "unit")}
 _LISTS = (
     "epochs", "losses", "predictions", "points", "distributions", "trials", "measures", "subsets",
     "traces", "spectra", "sites", "images", "effective", "effective_answers", "predicted_curves",
-    "categories", "comparison", "answers", "shown",
+    "categories", "comparison", "answers", "shown", "videos",
 )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "isolate": "train on one region alone, and on groups of regions",
     "generalise": "hold out whole conditions, and thin sites, trials and sessions",
     "axis": "axis tuning, images read back and imagery on one recording",
+    "likelihood": "identify and make videos never shown through a model of each site",
     "plugins": "list what installed packages add: recordings, models, losses, metrics, analyses",
     "benchmark": "time the plain writing of the network and ours side by side",
 }

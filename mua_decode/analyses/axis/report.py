@@ -13,11 +13,11 @@ from mua_decode import figures
 from mua_decode.analyses.axis.axis import AxisResults, ReadBack
 from mua_decode.analyses.axis.effective import Effective
 from mua_decode.analyses.axis.figures.answers import answered_images
-from mua_decode.analyses.axis.figures.image_gallery import image_gallery
 from mua_decode.analyses.axis.figures.imagery import imagery_scatter, reality_curve
 from mua_decode.analyses.axis.figures.tuning import axis_ramps, tuning_shares
 from mua_decode.analyses.axis.imagery import States
 from mua_decode.analyses.axis.paper import beside_published, how_it_differs
+from mua_decode.figures.image_gallery import image_gallery
 from mua_decode.report import Picture, Section, write_page
 from mua_decode.runs.folder import RunFolder
 

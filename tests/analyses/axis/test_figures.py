@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mua_decode.analyses.axis.figures.image_gallery import image_gallery
 from mua_decode.analyses.axis.figures.imagery import imagery_scatter, reality_curve
 from mua_decode.analyses.axis.figures.tuning import axis_ramps, tuning_shares
+from mua_decode.figures.image_gallery import image_gallery
 from mua_decode.types import InputError
 
 
