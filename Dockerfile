@@ -2,7 +2,7 @@
 #
 #   docker build -t mua-decode .
 #   docker build -t mua-decode:cuda --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 .
-#   mkdir -p runs && docker run --rm --user "$(id -u)" -v "$PWD/runs:/work/runs" mua-decode train experiment=demo
+#   mkdir -p runs && docker run --rm --user "$(id -u)" -v "$PWD/runs:/decode/runs" mua-decode train experiment=demo
 #   ... --gpus all ... mua-decode:cuda train experiment=demo trainer=gpu
 #
 # The wheels of torch for CUDA bring its libraries; of NVIDIA the host needs the driver and the
@@ -32,9 +32,9 @@ COPY --from=build /wheels /wheels
 RUN pip install --no-cache-dir --prefer-binary --index-url "${TORCH_INDEX}" "torch>=2.9,<2.14" \
     && pip install --no-cache-dir --prefer-binary /wheels/*.whl \
     && rm -rf /wheels
-RUN useradd --create-home --uid 1000 decoder && install -d -o decoder /work /work/runs
+RUN useradd --create-home --uid 1000 decoder && install -d -o decoder /decode /decode/runs
 USER decoder
-WORKDIR /work
+WORKDIR /decode
 # Writable for whatever user it is run as.
 ENV MPLCONFIGDIR=/tmp/matplotlib MUA_DECODE_CACHE=/tmp/mua_decode
 ENTRYPOINT ["mua-decode"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mua_decode.losses.ssim_mse import Normalisation, SSIMMSELoss
+from mua_decode.losses.frame_loss import FrameLoss
+from mua_decode.losses.ssim_mse import SSIMMSELoss
 
 
 class SSIMLoss(SSIMMSELoss):
@@ -21,7 +21,7 @@ class SSIMLoss(SSIMMSELoss):
         super().__init__(frame_weights, **options, mse_weight=0.0)
 
 
-class MSELoss(nn.Module):
+class MSELoss(FrameLoss):
     """Squared error, weighted by segment: Σ_i η_i Σ (predicted − true)² over the frames i.
 
     Videos are (B, C, T, H, W); the loss of a batch is the mean of its samples' losses. Raises
@@ -36,31 +36,9 @@ class MSELoss(nn.Module):
         "mean" divides by Σ η and by the pixels and channels of a frame; "sum" does not.
     """
 
-    frame_weights: Tensor
-
-    def __init__(
-        self, frame_weights: Sequence[float] | Tensor, *, normalisation: Normalisation
-    ) -> None:
-        super().__init__()
-        weights = torch.as_tensor(frame_weights, dtype=torch.float64).detach().clone()
-        if weights.dim() != 1 or bool((weights < 0).any()) or not float(weights.sum()) > 0:
-            raise ValueError(
-                "frame_weights: expected one weight per frame, none negative and not all zero, "
-                f"found {weights.tolist()}"
-            )
-        if normalisation not in get_args(Normalisation):
-            raise ValueError(f"normalisation: expected sum or mean, found {normalisation!r}")
-        self.register_buffer("frame_weights", weights, persistent=False)
-        self.normalisation = normalisation
-
     def forward(self, predicted: Tensor, true: Tensor) -> Tensor:
         """Return the scalar loss of `predicted` and `true`, (B, C, T, H, W)."""
-        frames = int(self.frame_weights.shape[0])
-        if predicted.shape != true.shape or predicted.dim() != 5 or predicted.shape[2] != frames:
-            raise ValueError(
-                f"loss: expected two videos (B, C, T, H, W) with T = {frames}, found "
-                f"{tuple(predicted.shape)} and {tuple(true.shape)}"
-            )
+        self.check(predicted, true)
         squared = (predicted - true).square()
         weights = self.frame_weights.to(squared)
         if self.normalisation == "mean":

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from mua_decode.losses.frame_loss import FrameLoss, Normalisation
 from mua_decode.losses.ssim import Padding, ssim
-
-Normalisation = Literal["sum", "mean"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class LossTerms:
     error: Tensor
 
 
-class SSIMMSELoss(nn.Module):
+class SSIMMSELoss(FrameLoss):
     """Σ_i η_i (1 − SSIM(frame_i)) + squared error (doi 10.1038/s42003-025-09486-7).
 
     Videos are (B, C, T, H, W); the similarity of a frame is averaged over its channels. The loss of
@@ -42,8 +39,6 @@ class SSIMMSELoss(nn.Module):
         Σ η and the mean squared error. Both are averaged over the batch.
     """
 
-    frame_weights: Tensor
-
     def __init__(
         self,
         frame_weights: Sequence[float] | Tensor,
@@ -56,17 +51,7 @@ class SSIMMSELoss(nn.Module):
         mse_weight: float = 1.0,
         compiled: bool = True,
     ) -> None:
-        super().__init__()
-        weights = torch.as_tensor(frame_weights, dtype=torch.float64).detach().clone()
-        if weights.dim() != 1 or bool((weights < 0).any()) or not float(weights.sum()) > 0:
-            raise ValueError(
-                "frame_weights: expected one weight per frame, none negative and not all zero, "
-                f"found {weights.tolist()}"
-            )
-        if normalisation not in get_args(Normalisation):
-            raise ValueError(f"normalisation: expected sum or mean, found {normalisation!r}")
-        self.register_buffer("frame_weights", weights, persistent=False)
-        self.normalisation = normalisation
+        super().__init__(frame_weights, normalisation=normalisation)
         self.mse_weight = mse_weight
         self._ssim = partial(
             ssim,
@@ -82,12 +67,7 @@ class SSIMMSELoss(nn.Module):
 
         Raises ValueError if the shapes differ, or the frames are not as many as the weights.
         """
-        frames = int(self.frame_weights.shape[0])
-        if predicted.shape != true.shape or predicted.dim() != 5 or predicted.shape[2] != frames:
-            raise ValueError(
-                f"loss: expected two videos (B, C, T, H, W) with T = {frames}, found "
-                f"{tuple(predicted.shape)} and {tuple(true.shape)}"
-            )
+        self.check(predicted, true)
         similarity = self._ssim(predicted, true)
         weights = self.frame_weights.to(similarity)
         dissimilarity = ((1 - similarity.mean(dim=1)) @ weights).mean()

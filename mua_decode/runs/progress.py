@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 
+from mua_decode.runs.meanwhile import meanwhile
 from mua_decode.types import printable
 
 T = TypeVar("T")
@@ -93,21 +93,15 @@ def working(what: str) -> Iterator[None]:
 @contextmanager
 def _now_and_then(what: str) -> Iterator[None]:
     """Say every now and then that it goes on, where output is a file and nothing turns."""
-    end, start, hush = threading.Event(), time.perf_counter(), console.quiet
+    start, hush = time.perf_counter(), console.quiet
 
     def say() -> None:
-        while not end.wait(LINE_EVERY_S):
-            if not hush:
-                seconds = _duration(time.perf_counter() - start)
-                console.print(f"{what}: still at it, {seconds}", highlight=False, soft_wrap=True)
+        if not hush:
+            seconds = _duration(time.perf_counter() - start)
+            console.print(f"{what}: still at it, {seconds}", highlight=False, soft_wrap=True)
 
-    thread = threading.Thread(target=say, daemon=True)
-    thread.start()
-    try:
+    with meanwhile(say, every_s=LINE_EVERY_S):
         yield
-    finally:
-        end.set()
-        thread.join()
 
 
 def track(

@@ -8,7 +8,6 @@ machines that notice at once do not run it twice.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from mua_decode.runs.fingerprint import Fingerprint
+from mua_decode.runs.meanwhile import meanwhile
 from mua_decode.sweep.plan import SweepPlan, unexcited
 from mua_decode.types import InputError, masked
 
@@ -184,21 +184,14 @@ class SharedStudy:
     @contextmanager
     def heartbeat(self, slot: Slot) -> Iterator[None]:
         """Say in the background that a trial is alive, as long as the context lasts."""
-        end = threading.Event()
 
         def beat() -> None:
-            while not end.wait(self.plan.heartbeat_s):
-                # A database that is away for a moment is within the grace.
-                with suppress(SQLAlchemyError, optuna.exceptions.StorageInternalError):
-                    self.storage.record_heartbeat(slot.trial._trial_id)
+            # A database that is away for a moment is within the grace.
+            with suppress(SQLAlchemyError, optuna.exceptions.StorageInternalError):
+                self.storage.record_heartbeat(slot.trial._trial_id)
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
+        with meanwhile(beat, every_s=self.plan.heartbeat_s):
             yield
-        finally:
-            end.set()
-            thread.join()
 
     def _follow(self, trial: FrozenTrial, state: TrialState, attributes: dict[str, Any]) -> None:
         noted = {**trial.user_attrs, _ORIGIN: trial.number, **attributes}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from mua_decode.recordings import UnitPlaces, VideoSource, read_neo
 from mua_decode.recordings.library.ask import ask_library
 from mua_decode.types import InputError
 from tests.recordings.library.planted import pictures, tuned_trains
+from tests.recordings.trying import looked_up, type_next
 
 neo = pytest.importorskip("neo")
 pq = pytest.importorskip("quantities")
@@ -72,19 +72,12 @@ def test_epochs_and_events_are_trials(file: Path) -> None:
 
 
 def test_decoded_end_to_end(file: Path, tmp_path: Path) -> None:
-    main(
-        [
-            "train", f"run_dir={tmp_path / 'run'}", "recording=neo", f"recording.path={file}",
-            "recording.format=NeoMatlab", "recording.trials=epochs", "recording.condition=[label]",
-            "recording.places.column=area", "recording.videos.frame_s=0.1",
-            f"recording.videos.folder={file.parent / 'videos'}", "trainer.max_epochs=1",
-            "model.width=2", "model.kernel_sizes=[3,3,3,3]", "model.spike_hidden=16",
-            "data.pseudo.per_condition=20", "data.batch_size=16", "floor=[lookup]",
-            "metric=[identification,mse]", "loss.normalisation=mean",
-        ]
+    identified = looked_up(
+        tmp_path / "run", "recording=neo", f"recording.path={file}", "recording.format=NeoMatlab",
+        "recording.trials=epochs", "recording.condition=[label]", "recording.places.column=area",
+        f"recording.videos.folder={file.parent / 'videos'}",
     )  # fmt: skip
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert metrics["floor/lookup/single_trial/identification"] > 0.9  # chance 0.25
+    assert identified > 0.9  # chance 0.25
 
 
 def test_inspect_lists_tables_and_its_next_command_works(
@@ -94,8 +87,7 @@ def test_inspect_lists_tables_and_its_next_command_works(
     shown = capsys.readouterr().out
     assert "epochs: 24 rows" in shown
     assert "events: 48 rows" in shown
-    command = shown.rsplit("next: mua-decode ", 1)[1].strip().replace("REGION", "V1")
-    main([w.strip("'") for w in command.split()])
+    type_next(shown)
     assert "24" in capsys.readouterr().out
 
 

@@ -27,6 +27,7 @@ from mua_decode.recordings.inspect import sites_table
 from mua_decode.recordings.nwb import nwb_contents
 from mua_decode.types import InputError, LeakState, Recording
 from tests.conftest import make_session, make_stimuli
+from tests.recordings.trying import type_next
 
 BLANK = VideoSource(stand_in="blank", frame_size=4)
 
@@ -170,8 +171,7 @@ def test_inspect_needs_a_path_alone_and_its_next_command_works(
     shown = capsys.readouterr().out
     assert "missing: no videos in the file" in shown
     assert "gratings_presentations: 8 rows" in shown
-    command = shown.rsplit("next: mua-decode ", 1)[1].strip().replace("REGION", "V1")
-    main([w.strip("'") for w in command.split()])
+    type_next(shown)
     assert "blank pictures stand in" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["inspect", "recording=nwb", f"recording.path={path}", "recording.condition=[x]"])
