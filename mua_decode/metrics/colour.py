@@ -38,7 +38,7 @@ class Colour:
     """
 
     name = "colour_error"
-    unit = "RGB (0-255)"
+    unit = "RGB 0-255"
     higher_is_better = False
 
     def __init__(

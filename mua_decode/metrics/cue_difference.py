@@ -16,7 +16,7 @@ class CueDifference:
     """
 
     name = "cue_difference"
-    unit = "RGB (0-255)"
+    unit = "RGB 0-255"
     higher_is_better = False
 
     def __init__(self, *, segment: str = "cue") -> None:

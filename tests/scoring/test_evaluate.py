@@ -77,7 +77,7 @@ def test_a_metric_with_a_segment_is_scored_there_alone() -> None:
         assert np.isclose(rows.loc[("cue_shape", "cue", trial), "value"], 1)
         assert rows.loc[("colour_error", "stimulus", trial), "value"] < 1e-3
         assert rows.loc[("colour_error", "stimulus", trial), "n"] == n
-        assert rows.loc[("colour_error", "stimulus", trial), "unit"] == "RGB (0-255)"
+        assert rows.loc[("colour_error", "stimulus", trial), "unit"] == "RGB 0-255"
 
 
 def test_a_metric_that_does_not_apply_is_left_out_and_says_why() -> None:

@@ -97,7 +97,7 @@ def _quantities(
             yield "predicted_cue_pixels", "pixels", *_arrays(found)
         elif isinstance(metric, CueDifference):
             found = [255 * to_grey(v).flatten(1).mean(1) for v in pair]
-            yield "predicted_cue_grey", "RGB (0-255)", *_arrays(found)
+            yield "predicted_cue_grey", "RGB 0-255", *_arrays(found)
         elif isinstance(metric, Colour):
             points = [metric.sample(v).mean(1) for v in pair]
             for channel, name in enumerate(("red", "green", "blue")):

@@ -91,7 +91,7 @@ def _heading(metric: str, unit: str) -> str:
     """Name of a metric, a word a line so that many stand side by side, and its unit."""
     words = metric.replace("identification", "identified").replace("pixel_correlation", "pixel r")
     words = words.replace("_", "\n")
-    known = {"1": "", "fraction of trials": "(share)", "RGB (0-255)": "(RGB)"}
+    known = {"1": "", "fraction of trials": "(share)", "RGB 0-255": "(RGB)"}
     short = known.get(unit, f"({unit})")
     return f"{words}\n{short}".strip()
 
