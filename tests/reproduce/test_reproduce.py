@@ -18,6 +18,7 @@ from tests.tiny import TINY
 
 SMALL = [
     *TINY,
+    "figures.draw=true",
     "model.skip_connections=false",
     "model.output_skip=false",
     "trainer.max_epochs=1",
