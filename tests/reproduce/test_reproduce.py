@@ -18,7 +18,6 @@ from tests.tiny import TINY
 
 SMALL = [
     *TINY,
-    "figures.draw=true",
     "model.skip_connections=false",
     "model.output_skip=false",
     "trainer.max_epochs=1",
@@ -45,7 +44,7 @@ def reproduce(out: Path, *options: str) -> dict:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("paper") / "a"
-    reproduce(out, "steps=[decoder,ablation,similarity,noise]")
+    reproduce(out, "steps=[decoder,ablation,similarity,noise]", "figures.draw=true")
     return out
 
 
