@@ -22,6 +22,21 @@ from mua_decode.types import Recording, Segment, Session, SiteTable, StimulusSet
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
+# Files that take longest, first of all: no worker is left alone with one of them in the end.
+LONGEST = (
+    *("commands/test_train.py", "reproduce/test_reproduce.py", "analyses/encode/test_encode.py"),
+    *("analyses/ablate/test_ablate.py", "sweep/test_sweep.py", "commands/test_adopt.py"),
+    *("commands/test_errors.py", "models/test_routes.py", "faults/test_share.py"),
+    *("runs/test_checkpoints.py", "runs/test_ending.py", "runs/test_variants.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order files by how long they take, the same in every worker."""
+    place = {Path(__file__).parent / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 def make_stimuli(
     n_conditions: int = 4,
     *,

@@ -12,4 +12,5 @@ TINY = [
     "data.pseudo.per_condition=20",
     "data.batch_size=16",
     "floor=[mean_video,lookup]",
+    "figures.draw=false",  # "figures.draw=true" where a test looks at them
 ]

@@ -6,9 +6,9 @@ from omegaconf import DictConfig
 
 from mua_decode.recordings import write_nwb, write_recording
 from mua_decode.recordings.nwb.write import nwb_files
-from mua_decode.runs.build import build_recording
 from mua_decode.runs.outlet import free, place_for
 from mua_decode.runs.progress import console, working
+from mua_decode.runs.reading import build_recording
 from mua_decode.types import InputError
 
 _FORMATS = ("native", "nwb")

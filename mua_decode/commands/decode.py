@@ -7,9 +7,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mua_decode.runs.build import build_recording
 from mua_decode.runs.decode import DecodePlan, decode_recording
 from mua_decode.runs.plan import read_plan
+from mua_decode.runs.reading import build_recording
 from mua_decode.runs.run import open_run
 from mua_decode.types import InputError
 

@@ -13,8 +13,8 @@ from mua_decode.recordings.inspect import (
     sites_table,
     stimuli_lines,
 )
-from mua_decode.runs.build import build_recording, pairing_notes
 from mua_decode.runs.progress import Screen
+from mua_decode.runs.reading import build_recording, pairing_notes
 from mua_decode.types import InputError
 
 

@@ -1,16 +1,33 @@
-"""From a recording to batches: windows, split, population, standardisation, loaders."""
+"""From a recording to batches: windows, split, population, standardisation, loaders.
+
+What trains is imported when it is first asked for: torch and Lightning take seconds, and a
+recording is looked at without them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
-from mua_decode.data.datamodule import DecodingData
-from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
-from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
 from mua_decode.data.pooling import AtMost, PseudoTrialPlan
-from mua_decode.data.population import Population, read_population
-from mua_decode.data.resident import ResidentLoader
 from mua_decode.data.splitting import SplitPlan, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import FramePlan, pairing
 from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
+
+if TYPE_CHECKING:
+    from mua_decode.data.datamodule import DecodingData
+    from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+    from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
+    from mua_decode.data.population import Population, read_population
+    from mua_decode.data.resident import ResidentLoader
+
+_LATER = {
+    "DecodingData": "datamodule",
+    **dict.fromkeys(("Batch", "EpochSampler", "PseudoTrialDataset"), "dataset"),
+    **dict.fromkeys(("NewTrials", "SiteMatch", "match_sites"), "new_trials"),
+    **dict.fromkeys(("Population", "read_population"), "population"),
+    "ResidentLoader": "resident",
+}
 
 __all__ = [
     "AtMost",
@@ -38,3 +55,9 @@ __all__ = [
     "split_recording",
     "window_session",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -11,7 +11,7 @@ from mua_decode.figures.loss_curves import loss_curves
 from mua_decode.figures.save import save
 from mua_decode.figures.scores import scores
 from mua_decode.figures.seen import seen
-from mua_decode.figures.style import FigureStyle, styled
+from mua_decode.figures.style import FigureStyle, current_style, styled
 from mua_decode.figures.video import write_film, write_video
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "boxes",
     "comparison",
     "confusion",
+    "current_style",
     "frames",
     "heatmap",
     "intervals",

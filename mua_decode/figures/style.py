@@ -30,6 +30,7 @@ class FigureStyle:
     font: str | None = None
     font_size: float | None = None
     dpi: int = 130
+    draw: bool = True
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import imageio.v3 as iio
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from mua_decode.figures.frames import checked_videos
 from mua_decode.files import whole
@@ -18,6 +20,7 @@ from mua_decode.types import InputError, Segment
 _DPI = 100
 _TEXT_PX = 22  # height of a line of text
 _GAP_PX = 8
+_THIN = 3  # every third pixel of a film gives its colours; frames of 64 or less are larger by more
 _SUFFIXES = (".gif", ".mp4")
 
 
@@ -96,16 +99,30 @@ def _write(path: Path, images: list[np.ndarray], frame_s: float) -> Path:
         path.parent.stat()  # no folder is made for a mistyped path
         with whole(path) as partial:
             if path.suffix.lower() == ".gif":
-                # Pillow prints what it cannot write to a file; memory takes all of it.
-                timed: dict[str, Any] = {"duration": 1000 * frame_s, "loop": 0}
-                encoded = iio.imwrite("<bytes>", images, extension=".gif", plugin="pillow", **timed)
-                partial.write_bytes(encoded)
+                partial.write_bytes(_gif(images, frame_s))
             else:
                 h264: dict[str, Any] = {"codec": "libx264", "macro_block_size": 2, "quality": 8}
                 iio.imwrite(partial, images, plugin="FFMPEG", fps=1 / frame_s, **h264)
     except OSError as error:
         raise InputError(f"video: {path} cannot be written: {error.strerror or error}") from None
     return path
+
+
+def _gif(images: Sequence[np.ndarray], frame_s: float) -> bytes:
+    """Encode frames, uint8 (height, width, 3): grey ones exactly, others in 256 colours each."""
+    first, *others = [_in_256_colours(image) for image in images]
+    # Pillow prints what it cannot write to a file; memory takes all of it.
+    memory = io.BytesIO()
+    first.save(memory, "GIF", save_all=True, append_images=others, duration=1000 * frame_s, loop=0)
+    return memory.getvalue()
+
+
+def _in_256_colours(image: np.ndarray) -> Image.Image:
+    if (image == image[:, :, :1]).all():
+        return Image.fromarray(image[:, :, 0])
+    # Pixels are repeated: some of them have the colours of all, and are counted sooner.
+    some = Image.fromarray(np.ascontiguousarray(image[::_THIN, ::_THIN])).quantize(256)
+    return Image.fromarray(image).quantize(palette=some, dither=Image.Dither.NONE)
 
 
 def _images(

@@ -11,11 +11,10 @@ import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from mua_decode.limits import check_memory, check_saved
 from mua_decode.recordings.files import existing_folder, load_npy, reading
@@ -32,10 +31,10 @@ from mua_decode.types import (
     StimulusSet,
 )
 
-_DTYPES = {
-    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
-    *(torch.float16, torch.float32, torch.float64),
-}
+if TYPE_CHECKING:
+    import torch
+
+_DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 _SUFFIXES = (".pt", ".pth", ".npy", "")
 _POOLED = (
     "trials are pseudo-trials pooled and divided by whoever stored them (trials column "
@@ -227,6 +226,8 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{folder}: has no {name} (.pt, .pth or .npy)")
     if path.suffix == ".npy":
         return path, load_npy(path, lazily=True)
+    import torch  # takes seconds; not every recording is of tensors
+
     check_saved(path)
     try:
         # Files older than PyTorch 1.6 are no archives and cannot be mapped.
@@ -240,7 +241,11 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         raise InputError(f"{path}: refused, it {reason}; expected a saved tensor") from error
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
-    if found.is_quantized or found.is_meta or found.dtype not in _DTYPES:
+    if (
+        found.is_quantized
+        or found.is_meta
+        or str(found.dtype).removeprefix("torch.") not in _DTYPES
+    ):
         raise InputError(f"{path}: expected plain numbers, found {found.dtype} on {found.device}")
     if found.layout != torch.strided or found.nbytes > found.untyped_storage().nbytes():
         raise InputError(f"{path}: refused, it declares {tuple(found.shape)} and holds less")

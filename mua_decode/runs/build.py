@@ -10,26 +10,18 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from mua_decode.data import DecodingData, FramePlan, pairing
+from mua_decode.data import DecodingData
 from mua_decode.limits import check_saved
 from mua_decode.models.floor import Batches, Starts
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
+from mua_decode.runs.reading import build_recording as build_recording
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording
 
 DEVICES = ("auto", "cpu", "cuda")
 T = TypeVar("T", bound=DecodeVideo)
-
-
-def build_recording(cfg: DictConfig) -> Recording:
-    """Read or simulate the recording the config names."""
-    with working("reading the recording"):
-        found = instantiate(cfg.recording, trusted=cfg.get("trusted", ()))
-    if not isinstance(found, Recording):
-        raise InputError(f"recording: {cfg.recording.get('_target_')} returns no Recording")
-    return found
 
 
 def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
@@ -39,15 +31,6 @@ def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
             cfg.data, trusted=cfg.get("trusted", ()), recording=recording
         )
     return data
-
-
-def pairing_notes(recording: Recording, data: DictConfig) -> list[str]:
-    """What will be said of frames and bins when a recording is trained on with these options."""
-    window = None if data.window is None else instantiate(data.window)
-    try:
-        return pairing(recording, window, FramePlan(frames=data.frames, lag_s=data.lag_s))
-    except InputError as error:
-        return [f"with the options of data as they are it cannot be trained on: {error}"]
 
 
 def build_network(

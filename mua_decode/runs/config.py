@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import hydra
@@ -23,13 +24,8 @@ from mua_decode.runs.blocks import (
     read_change,
     split_blocks,
 )
-from mua_decode.runs.options import (
-    check_hydra,
-    check_kinds,
-    check_lists,
-    keys,
-    quoted,
-)
+from mua_decode.runs.config_files import KeptConfigs, top_level
+from mua_decode.runs.options import check_hydra, check_kinds, check_lists, check_seed, keys, quoted
 from mua_decode.runs.search_path import (
     command_text,
     config_folder,
@@ -44,7 +40,6 @@ from mua_decode.runs.search_path import (
 from mua_decode.types import InputError, nearest_name
 
 _NOTHING = object()
-_LARGEST_SEED = 2**63 - 1
 
 
 def compose(
@@ -66,7 +61,11 @@ def compose(
         chosen = [o for o in overrides if "." not in name_of(o)]
         if len(chosen) < len(overrides):
             whole = [b.name for b in split_blocks([quoted(o) for o in overrides])[0]]
-            check_kinds(cfg, _finished(command, chosen, config_name, say=False), but=whole)
+            if config_name or user_folders() or plugins.names() or any(".y" in o for o in chosen):
+                default = _finished(command, chosen, config_name, say=False)
+            else:
+                default = _shipped_default(command, tuple(chosen))
+            check_kinds(cfg, default, but=whole)
     check_seed(cfg.get("seed", 0), "seed")
     if cfg.get("trusted") and "trusted" not in map(name_of, overrides):
         raise InputError(
@@ -74,6 +73,12 @@ def compose(
             "said on the command line: trusted=[PACKAGE]"
         )
     return cfg
+
+
+@lru_cache(maxsize=64)
+def _shipped_default(command: str, chosen: tuple[str, ...]) -> DictConfig:
+    """Config of the package's files alone, which do not change; not to be written into."""
+    return _finished(command, chosen, None, say=False)
 
 
 def _finished(
@@ -93,7 +98,7 @@ def _finished(
         )
     for group in known & set(groups()) & set(cfg):
         _check_packages(cfg, group)
-    missing = [name for name in _plain_options(command) if name not in cfg]
+    missing = [name for name in top_level(command_text(command))[0] if name not in cfg]
     if missing:
         raise InputError(
             f"{config_name}: lacks '{missing[0]}'; begin it with defaults: [{command}, _self_]"
@@ -167,6 +172,7 @@ def search(command: str, overrides: Sequence[str]) -> Iterator[list[str]]:
             path.prepend("user", f"file://{folder}", anchor="schema")
         # A loader of its own: hydra.searchpath is read too late to find the config to begin with.
         inside.config_loader = ConfigLoaderImpl(path)
+        inside.config_loader.repository = KeptConfigs(path)
         yield named
 
 
@@ -209,28 +215,10 @@ def _check_packages(cfg: DictConfig, group: str) -> None:
         )
 
 
-def check_seed(seed: object, where: str) -> None:
-    """Refuse what no generator of random numbers can be seeded with."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"{where}: expected a whole number >= 0, found {seed}")
-    if seed > _LARGEST_SEED:
-        raise InputError(f"{where}: expected at most {_LARGEST_SEED} (2^63 - 1), found {seed}")
-
-
-def _plain_options(command: str) -> set[str]:
-    """Top-level options of a command that are no groups."""
-    plain = OmegaConf.create(command_text(command))
-    assert isinstance(plain, DictConfig)
-    return {str(key) for key in plain if key != "defaults"}
-
-
 def declared(command: str) -> set[str]:
     """Top-level options of a command: those of its file and its config groups."""
-    plain = OmegaConf.create(command_text(command))
-    assert isinstance(plain, DictConfig)
-    defaults = plain.pop("defaults", [])
-    named = {str(key) for entry in defaults if isinstance(entry, DictConfig) for key in entry}
-    return {str(key) for key in plain} | named
+    plain, groups_named = top_level(command_text(command))
+    return {*plain, *groups_named}
 
 
 def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
@@ -241,19 +229,30 @@ def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
     given = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     merged = OmegaConf.create({})
     for option in given:
-        with search(group, [f"{group}={option}"]) as (override,):
-            name = override.partition("=")[2]
-            plugins.explain(group, name)
-            known = groups().get(group, [])
-            if name == option and name not in known:
-                raise InputError(
-                    f"{group}={name}: there is no such {group}{nearest_name(name, known)}; "
-                    f"choose from: {', '.join(known)}"
-                )
-            found = hydra.compose(f"{group}/{name}")
+        ours = f"{group}/{option}.yaml"
+        if (config_folder() / ours).is_file() and not (user_folders() or plugins.names()):
+            found = _shipped_option(group, option)
+        else:
+            found = _option(group, option)
         _check_packages(found, group)
         merged.merge_with(found.get(group) or {})
     return merged
+
+
+def _option(group: str, option: str) -> DictConfig:
+    with search(group, [f"{group}={option}"]) as (override,):
+        name = override.partition("=")[2]
+        plugins.explain(group, name)
+        known = groups().get(group, [])
+        if name == option and name not in known:
+            raise InputError(
+                f"{group}={name}: there is no such {group}{nearest_name(name, known)}; "
+                f"choose from: {', '.join(known)}"
+            )
+        return hydra.compose(f"{group}/{name}")
+
+
+_shipped_option = lru_cache(maxsize=200)(_option)  # not to be written into
 
 
 def changed_config(source: DictConfig, overrides: Sequence[str]) -> DictConfig:

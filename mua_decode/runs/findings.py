@@ -73,9 +73,10 @@ class Findings:
         if self.warning:
             flat["below_floors"] = self.warning
         json.dumps(flat, allow_nan=False)
-        for name, figure in self.figures.items():
+        drawn = self.figures if figures.current_style().draw else {}
+        for name, figure in drawn.items():
             figures.save(figure, run.figure(f"{name}.png"))
-        if self.figures:
+        if drawn:
             keep_captions(run, self.captions)
         if self.films is not None:
             self.films.save(run.films)
@@ -95,7 +96,7 @@ class Findings:
         for part in self.screen:
             console.print(part, highlight=False, soft_wrap=isinstance(part, str))
         places = {"numbers": folder / "metrics.json"}
-        if self.figures:
+        if self.figures and figures.current_style().draw:
             places["figures"] = folder / "figures"
         if (folder / PAGE).is_file():
             places["report"] = folder / PAGE

@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.data import Population
 from mua_decode.files import write_text
-from mua_decode.runs.config import check_seed
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.lock import lock
 from mua_decode.runs.new_folders import make, remember
+from mua_decode.runs.options import check_seed
 from mua_decode.runs.stored import load_stored
 from mua_decode.runs.stored_paths import absolute, beside
 from mua_decode.types import (

@@ -15,8 +15,6 @@ from typing import Any
 import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from mua_decode.runs.own_code import find_here
 from mua_decode.runs.plugins import registered
@@ -137,7 +135,7 @@ def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> N
             said = " ".join(str(error.__cause__ or error).split())
             why = f" ({said[:200]})" if mine else ""
             raise InputError(f"_target_: there is no {target}{why}") from error
-        if isinstance(found, type) and issubclass(found, Optimizer | LRScheduler):
+        if isinstance(found, type) and _optimises(found):
             return
         # A dotted path can wander into other modules; what counts is where the object is from.
         home = str(getattr(found, "__module__", ""))
@@ -147,3 +145,10 @@ def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> N
         f"_target_: {target} is named by no config of mua_decode; list its package in "
         "trusted=[PACKAGE] if you trust this config"
     )
+
+
+def _optimises(found: type) -> bool:
+    from torch.optim import Optimizer  # takes seconds; shipped targets are known without it
+    from torch.optim.lr_scheduler import LRScheduler
+
+    return issubclass(found, Optimizer | LRScheduler)

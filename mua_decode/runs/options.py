@@ -19,6 +19,7 @@ _PATHS = (
     "recording.root", "recording.path", "recording.labels", "run_dir", "out", "out_dir",
     "ckpt_path", "weights", "decoder",
 )  # fmt: skip
+_LARGEST_SEED = 2**63 - 1
 # What stands here for parts of Hydra that start and log programs.
 _INSTEAD = {
     "hydra.run": "the folder of a run is run_dir=FOLDER",
@@ -102,3 +103,11 @@ def keys(cfg: Any, prefix: str = "") -> Iterator[str]:
             yield name
             if not OmegaConf.is_missing(cfg, key) and not OmegaConf.is_interpolation(cfg, key):
                 yield from keys(cfg[key], f"{name}.")
+
+
+def check_seed(seed: object, where: str) -> None:
+    """Refuse what no generator of random numbers can be seeded with."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"{where}: expected a whole number >= 0, found {seed}")
+    if seed > _LARGEST_SEED:
+        raise InputError(f"{where}: expected at most {_LARGEST_SEED} (2^63 - 1), found {seed}")

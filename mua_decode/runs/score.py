@@ -39,8 +39,8 @@ def score(
 ) -> dict[str, Any]:
     """Score a run on one part of the split, beside its floors and ceiling.
 
-    Writes ``metrics.json``, ``results.csv`` and, unless ``draw`` is false, figures to ``out``, by
-    default the run's own folder; returns the flat metrics.
+    Writes ``metrics.json``, ``results.csv`` and, unless ``draw`` or ``figures.draw`` is false,
+    figures to ``out``, by default the run's own folder; returns the flat metrics.
     """
     data, out = run.data, out or run.folder
     if len(data.dataset(part)) == 0:
@@ -80,7 +80,8 @@ def score(
         **flat_metrics(table),
     }
     if draw:
-        _draw(out, data, evaluations["decoder"], table)
+        if figures.current_style().draw:
+            _draw(out, data, evaluations["decoder"], table)
         films_of(evaluations["decoder"], data).save(out.films)
     out.save_metrics(flat, table.frame)
     return flat

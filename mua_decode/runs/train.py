@@ -30,10 +30,11 @@ from mua_decode.runs.ddp import (
     requeued,
 )
 from mua_decode.runs.ending import terminated
+from mua_decode.runs.epochs import TrainingProgress
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder, begun_in
 from mua_decode.runs.parts import check_parts, try_metrics
-from mua_decode.runs.progress import TrainingProgress, console, hushed
+from mua_decode.runs.progress import console, hushed
 from mua_decode.runs.quiet import quietly
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import score

@@ -11,9 +11,10 @@ from typing import Generic, TypeVar
 import pytorch_lightning as pl
 
 from mua_decode.runs.checkpoints import newest_sound
+from mua_decode.runs.epochs import Overall
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.progress import Overall, console, hushed, working
+from mua_decode.runs.progress import console, hushed, working
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import score
 from mua_decode.runs.train import Scored, Training, train_and_score

@@ -27,6 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run, and a copy of it that is above its floors."""
     place = tmp_path_factory.mktemp("runs")
     few = ["trainer.max_epochs=1", "metric=[identification,pixel_correlation,mse]"]
+    few += ["figures.draw=true"]
     main(["train", *TINY, *few, f"run_dir={place / 'poor'}"])
     shutil.copytree(place / "poor", place / "good")
     flat = json.loads((place / "good" / "metrics.json").read_text())

@@ -25,7 +25,7 @@ def train(folder: Path, *overrides: str) -> dict:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("run") / "a"
-    return folder, train(folder)
+    return folder, train(folder, "figures.draw=true")
 
 
 def test_a_run_leaves_everything_that_was_promised(finished: tuple[Path, dict]) -> None:
@@ -68,7 +68,7 @@ def test_a_run_leaves_everything_that_was_promised(finished: tuple[Path, dict]) 
 
 def test_the_same_seed_gives_the_same_metrics(finished: tuple[Path, dict], tmp_path: Path) -> None:
     assert train(tmp_path / "b") == finished[1]
-    other = train(tmp_path / "c", "seed=1")
+    other = train(tmp_path / "c", "seed=1", "metric=[mse]", "floor=[]")
     assert other["test/single_trial/mse"] != finished[1]["test/single_trial/mse"]
 
 
@@ -77,7 +77,8 @@ def test_evaluate_gives_back_the_scores_of_the_run(finished: tuple[Path, dict]) 
     main(["evaluate", f"run_dir={folder}", "floor=[mean_video,lookup]"])
     again = json.loads((folder / "evaluation_test_best" / "metrics.json").read_text())
     assert again == metrics
-    main(["evaluate", f"run_dir={folder}", "floor=[]", "part=val", "metric=[mse]"])
+    main(["evaluate", f"run_dir={folder}", "floor=[]", "part=val", "metric=[mse]",
+          "figures.draw=false"])  # fmt: skip
     val = json.loads((folder / "evaluation_val_best" / "metrics.json").read_text())
     assert {k.split("/")[2] for k in val if k.startswith("val/single_trial")} == {"mse"}
 
@@ -195,7 +196,7 @@ def test_every_precision_is_scored(tmp_path: Path, precision: str) -> None:
     options = ["trainer.max_epochs=1", "metric=[mse]", "floor=[]", f"trainer.precision={precision}"]
     main(["train", *TINY, *options, f"run_dir={tmp_path}"])
     trained = json.loads((tmp_path / "metrics.json").read_text())["test/single_trial/mse"]
-    main(["evaluate", f"run_dir={tmp_path}", "metric=[mse]"])
+    main(["evaluate", f"run_dir={tmp_path}", "metric=[mse]", "figures.draw=false"])
     evaluated = tmp_path / "evaluation_test_best" / "metrics.json"
     again = json.loads(evaluated.read_text())["test/single_trial/mse"]
     assert again == pytest.approx(trained, rel=1e-5)

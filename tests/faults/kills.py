@@ -19,6 +19,7 @@ from tests.tiny import TINY
 
 SHORT = [
     *TINY,
+    "figures.draw=true",
     "recording.population.trials_per_condition=4",
     "floor=[]",
     "metric=[mse,identification]",

@@ -44,7 +44,7 @@ def reproduce(out: Path, *options: str) -> dict:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("paper") / "a"
-    reproduce(out, "steps=[decoder,ablation,similarity,noise]")
+    reproduce(out, "steps=[decoder,ablation,similarity,noise]", "figures.draw=true")
     return out
 
 

@@ -15,7 +15,8 @@ from rich.text import Text
 from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
 from mua_decode.runs import progress
-from mua_decode.runs.progress import Overall, Screen, console, hushed, track, working
+from mua_decode.runs.epochs import Overall
+from mua_decode.runs.progress import Screen, console, hushed, track, working
 from mua_decode.types import Recording, printable
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\u202e\x9b31m[red]V4[/x] :smile:"

@@ -64,7 +64,9 @@ def test_overrides_that_cannot_be_applied(source: Run, override: str, message: s
 def test_a_variant_is_the_run_that_train_makes(source: Run, tmp_path: Path) -> None:
     variant = Variant("only_MT", ("data.regions=[MT]",))
     scored = run_variant(source, variant, tmp_path, training=Training(watch=pl.Callback()))
-    main(["train", *FAST, "data.regions=[MT]", f"run_dir={tmp_path / 'plain'}"])
+    main(
+        ["train", *FAST, "figures.draw=true", "data.regions=[MT]", f"run_dir={tmp_path / 'plain'}"]
+    )
     made, plain = (
         {str(p.relative_to(tmp_path / n)) for p in (tmp_path / n).rglob("*") if p.is_file()}
         for n in ("only_MT", "plain")

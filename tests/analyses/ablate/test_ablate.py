@@ -17,8 +17,15 @@ from mua_decode.types import COLUMNS, HYPOTHESIS_COLUMNS, N_UNIT, InputError
 from tests.counted import uncounted
 from tests.tiny import TINY
 
-REGIONS_ALONE = ["fills=[zero]", "subsets=false", "segments=false", "equal.repeats=0"]
+REGIONS_ALONE = [
+    "figures.draw=false",
+    "fills=[zero]",
+    "subsets=false",
+    "segments=false",
+    "equal.repeats=0",
+]
 QUICK = ["equal.repeats=2", "donors=2", "trials_per_condition=1", "metric=[ssim,cue_pixels,colour]"]
+SAME = ["groups=[[LIP,MT]]", "sites=true", *QUICK]
 
 
 def flat(folder: Path) -> dict:
@@ -35,7 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ablated(trained: Path) -> Path:
-    main(["ablate", f"run_dir={trained}", "groups=[[LIP,MT]]", "sites=true", *QUICK])
+    main(["ablate", f"run_dir={trained}", *SAME])
     return trained / "ablation"
 
 
@@ -114,7 +121,8 @@ def test_conclusions_are_withheld_below_a_floor(
         "floor/lookup/single_trial/identification": 0.975,
     }
     (run / "metrics.json").write_text(json.dumps(numbers))
-    main(["ablate", f"run_dir={run}", *REGIONS_ALONE, "trials_per_condition=1", "metric=[ssim]"])
+    few = ["trials_per_condition=1", "metric=[ssim]", "figures.draw=true"]
+    main(["ablate", f"run_dir={run}", *REGIONS_ALONE, *few])
     said = capsys.readouterr().err
     captions = (run / "ablation" / "figures" / "captions.json").read_text()
     page = (run / "ablation" / "report.html").read_text()
@@ -157,7 +165,7 @@ def test_masks_are_decoded_once(
         raise AssertionError("decoded again")
 
     monkeypatch.setattr("mua_decode.analyses.ablate.scorer.MaskScorer.score", never)
-    main(["ablate", f"run_dir={trained}", "groups=[[LIP,MT]]", "sites=true", *QUICK])
+    main(["ablate", f"run_dir={trained}", *SAME, "figures.draw=false"])
     assert flat(ablated) == before
 
 
@@ -165,7 +173,7 @@ def test_a_damaged_file_is_decoded_again(trained: Path, ablated: Path) -> None:
     before = flat(ablated)
     for path in sorted((ablated / "masks").rglob("*.npz"))[:3]:
         path.write_bytes(path.read_bytes()[:100])
-    main(["ablate", f"run_dir={trained}", "groups=[[LIP,MT]]", "sites=true", *QUICK])
+    main(["ablate", f"run_dir={trained}", *SAME, "figures.draw=false"])
     assert flat(ablated) == before
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,26 @@ from omegaconf import OmegaConf
 
 from mua_decode.analyses.encode.command import encode_again
 from mua_decode.commands.main import main
+from mua_decode.figures import FigureStyle, styled
 from mua_decode.runs.config import compose
 from mua_decode.runs.encoding import encoding_config, encoding_run
-from mua_decode.runs.progress import TrainingProgress
+from mua_decode.runs.epochs import TrainingProgress
 from mua_decode.runs.run import Run
 from mua_decode.types import COLUMNS, N_UNIT, InputError
 from tests.counted import uncounted
 from tests.tiny import TINY
 
 QUICK = ["score.splits=5", "score.noise_videos=12", "trainer.max_epochs=1"]
+
+
+UNDRAWN = "figures.draw=false"
+
+
+@pytest.fixture(autouse=True)
+def undrawn() -> Iterator[None]:
+    """Figures are looked at once; without a command nothing says how they are drawn."""
+    with styled(FigureStyle(draw=False)):
+        yield
 
 
 def train(folder: Path, *overrides: str) -> Path:
@@ -93,7 +105,7 @@ def test_the_model_is_that_of_the_run_unless_it_is_overridden(trained: Path, enc
     assert cfg.data == run.data
     assert cfg.recording == run.recording
     out = f"out_dir={trained / 'other'}"
-    main(["encode", f"run_dir={trained}", *QUICK, out, "model.width=3", "bands=[[0.5,2]]"])
+    main(["encode", f"run_dir={trained}", *QUICK, UNDRAWN, out, "model.width=3", "bands=[[0.5,2]]"])
     assert OmegaConf.load(trained / "other" / "config.yaml").model.width == 3
     other = json.loads((trained / "other" / "metrics.json").read_text())
     assert other["bands/0.5-2 Hz"] == "measured"
@@ -131,7 +143,7 @@ def test_what_was_inherited_is_what_trains(tmp_path: Path) -> None:
     few = ["recording.population.trials_per_condition=4", "data.pseudo.per_condition=5"]
     run = train(tmp_path / "a", *few, "task=zhang2026", "weights=last")
     quick = ["score.splits=2", "score.noise_videos=4", "bands=[]", "trainer.max_epochs=4"]
-    main(["encode", f"run_dir={run}", *quick])
+    main(["encode", f"run_dir={run}", *quick, UNDRAWN])
     log = pd.read_csv(run / "encoding" / "epochs.csv")
     assert log["lr"].to_numpy() == pytest.approx([0.01, 0.01, 0.0085, 0.0085])
     last = torch.load(run / "encoding" / "checkpoints" / "last.ckpt", weights_only=True)
@@ -176,7 +188,7 @@ def test_an_interrupted_encoding_goes_on_exactly(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    unbroken = encode(copy_of(trained, tmp_path / "unbroken"), "trainer.max_epochs=3")
+    unbroken = encode(copy_of(trained, tmp_path / "unbroken"), "trainer.max_epochs=3", UNDRAWN)
     run = copy_of(trained, tmp_path / "broken")
     finish = TrainingProgress.on_train_epoch_end
 
@@ -187,12 +199,12 @@ def test_an_interrupted_encoding_goes_on_exactly(
 
     monkeypatch.setattr(TrainingProgress, "on_train_epoch_end", stop)
     with pytest.raises(SystemExit) as stopped:
-        encode(run, "trainer.max_epochs=3")
+        encode(run, "trainer.max_epochs=3", UNDRAWN)
     assert stopped.value.code == 130
     assert f"go on with run_dir={run} ckpt_path=auto" in capsys.readouterr().err.replace("\n", "")
     assert not (run / "encoding" / "metrics.json").exists()
     monkeypatch.undo()
-    assert encode(run, "trainer.max_epochs=3", "ckpt_path=last") == unbroken
+    assert encode(run, "trainer.max_epochs=3", "ckpt_path=last", UNDRAWN) == unbroken
     logs = [pd.read_csv(tmp_path / n / "encoding" / "epochs.csv") for n in ("unbroken", "broken")]
     for column in ("epoch", "train/loss", "val/loss"):
         assert logs[0][column].tolist() == pytest.approx(logs[1][column].tolist(), abs=1e-6)
@@ -204,7 +216,7 @@ def test_a_fine_step_measures_the_published_bands(tmp_path: Path) -> None:
         "recording.population.trials_per_condition=10",
         "data.regions=[V4]",
     ]
-    metrics = encode(train(tmp_path / "fine", "data.window.step_s=0.02", *few))
+    metrics = encode(train(tmp_path / "fine", "data.window.step_s=0.02", *few), UNDRAWN)
     assert metrics["bin_s"] == 0.02
     for band in ("2-10Hz", "above10Hz"):
         for run in ("test", "floor/time_course", "floor/condition_mean"):
@@ -222,7 +234,7 @@ def test_a_fine_step_measures_the_published_bands(tmp_path: Path) -> None:
     ],
 )
 def test_other_splits_and_populations(tmp_path: Path, changes: list[str]) -> None:
-    metrics = encode(train(tmp_path / "r", *changes, "data.pseudo.per_condition=10"))
+    metrics = encode(train(tmp_path / "r", *changes, "data.pseudo.per_condition=10"), UNDRAWN)
     assert -1 <= metrics["test/single_trial/encoding_r"] <= 1
     table = pd.read_csv(tmp_path / "r" / "encoding" / "results.csv")
     leaking = "pseudo_trial" in changes[0]

@@ -1,0 +1,28 @@
+"""A config -> the recording it names, and what is to be said of it before anything is trained."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from mua_decode.data import FramePlan, pairing
+from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.progress import working
+from mua_decode.types import InputError, Recording
+
+
+def build_recording(cfg: DictConfig) -> Recording:
+    """Read or simulate the recording the config names."""
+    with working("reading the recording"):
+        found = instantiate(cfg.recording, trusted=cfg.get("trusted", ()))
+    if not isinstance(found, Recording):
+        raise InputError(f"recording: {cfg.recording.get('_target_')} returns no Recording")
+    return found
+
+
+def pairing_notes(recording: Recording, data: DictConfig) -> list[str]:
+    """What will be said of frames and bins when a recording is trained on with these options."""
+    window = None if data.window is None else instantiate(data.window)
+    try:
+        return pairing(recording, window, FramePlan(frames=data.frames, lag_s=data.lag_s))
+    except InputError as error:
+        return [f"with the options of data as they are it cannot be trained on: {error}"]
