@@ -31,6 +31,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
+def test_looking_at_a_recording_loads_no_torch() -> None:
+    code = (
+        "import sys; from mua_decode.commands.main import main; "
+        "main(['inspect', 'recording=simulated_small']); "
+        "print(sorted({'torch', 'pytorch_lightning'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "8 conditions" in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
 def test_every_public_name_is_there_and_typed() -> None:
     for name in mua_decode.__all__:
         assert getattr(mua_decode, name) is not None

@@ -93,3 +93,15 @@ def test_every_command_refuses_a_mistyped_change(
         assert stopped.value.code == 2
         assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_config_file_that_has_changed_is_read_anew(tmp_path: Path) -> None:
+    own = tmp_path / "model" / "own.yaml"
+    own.parent.mkdir()
+    asked = ["recording=simulated_small", "model=own", f"hydra.searchpath=[{tmp_path}]"]
+    for width in (3, 57):
+        own.write_text(f"_target_: mua_decode.models.VideoUNet\nwidth: {width}\n")
+        found = compose("train", asked)
+        assert found.model.width == width
+        found.model.width = 1  # a change of what is composed stays with it
+        assert compose("train", asked).model.width == width
