@@ -42,8 +42,8 @@ def frames(
     n_columns
         At most so many frames, spread evenly over the video.
     spread
-        Float array like ``true``, in [0, 1]: the width of every pixel's interval, drawn below as a third
-        strip, from 0 (dark) to the widest of all; channels averaged.
+        Float array like ``true``, in [0, 1]: width of every pixel's interval, drawn below as a
+        third strip, from 0 (dark) to the widest of all; channels averaged.
     title
         Printed on top; say here whether these are single trials or averages.
     """

@@ -75,10 +75,10 @@ def calibrate(
     Every other trial gives the variance of each pixel beyond the stated one: the mean squared
     error less the stated variance, at least a twentieth of the former, and never less than
     rounding to 8 bits makes. The other half gives the multiples: the quantiles of absolute errors
-    over standard deviations, over trials and varying pixels together (split conformal prediction,
-    Papadopoulos et al. 2002, doi 10.1007/3-540-36755-1_29; Lei et al. 2018,
-    doi 10.1080/01621459.2017.1307116). They hold on average over trials like these, not for every
-    pixel or condition.
+    over standard deviations, over trials and varying pixels together, for n trials at a share
+    (n + 1)/n larger (split conformal prediction, Papadopoulos et al. 2002,
+    doi 10.1007/3-540-36755-1_29; Lei et al. 2018, doi 10.1080/01621459.2017.1307116). They hold on
+    average over trials like these, not for every pixel or condition.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def calibrate(
     share = counts.double().cumsum(0) / counts.sum()
     reach = {}
     for level in levels:
-        wanted = min(1.0, math.ceil((other + 1) * level) / other)
+        wanted = min(1.0, level * (other + 1) / other)
         at = int(torch.searchsorted(share, share.new_tensor(wanted - 1e-12)))
         reach[level] = 2 ** (_LOG_LOW + min(at, len(share) - 1) / _PER_OCTAVE)
     return PixelIntervals(residual, reach, n + other)
