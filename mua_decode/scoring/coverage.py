@@ -185,7 +185,7 @@ def cover(
 ) -> Coverage:
     """Count how many pixels of the videos shown lie inside the intervals, trial by trial."""
     masks = torch.stack([varying.flatten(), torch.ones(varying.numel(), dtype=torch.bool)], 1)
-    weight = masks.float() / masks.sum(0)
+    inside, number = masks.float(), masks.sum(0)
     levels = tuple(intervals.reach)
     drawn = min(levels, key=lambda level: abs(level - 0.9))
     found: list[list[Tensor]] = []
@@ -202,7 +202,7 @@ def cover(
             claimed = NormalDist().inv_cdf((1 + level) / 2)
             counted = (ratio <= intervals.reach[level], ratio <= claimed, width, width < STEP)
             for column, one in zip(columns, counted, strict=True):
-                column.append(one.float() @ weight)
+                column.append(one.float() @ inside / number)
             if level == drawn:
                 for row, k in enumerate(batch.condition.tolist()):
                     if k not in example:
