@@ -113,7 +113,7 @@ def _fitted(logits: Tensor, true: Tensor) -> Tensor:
             loss = F.cross_entropy(logits[some] @ (gain + whole).exp(), true[some])
             loss = loss + _PENALTY * gain.square().mean()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     return (gain + whole).exp().detach()
 

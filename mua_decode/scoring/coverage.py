@@ -209,6 +209,8 @@ def cover(
                         example[k] = width[row].view(varying.shape).clone()
         found.append([torch.stack(c, 1) for c in columns])
         condition.append(batch.condition.cpu())
-    counts = [torch.cat(c).double().numpy() for c in zip(*found, strict=True)]
+    counts = (torch.cat(c).double().numpy() for c in zip(*found, strict=True))
+    covered, gaussian, widths, narrow = counts
     shown = torch.stack([example[k] for k in sorted(example)])
-    return Coverage(levels, torch.cat(condition).numpy(), *counts, example=shown)
+    trials = torch.cat(condition).numpy()
+    return Coverage(levels, trials, covered, gaussian, widths, narrow, shown)
