@@ -30,6 +30,7 @@ from mua_decode.runs.run import Run, open_run
 from mua_decode.runs.train import Training, train_and_score
 from mua_decode.statistics import crossed_bootstrap
 
+NETWORK = ["experiment=demo", "model=video_unet", "model.output_skip=true"]
 QUESTIONS = {"cue_pixels": "cue", "colour_error": "colour", "direction_error": "direction"}
 
 
@@ -47,7 +48,7 @@ def one_seed(seed: int, out: Path, args: argparse.Namespace) -> dict[str, object
     cfg = compose(
         "train",
         [
-            "experiment=demo",
+            *NETWORK,
             f"seed={seed}",
             f"recording.seed={seed}",
             f"run_dir={folder.path}",
@@ -180,7 +181,7 @@ def main() -> None:
     over_seeds = losses_over_seeds(args.out, args.seeds)
     over_seeds.to_csv(args.out / "losses_over_seeds.csv", index=False)
     print(over_seeds.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
-    cfg = compose("train", ["experiment=demo"])
+    cfg = compose("train", NETWORK)
     table = recovered(args.out, args.seeds, planted(cfg))
     table.to_csv(args.out / "recovery.csv", index=False)
     print(table.to_string(index=False))

@@ -1,4 +1,4 @@
-"""The sweep behind conf/experiment/v1_movies.yaml: network and training settings, judged on val.
+"""The sweep behind the video network of conf/experiment/v1_movies.yaml, judged on val.
 
     python benchmarks/sweep_v1_movies.py PATH [--epochs 20] [--out runs/sweep_v1_movies]
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from mua_decode.commands.main import main as mua_decode
 
+NETWORK = ["experiment=v1_movies", "model=video_unet", "model.output_skip=true"]
 SETTINGS: dict[str, list[str]] = {
     "as in the experiment": [],
     "no skip connections": ["model.skip_connections=none", "model.output_skip=false"],
@@ -44,7 +45,7 @@ def run_one(root: str, folder: Path, overrides: list[str], epochs: int) -> dict[
         resume = ["ckpt_path=last"] if (folder / "checkpoints" / "last.ckpt").is_file() else []
         options = [f"recording.root={root}", f"run_dir={folder}", f"trainer.max_epochs={epochs}"]
         nothing = ["floor=[]", "metric=[mse]"]
-        mua_decode(["train", "experiment=v1_movies", *options, *nothing, *overrides, *resume])
+        mua_decode(["train", *NETWORK, *options, *nothing, *overrides, *resume])
         metrics = "metric=[pixel_correlation,identification]"
         mua_decode(["evaluate", f"run_dir={folder}", "part=val", "floor=[]", metrics])
     found = json.loads(scored.read_text())

@@ -23,6 +23,7 @@ def frames(
     segments: Sequence[Segment],
     frame_s: float,
     n_columns: int = 15,
+    spread: np.ndarray | None = None,
     title: str = "",
 ) -> Figure:
     """Draw a few videos as strips of frames, what was shown above what was decoded.
@@ -40,22 +41,29 @@ def frames(
         Named stretches of frames, marked above the strips.
     n_columns
         At most so many frames, spread evenly over the video.
+    spread
+        Float array like ``true``, in [0, 1]: width of every pixel's interval, drawn below as a
+        third strip, from 0 (dark) to the widest of all; channels averaged.
     title
         Printed on top; say here whether these are single trials or averages.
     """
     true, predicted = checked_videos(true, predicted, names)
+    if spread is not None and spread.shape != true.shape:
+        raise InputError(f"figure: spread must be {true.shape}, found {spread.shape}")
     n_videos, _, n_frames, height, width = true.shape
     shown = np.unique(np.linspace(0, n_frames - 1, min(n_columns, n_frames)).round().astype(int))
     # The longer side of a frame always has the same length.
     cell_w, cell_h = (_CELL_INCH * side / max(height, width) for side in (width, height))
     strip_w = max(len(shown) * cell_w, 3.5)
     left = 1.2 + 0.075 * max(len(n) for n in names)
-    size = (left + strip_w + 0.2, 2 * cell_h + 0.2)
+    size = (left + strip_w + 0.2, (2 if spread is None else 3) * cell_h + 0.2)
     figure, axes = grid(n_videos, size, around=(0, 1.05), n_columns=1)
     if title:
         figure.suptitle(title)
     for row, ax in enumerate(axes):
         _strip(ax, true[row][:, shown], predicted[row][:, shown])
+        if spread is not None:
+            _unsure(ax, spread[row][:, shown].mean(0), float(spread.mean(1).max()))
         ax.set_ylabel(names[row], rotation=0, ha="right", va="center", labelpad=8)
         ax.set_xticks(range(len(shown)), [])
     _mark_segments(axes[0], segments, shown)
@@ -97,6 +105,17 @@ def _strip(ax: Axes, true: np.ndarray, predicted: np.ndarray) -> None:
     ax.set_yticks([0, 1], ["true", "decoded"])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def _unsure(ax: Axes, width: np.ndarray, most: float) -> None:
+    """Draw widths (n, H, W) as a third row, ``most`` the brightest."""
+    half = 0.5 - _GAP / 2
+    for column, image in enumerate(width):
+        place = (column - half, column + half, 2 + half, 2 - half)
+        ax.imshow(image, extent=place, cmap="magma", vmin=0, vmax=most or 1,
+                  interpolation="nearest")  # fmt: skip
+    ax.set(xlim=(-0.5, len(width) - 0.5), ylim=(2.5, -0.5))
+    ax.set_yticks([0, 1, 2], ["true", "decoded", f"width (to {most:.2g})"])
 
 
 def _mark_segments(ax: Axes, segments: Sequence[Segment], shown: np.ndarray) -> None:

@@ -28,6 +28,17 @@ def pearson(x: Tensor, y: Tensor) -> Tensor:
     return r.clamp(-1, 1).masked_fill(undefined, float("nan"))
 
 
+def unit_rows(videos: Tensor) -> Tensor:
+    """Flat videos (B, D), float64, without their mean and of unit length, 0 where one is constant.
+
+    Pearson's r of any two is the product of their rows.
+    """
+    rows = videos.flatten(1)
+    apart = rows.double() - rows.double().mean(1, keepdim=True)
+    norm = torch.linalg.vector_norm(apart, dim=1, keepdim=True)
+    return (apart / norm).masked_fill(is_constant(rows)[:, None], 0)
+
+
 def correlate(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Pearson correlation along the first axis of (D, ...) arrays, float64 (...), as `pearson`."""
     flat = [torch.from_numpy(np.array(a, float).reshape(len(a), -1).T) for a in (x, y)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -31,12 +32,34 @@ class Floor(Protocol):
         """Decode spikes (B, T, N) into videos (B, C, T, H, W) in [0, 1]."""
 
 
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """Recorded training trials behind the pseudo-trials.
+
+    Parameters
+    ----------
+    mean
+        (K, T, N): mean standardised activity of every condition; NaN where there is no trial.
+    number
+        (K, N): trials averaged; a place that is another site in every pseudo-trial has 0.
+    """
+
+    mean: Tensor
+    number: Tensor
+
+
 @runtime_checkable
 class Starts(Protocol):
     """A network that begins at what a floor knows, instead of at random weights."""
 
-    def start(self, train: Batches, val: Batches, videos: Tensor) -> None:
-        """Begin as a decoder fitted in closed form; arguments and errors as in ``Floor.fit``."""
+    def start(
+        self, train: Batches, val: Batches, videos: Tensor, repeats: Repeats | None = None
+    ) -> None:
+        """Begin as a decoder fitted in closed form; arguments and errors as in ``Floor.fit``.
+
+        With `repeats`, training batches come with their conditions as a second argument, so that
+        the network can leave a trial's own activity out of what it starts from.
+        """
 
 
 def stream(batches: Batches, videos: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

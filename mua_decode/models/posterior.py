@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from mua_decode.models.floor import Batches, require_fitted, stream
+from mua_decode.models.floor import Batches, Repeats, require_fitted, stream
+from mua_decode.models.held_out import HeldOutRates
+from mua_decode.models.uncertain import mixture_variance
 
 _SMALLEST = 1e-3  # of a site's mean rate: a bin without a spike in training is no proof
 _UNTUNED = 1e-6  # of a site's variance: noise below it is rounding
@@ -22,6 +24,18 @@ class _Rates:
     rate: Tensor  # (L, T, N) mean of every condition
     common: Tensor  # (T, N) mean over conditions, > 0
     weight: Tensor  # (N,) mean over variance within conditions: 1 / s.d. unit where Poisson
+
+    def of_recorded(self, mean: Tensor) -> _Rates:
+        """The same with rates from the means (L, T, N) of recorded trials, where there are any."""
+        rate = torch.where(mean.isnan(), self.rate, (mean - self.smallest).clamp(min=0))
+        common = rate.mean(0) + _SMALLEST * rate.mean((0, 1))
+        return replace(self, rate=rate, common=torch.where(self.weight > 0, common, 1))
+
+    def held_out(self, shrink: float, temperature: float, number: Tensor) -> HeldOutRates:
+        """Shrunk rates that can do without a trial; `number` (L, N) recorded trials each."""
+        rate = (1 - shrink) * self.rate + shrink * self.common
+        share = self.common.new_tensor(shrink)
+        return HeldOutRates(rate, self.common, share, self.weight / temperature, number)
 
     def model(self, shrink: float) -> tuple[Tensor, Tensor]:
         """Weights (L, T*N) and biases (L,) of the log likelihood, less that of ``common``."""
@@ -67,6 +81,7 @@ class PosteriorDecoder:
         self.temperatures = tuple(float(t) for t in temperatures)
         self.shrink = self.shrinks[0]
         self.temperature = self.temperatures[0]
+        self._fitted: _Rates | None = None
         self._trained: Tensor | None = None  # (L,) conditions with training trials
         self._smallest: Tensor | None = None  # (N,)
         self._weight: Tensor | None = None  # (L, T*N)
@@ -74,9 +89,16 @@ class PosteriorDecoder:
         self._videos: Tensor | None = None  # (L, C*T*H*W)
         self._shape: tuple[int, ...] = ()
 
-    def fit(self, train: Batches, val: Batches, videos: Tensor) -> None:
-        """Take rates in one pass, choose shrinkage and temperature in another."""
+    def fit(
+        self, train: Batches, val: Batches, videos: Tensor, repeats: Repeats | None = None
+    ) -> None:
+        """Take rates in one pass, choose shrinkage and temperature in another.
+
+        With `repeats`, rates are means of recorded trials, blurred by no draw of pseudo-trials.
+        """
         rates = self._rates(train, videos)
+        if repeats is not None:
+            rates = rates.of_recorded(repeats.mean[self.trained].to(rates.rate))
         models = {s: rates.model(s) for s in self.shrinks}
         loss, n = self._losses(val, videos, rates.smallest, models)
         if n:
@@ -84,6 +106,7 @@ class PosteriorDecoder:
             self.shrink = self.shrinks[best // len(self.temperatures)]
             self.temperature = self.temperatures[best % len(self.temperatures)]
         weight, bias = models[self.shrink]
+        self._fitted = rates
         self._smallest = rates.smallest.float()
         self._weight = (weight / self.temperature).float()
         self._bias = (bias / self.temperature).float()
@@ -105,6 +128,12 @@ class PosteriorDecoder:
         """Weights (L, T*N) and biases (L,) of the logits, of activity above ``smallest``."""
         return require_fitted(self._weight, self.name), require_fitted(self._bias, self.name)
 
+    def held_out(self, repeats: Repeats) -> HeldOutRates:
+        """Rates as fitted, with the recorded trials behind them; unit over temperature."""
+        assert self._fitted is not None, "not fitted"
+        number = repeats.number[self.trained].to(self._fitted.rate)
+        return self._fitted.held_out(self.shrink, self.temperature, number)
+
     def posterior(self, spikes: Tensor) -> Tensor:
         """Return the probability of every trained condition given spikes (B, T, N): (B, L)."""
         weight, bias = self.weights
@@ -115,6 +144,11 @@ class PosteriorDecoder:
         """Return the posterior mean of the trained videos: (B, C, T, H, W) in [0, 1]."""
         videos = require_fitted(self._videos, self.name)
         return (self.posterior(spikes).to(videos) @ videos).view(-1, *self._shape).clamp(0, 1)
+
+    def variance(self, spikes: Tensor) -> Tensor:
+        """Variance of every pixel under the posterior: (B, C, T, H, W)."""
+        videos = require_fitted(self._videos, self.name).view(-1, *self._shape)
+        return mixture_variance(self.posterior(spikes).to(videos), videos)
 
     def _rates(self, train: Batches, videos: Tensor) -> _Rates:
         count = torch.zeros(len(videos), dtype=torch.float64, device=videos.device)

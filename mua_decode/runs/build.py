@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from mua_decode.data import DecodingData
+from mua_decode.data.recorded import condition_means, recorded_trials
 from mua_decode.limits import check_saved
-from mua_decode.models.floor import Batches, Starts
+from mua_decode.models.floor import Batches, Repeats, Starts
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
@@ -94,9 +96,19 @@ def start(model: nn.Module, data: DecodingData) -> None:
     """Let a network that starts from what a floor knows take it from the training part."""
     if isinstance(model, Starts):
         with working("fitting what the network starts from"):
-            model.start(
-                floor_batches(data, "train"), floor_batches(data, "val"), data.mean_videos("train")
-            )
+            parts = floor_batches(data, "train"), floor_batches(data, "val")
+            model.start(*parts, data.mean_videos("train"), _repeats(data))
+
+
+def _repeats(data: DecodingData) -> Repeats:
+    """Means and numbers of the recorded training trials, along the site axis."""
+    about = {"n_conditions": data.stimuli.n_conditions, "n_bins": data.n_bins}
+    mean, number = condition_means(
+        recorded_trials(data, "train"), **about, n_sites=len(data.pool.sites)
+    )
+    if data.random_sites:  # a place is another site every time: none of its trials can be left out
+        mean, number = data.by_place(mean), np.zeros((len(number), data.n_sites))
+    return Repeats(torch.from_numpy(mean).float(), torch.from_numpy(number).float())
 
 
 @torch.no_grad()

@@ -34,13 +34,23 @@ from mua_decode.types import COLUMNS, InputError, whole
 PAGE = "report.html"
 _CAPTIONS_FILE = "captions.json"
 _CAPTIONS = {
-    "frames_single_trial": "True frames above decoded ones, one test trial of a condition each.",
+    "frames_single_trial": "True frames above decoded ones, one test trial of a condition each; "
+    "below, the width of the 90 % interval of every pixel.",
     "frames_trial_average": "True frames above decoded ones, averaged over the test trials.",
     "scores": "The decoder beside its floors and its ceiling. Numbers: results.csv.",
     "confusion": "Conditions identified from single decoded trials.",
+    "reliability": "Pixels inside calibrated intervals, and the accuracy of the surest trials. "
+    "Numbers: coverage.csv, confidence.csv.",
     "loss": "Losses by epoch. Numbers: epochs.csv.",
 }
-_ORDER = ("frames_single_trial", "scores", "confusion", "loss", "frames_trial_average")
+_ORDER = (
+    "frames_single_trial",
+    "scores",
+    "confusion",
+    "reliability",
+    "loss",
+    "frames_trial_average",
+)
 _MOST_PICTURES, _LARGEST_PICTURE = 40, 1 << 24
 _ROWS = 40  # of a table of a file; the file holds the rest
 _NOT_SHOWN = ("results", "epochs", "watch")

@@ -23,6 +23,7 @@ from mua_decode.runs.page import PAGE
 from mua_decode.runs.parts import build_floors
 from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
+from mua_decode.runs.uncertainty import Uncertainty, said, uncertainty
 from mua_decode.scoring.averages import as_bytes
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
 from mua_decode.scoring.flat import flat_metrics
@@ -80,8 +81,12 @@ def score(
         **flat_metrics(table),
     }
     if draw:
+        sure = uncertainty(run, part)
+        if sure is not None:
+            sure.write(out)
+            flat |= sure.flat
         if figures.current_style().draw:
-            _draw(out, data, evaluations["decoder"], table)
+            _draw(out, data, evaluations["decoder"], table, sure)
         films_of(evaluations["decoder"], data).save(out.films)
     out.save_metrics(flat, table.frame)
     return flat
@@ -135,7 +140,13 @@ def n_batches(data: DecodingData, part: str) -> int:
     return -(-len(data.dataset(part)) // data.batch_size)
 
 
-def _draw(run: RunFolder, data: DecodingData, decoder: Evaluation, table: ResultTable) -> None:
+def _draw(
+    run: RunFolder,
+    data: DecodingData,
+    decoder: Evaluation,
+    table: ResultTable,
+    sure: Uncertainty | None,
+) -> None:
     stamp = data.leaks.stamp
     names = [data.stimuli.names[k] for k in decoder.conditions]
     rows = _spread(len(names), 4)
@@ -146,11 +157,14 @@ def _draw(run: RunFolder, data: DecodingData, decoder: Evaluation, table: Result
     }
     average = (decoder.true[rows].numpy(), decoder.predicted[rows].numpy())
     single = (decoder.true_example[rows].numpy(), decoder.predicted_example[rows].numpy())
-    for kind, videos in (("trial_average", average), ("single_trial", single)):
-        title = f"True and decoded frames, {kind.replace('_', ' ')}{stamp}"
-        figures.save(
-            figures.frames(*videos, **timing, title=title), run.figure(f"frames_{kind}.png")
-        )
+    width = None if sure is None else sure.width[rows]
+    for kind, videos, unsure in (("trial_average", average, None), ("single_trial", single, width)):
+        below = "" if unsure is None else ", and the width of the 90 % interval"
+        title = f"True and decoded frames, {kind.replace('_', ' ')}{below}{stamp}"
+        strips = figures.frames(*videos, **timing, spread=unsure, title=title)
+        figures.save(strips, run.figure(f"frames_{kind}.png"))
+    if sure is not None:
+        figures.save(sure.figure(f"How sure it is{stamp}"), run.figure("reliability.png"))
     groups = data.stimuli.conditions
     confusion = figures.confusion(
         decoder.trial_condition,
@@ -207,6 +221,7 @@ def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[s
     if "weights" in flat:
         console.print(flat["weights"], highlight=False, soft_wrap=True)
     for line in (
+        *said(flat, part),
         f"chance of identification {flat['chance/identification']:.4f}; {flat['audit']}",
         f"look at  {run / 'figures' / 'frames_single_trial.png'}",
         f"         {run / 'figures' / 'reconstruction.gif'}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +16,15 @@ class DecodingBatch(Protocol):
 
     spikes: Tensor
     video: Tensor
+    condition: Tensor
+
+
+@runtime_checkable
+class LeavesOwnOut(Protocol):
+    """A decoder that starts from its training trials, and can do without one of them."""
+
+    def without_own(self, spikes: Tensor, condition: Tensor) -> Tensor:
+        """Decode training trials, of known conditions (B,), as if it had not seen them."""
 
 
 class DecodeVideo(pl.LightningModule):
@@ -60,7 +69,8 @@ class DecodeVideo(pl.LightningModule):
 
     def training_step(self, batch: DecodingBatch, batch_idx: int) -> Tensor:  # noqa: ARG002
         """Loss of one batch."""
-        loss = self._loss_of(batch)
+        own = self.model.without_own if isinstance(self.model, LeavesOwnOut) else None
+        loss = self._loss_of(batch, own)
         size = len(batch.spikes)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
@@ -70,9 +80,11 @@ class DecodeVideo(pl.LightningModule):
         loss = self._loss_of(batch)
         self.log("val/loss", loss, batch_size=len(batch.spikes), sync_dist=True)
 
-    def _loss_of(self, batch: DecodingBatch) -> Tensor:
+    def _loss_of(
+        self, batch: DecodingBatch, decode: Callable[[Tensor, Tensor], Tensor] | None = None
+    ) -> Tensor:
         given, wanted = self._pair(batch)
-        predicted = self(given)
+        predicted = self(given) if decode is None else decode(given, batch.condition)
         # SSIM subtracts nearly equal numbers; it needs full precision under autocast.
         with torch.autocast(predicted.device.type, enabled=False):
             loss: Tensor = self.loss(predicted.float(), wanted)

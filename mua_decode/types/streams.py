@@ -43,6 +43,7 @@ class Stream(IntEnum):
     SIMULATED_ANSWERS = 47
     GAUSSIAN_VIDEOS = 53
     LATENT_RESPONSES = 59
+    COVERAGE = 61
 
     def rng(self, seed: int, *more: int) -> np.random.Generator:
         """Generator of this stream; ``more`` tells parts of it apart (an epoch, a draw)."""

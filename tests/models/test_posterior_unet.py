@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import torch
 
 from mua_decode.commands.main import main
 from mua_decode.models import PosteriorUNet
-from mua_decode.models.floor import Batches
+from mua_decode.models.floor import Batches, Repeats
 from mua_decode.models.posterior import PosteriorDecoder
 from mua_decode.runs.run import Run
 from tests.tiny import TINY
 
 K, T, N, FRAME = 3, 6, 5, (3, 16, 16)
+RATES = {"rate", "common", "shrink", "unit", "number", "row"}
 POSTERIOR = {"shrinks": (0.1,), "temperatures": (1.0, 2.0)}
 
 
@@ -66,6 +68,52 @@ def test_weights_bring_their_conditions_with_them() -> None:
         smaller.load_state_dict(model.state_dict())
 
 
+def test_weights_from_before_it_knew_its_trials_still_load() -> None:
+    model, new = started(), counts(3)[0]
+    earlier = {k: v for k, v in model.state_dict().items() if k not in RATES}
+    assert len(earlier) == len(model.state_dict()) - len(RATES)
+    other = make()
+    other.load_state_dict(earlier)
+    torch.testing.assert_close(other.eval()(new), model(new), atol=0, rtol=0)
+    seen = other.probabilities(new, counts(3)[1])
+    torch.testing.assert_close(seen, model.probabilities(new), atol=0, rtol=0)
+
+
+def test_in_training_a_trial_does_not_meet_its_own_counts() -> None:
+    """Two trials of each condition, counts of many sites: seen, each is its condition for sure."""
+    draw = torch.Generator().manual_seed(3)
+    spikes = torch.poisson(torch.ones(2 * K, T, 40), generator=draw)  # tuned to nothing
+    condition = torch.arange(K).repeat(2)
+    mean = torch.stack([spikes[condition == k].mean(0) for k in range(K)])
+    repeats = Repeats(mean, torch.full((K, 40), 2.0))
+    torch.manual_seed(0)
+    model = PosteriorUNet(40, T, FRAME, width=2, kernel_sizes=(3, 3, 3, 3), **POSTERIOR).eval()
+    model.start(
+        batches(spikes, condition),
+        batches(*(c[:0] for c in (spikes, condition))),
+        videos(),
+        repeats,
+    )
+    own = torch.arange(2 * K), condition
+    assert (model.probabilities(spikes)[own] > 0.9).all()
+    assert model.probabilities(spikes, condition)[own].mean() < 0.5
+    left_out = model.without_own(spikes, condition) - videos()[condition]
+    seen = model(spikes) - videos()[condition]
+    assert left_out.square().mean() > 10 * seen.square().mean()
+    restored = PosteriorUNet(40, T, FRAME, width=2, kernel_sizes=(3, 3, 3, 3), **POSTERIOR).eval()
+    restored.load_state_dict(model.state_dict())
+    again = restored.probabilities(spikes, condition)
+    torch.testing.assert_close(again, model.probabilities(spikes, condition), atol=0, rtol=0)
+
+
+def test_it_states_the_variance_of_what_it_mixes() -> None:
+    model, new = started(), counts(3)[0][:4]
+    p = model.probabilities(new)
+    apart = videos() - model(new)[:, None]
+    expected = (p[:, :, None, None, None, None] * apart.square()).sum(1)
+    torch.testing.assert_close(model.variance(new), expected, atol=1e-5, rtol=1e-4)
+
+
 def test_a_step_changes_evidence_videos_and_correction() -> None:
     model = started().train()
     before = {k: v.clone() for k, v in model.named_parameters()}
@@ -114,7 +162,7 @@ def test_a_run_of_it_trains_resumes_and_opens(tmp_path: Path) -> None:
     options = [o for o in TINY if not o.startswith("model.")]
     options += ["model=posterior_unet", "model.width=2", "model.kernel_sizes=[3,3,3,3]"]
     options += ["model.spike_hidden=16", "metric=[mse,identification]", "floor=[posterior]"]
-    options += ["task.scheduler=null"]
+    options += ["task.scheduler=null", "data.pseudo.per_condition=30"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     main(["train", *options, "trainer.max_epochs=2", f"run_dir={whole}"])
     main(["train", *options, "trainer.max_epochs=1", f"run_dir={parts}"])
@@ -125,3 +173,13 @@ def test_a_run_of_it_trains_resumes_and_opens(tmp_path: Path) -> None:
     rows = rows[(rows["trial"] == "single_trial") & (rows["segment"] == "all")].set_index("run")
     assert rows.loc["decoder", "value"] < 1.2 * rows.loc["floor/posterior", "value"]
     assert isinstance(Run.open(whole).network, PosteriorUNet)
+    coverage, curve = (pd.read_csv(whole / f"{n}.csv") for n in ("coverage", "confidence"))
+    assert set(coverage["nominal"]) == {0.5, 0.8, 0.9, 0.95}
+    assert set(coverage["pixels"]) == {"varying", "all"}
+    assert coverage["covered"].between(0, 1).all()
+    assert len(curve) == 10
+    assert (whole / "figures" / "reliability.png").is_file()
+    flat = json.loads((whole / "metrics.json").read_text())
+    row = coverage[(coverage["condition"] == "all") & (coverage["pixels"] == "varying")]
+    found = float(row.loc[row["nominal"] == 0.9, "covered"].iloc[0])
+    assert flat["test/coverage/0.9/varying"] == pytest.approx(found, abs=1e-5)
