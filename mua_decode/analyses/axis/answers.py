@@ -229,7 +229,7 @@ def _tests(verdicts: pd.DataFrame, images: pd.DataFrame, plan: SignificancePlan)
         + [
             column_of_p(
                 _EQUIVALENT,
-                "two one-sided tests, normal: answers to the orthogonal image within "
+                "two one-sided t tests (Welch): answers to the orthogonal image within "
                 f"{MARGIN:g} s.d. of the mean answer to library images",
                 n=n,
                 n_unit="presentations of each image",

@@ -145,7 +145,9 @@ def compare_with_noise(
     A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
     every condition is paired with one of the reconstructions at random, and counts as often as it
     has trials, else a decoder that ignores its input would differ from itself. They reuse the
-    same few reconstructions, so that p can be small without decoding more of them.
+    same few reconstructions, so that p can be small without decoding more of them; every pairing
+    draws its reconstructions anew from those there are, since a mean over many conditions is surer
+    than that of a hundred reconstructions (512 conditions, the same hundred: size .25).
 
     Parameters
     ----------
@@ -185,7 +187,8 @@ def compare_with_noise(
             question=USED,
             group=mask,
             metric=metric if segment == "all" else f"{metric}/{segment}",
-            n_unit="pairings of noise reconstructions with conditions",
+            n_unit="noise inputs",
+            inputs=number,
             better="higher" if higher_is_better[metric] else "lower",
             note=note,
         )
@@ -206,11 +209,12 @@ def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np
 def _paired(
     found: np.ndarray, trials: np.ndarray, pairings: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Scores (pairings,) of conditions each paired with one noise input at random."""
+    """Scores (pairings,) of conditions each paired with one of some noise inputs drawn anew."""
     known = ~np.isnan(found).all(axis=0)
     found = found[:, known]
     number, n_conditions = found.shape
-    picks = rng.integers(0, number, (pairings, n_conditions))
+    drawn = rng.integers(0, number, (pairings, number))
+    picks = np.take_along_axis(drawn, rng.integers(0, number, (pairings, n_conditions)), axis=1)
     return _means_over_trials(found[picks, np.arange(n_conditions)], trials[known])
 
 
