@@ -199,11 +199,8 @@ def test_conditions_of_one_presentation_leave_together():
     assert joined.label.tolist() == [0, 0, 1, 1, 0, 0]
     recording = planted()
     (session,) = recording.sessions
-    condition = session.trials["condition"].to_numpy()
-    repeat = np.tile(np.arange(6), N_VIDEOS)
-    linked = session.trials.assign(
-        presentation=[f"{c // 2}-{r}" for c, r in zip(condition, repeat)]
-    )
+    pair, repeat = session.trials["condition"] // 2, np.tile(np.arange(6), N_VIDEOS)
+    linked = session.trials.assign(presentation=pair * 6 + repeat)
     recording = replace(recording, sessions=(replace(session, trials=linked),))
     found = likelihood(recording, PLAN, PixelFeatures())
     assert found.groups.number == N_VIDEOS // 2

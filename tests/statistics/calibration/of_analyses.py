@@ -174,7 +174,8 @@ def _seeds() -> list[Case]:
         return case
 
     return [
-        Case("unit_interval", f"seeds × conditions, {_TRIALS}", f"{k} × 64", "coverage", of(k), 1000)
+        Case("unit_interval", f"seeds × conditions, {_TRIALS}", f"{k} × 64", "coverage", of(k),
+             1000)
         for k in (3, 5, 10)
     ]  # fmt: skip
 
