@@ -145,9 +145,8 @@ def compare_with_noise(
     A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
     every condition is paired with one of the reconstructions at random, and counts as often as it
     has trials, else a decoder that ignores its input would differ from itself. They reuse the
-    same few reconstructions, so that p can be small without decoding more of them; every pairing
-    draws its reconstructions anew from those there are, since a mean over many conditions is surer
-    than that of a hundred reconstructions (512 conditions, the same hundred: size .25).
+    same few reconstructions, drawn anew for each, since a mean over many conditions is surer than
+    that of a hundred reconstructions (512 conditions, the same hundred: size .25).
 
     Parameters
     ----------
@@ -179,8 +178,7 @@ def compare_with_noise(
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
-        note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
-        note += f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
+        said = f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
         test = gaussian_input_null(
             null,
             float(row["value"]),
@@ -190,7 +188,7 @@ def compare_with_noise(
             n_unit="noise inputs",
             inputs=number,
             better="higher" if higher_is_better[metric] else "lower",
-            note=note,
+            note=f"{number} noise inputs, reused in {pairings} random pairings with conditions{said}",
         )
         tests.append(test)
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
