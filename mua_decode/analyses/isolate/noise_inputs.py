@@ -143,25 +143,23 @@ def compare_with_noise(
     """Put the scores of noise beside those of the data.
 
     A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
-    every condition is paired with one of the reconstructions at random, and counts as often as it
-    has trials, else a decoder that ignores its input would differ from itself. They reuse the
-    same few reconstructions, drawn anew for each, since a mean over many conditions is surer than
-    that of a hundred reconstructions (512 conditions, the same hundred: size .25).
+    every condition is paired with a reconstruction at random and counts as often as it has trials,
+    else a decoder that ignores its input would differ from itself. They reuse few reconstructions,
+    drawn anew for each: else 512 conditions seem surer than these few are (size .25).
 
     Parameters
     ----------
     scores
         Of :func:`score_noise_inputs`.
     table
-        Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``; a
-        row over all conditions and one for each, in their order, with its trials in ``n``. Without
-        the latter conditions count alike.
+        Scores of the decoder on the data, undefined trials counted as guesses; a row over all and
+        one per condition, in their order, with its trials in ``n``, else they count alike.
 
     Returns
     -------
-    One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of
-    the mean over single trials among the scores of the noise: our test of what the published one
-    (:func:`published_comparison`) asks. Activity that only says when the trial began passes both.
+    One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of the
+    mean over single trials among them: our test of what :func:`published_comparison` asks. Activity
+    that only says when the trial began passes both.
     """
     frame = table.frame[table.frame["run"] == "decoder"]
     frame = frame[frame["trial"] == "single_trial"]
@@ -178,7 +176,8 @@ def compare_with_noise(
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
-        said = f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
+        note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
+        note += f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
         test = gaussian_input_null(
             null,
             float(row["value"]),
@@ -188,7 +187,7 @@ def compare_with_noise(
             n_unit="noise inputs",
             inputs=number,
             better="higher" if higher_is_better[metric] else "lower",
-            note=f"{number} noise inputs, reused in {pairings} random pairings with conditions{said}",
+            note=note,
         )
         tests.append(test)
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
