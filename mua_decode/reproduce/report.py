@@ -106,7 +106,7 @@ def _baselines(results: Results, tables: Tables) -> Section:
     pictures += results.pictures("compare", "channels", caption)
     pictures += results.pictures("crossval", "folds", "Folds.")
     pictures += results.pictures("repeat", "seeds", "Seeds.")
-    shown = [tables["S13"], tables["S32"], tables["S14"], tables["S22"]]
+    shown = [tables["S13"], tables["S32"], tables["S14"], tables["S22"], tables["S36"]]
     text = [
         "Trained under identical settings on identical trials. Folds share training trials: their "
         "s.d. is a spread, not a standard error. Other seeds draw the split, the pseudo-trials and "

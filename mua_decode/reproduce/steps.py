@@ -204,7 +204,8 @@ def _crossval(protocol: Protocol, folder: Path) -> None:
 
 
 def _repeat(protocol: Protocol, folder: Path) -> None:
-    repeat(protocol.reference, RepeatPlan(n_seeds=protocol.size.n_seeds), folder).publish(folder)
+    plan = RepeatPlan(n_seeds=protocol.size.n_seeds, mixed=True)
+    repeat(protocol.reference, plan, folder).publish(folder)
 
 
 def _generalise(protocol: Protocol, folder: Path) -> None:

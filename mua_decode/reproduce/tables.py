@@ -54,6 +54,7 @@ def paper_tables(results: Results) -> list[PaperTable]:
         sampling.rates(results),
         similarity.trials(results),
         ablate.mixed(results),
+        repeat.mixed(results),
     ]
     return [results.marked(table) for table in tables]
 

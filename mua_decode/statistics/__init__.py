@@ -22,7 +22,7 @@ from mua_decode.statistics.comparison import paired_t, unpaired_t
 from mua_decode.statistics.correction import CORRECTIONS, adjust, correct
 from mua_decode.statistics.intervals import Interval, NoInterval
 from mua_decode.statistics.means import interval_columns, unit_interval, unit_t
-from mua_decode.statistics.mixed import mixed_mean
+from mua_decode.statistics.mixed import MixedQuestion, mixed_mean, mixed_view
 from mua_decode.statistics.permutation import (
     PermutationNull,
     out_of_reach,
@@ -36,6 +36,7 @@ from mua_decode.statistics.units import Units
 __all__ = [
     "CORRECTIONS",
     "Interval",
+    "MixedQuestion",
     "NoInterval",
     "PermutationNull",
     "Units",
@@ -50,6 +51,7 @@ __all__ = [
     "label_permutation",
     "median_interval",
     "mixed_mean",
+    "mixed_view",
     "noise_comparison",
     "out_of_reach",
     "paired_circular",

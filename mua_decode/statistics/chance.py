@@ -21,6 +21,7 @@ def gaussian_input_null(
     *,
     n_unit: str = "reconstructions of Gaussian noise",
     better: Better = "higher",
+    inputs: int | None = None,
     note: str = "",
     **asked: Unpack[Question],
 ) -> HypothesisTable:
@@ -36,6 +37,8 @@ def gaussian_input_null(
     scores_of_noise
         float (n,), the score of each noise input, measured as ``observed`` was; NaN is dropped
         and counted in the note.
+    inputs
+        Noise inputs behind the scores, where these reuse them; what ``n`` then counts.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def gaussian_input_null(
     notes = [note] if note else []
     notes += [f"{lost} noise scores with NaN left out"] if lost else []
     row: dict[str, object] = {
-        **asked, "n_unit": n_unit, "n": len(scores),
+        **asked, "n_unit": n_unit, "n": len(scores) if inputs is None else inputs,
         "test": f"rank among reconstructions of Gaussian noise inputs, one-sided ({better})",
         "effect_name": "difference to the mean of the noise",
     }  # fmt: skip

@@ -9,7 +9,9 @@ from scipy import stats
 
 from mua_decode.statistics.units import Units
 
-_SILENT = 0.82  # percentile of F; 4 × 4 × 4 values with no, weak or strong factors: .92 to .97
+# Chance that noise alone moves the means of no factor beyond what is pooled with it. Any factors of
+# any strength over 4 × 4 × 4, 4 × 4, 5 × 64 or 10 × 64 values: size .030 to .070.
+_QUIET = 0.59
 _TELLING = 3  # degrees of freedom
 
 
@@ -34,23 +36,28 @@ def mean_of_units(values: np.ndarray, units: Units) -> UnitMean:
     if len(means) == 1:
         return UnitMean(mean, float(variance[0] ** 0.5), float(df[0]))
     noise, df_noise = _residual(values, units)
-    spare = (len(means) - 1) * noise
-    total = float(variance.sum()) - spare
-    if total <= noise or _silent(variance, df, noise=noise, df_noise=df_noise):
+    quiet = _quiet(variance, df, noise=noise, df_noise=df_noise)
+    squares = df_noise * noise + float((df * variance)[quiet].sum())
+    df_noise += float(df[quiet].sum())
+    noise = squares / df_noise
+    spare = ((~quiet).sum() - 1) * noise
+    total = float(variance[~quiet].sum()) - spare
+    if total <= noise:
         return UnitMean(mean, noise**0.5, df_noise)
-    parts = float((variance**2 / df).sum()) + spare**2 / df_noise
-    within = total**2 / parts if parts else float(df.sum())
-    return UnitMean(mean, max(total, 0.0) ** 0.5, max(within, float(df.min())))
+    parts = float((variance**2 / df)[~quiet].sum()) + spare**2 / df_noise
+    return UnitMean(mean, total**0.5, max(total**2 / parts, float(df.min())))
 
 
-def _silent(variance: np.ndarray, df: np.ndarray, *, noise: float, df_noise: float) -> bool:
-    """Whether no factor moves its means by more than noise does in a sixth of all cases.
+def _quiet(variance: np.ndarray, df: np.ndarray, *, noise: float, df_noise: float) -> np.ndarray:
+    """Factors (F,) that move their means no more than noise may, which are counted as noise.
 
-    Then the noise of single values is all there is to count; few levels (below four) cannot tell.
+    A preliminary test (Bancroft 1944, Annals of Mathematical Statistics 15:190); few levels (below
+    four) cannot tell.
     """
-    if df.min() < _TELLING or noise == 0:
-        return False
-    return bool((variance <= noise * stats.f.ppf(_SILENT, df, df_noise)).all())
+    if noise == 0:
+        return np.zeros(len(df), bool)
+    within = stats.f.ppf(_QUIET ** (1 / len(df)), df, df_noise)
+    return np.asarray((variance <= noise * within) & (df >= _TELLING))
 
 
 def _residual(values: np.ndarray, units: Units) -> tuple[float, float]:

@@ -46,9 +46,10 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
 
     Values are averaged within units first: what two values of one cue share speaks once. Of
     crossed factors the variances of their level means add up, less the noise that each but one
-    counts again, and never below that noise, which is all that counts where no factor stands out of
-    it; degrees of freedom after Satterthwaite (1946, doi 10.2307/3002019). Size and coverage by
-    simulation: ``docs/statistics.md``.
+    counts again, and never below that noise; a factor that does not stand out of the noise is
+    pooled with it (Bancroft 1944, Annals of Mathematical Statistics 15:190). Degrees of freedom
+    after Satterthwaite (1946, doi 10.2307/3002019). Size and coverage by simulation:
+    ``docs/statistics.md``.
 
     Parameters
     ----------

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from mua_decode.statistics.correction import correct
+from mua_decode.statistics.means import unit_t
 from mua_decode.statistics.units import Units
 from mua_decode.types import HypothesisTable, Question
+
+_ALPHA = 0.05
+
+
+class MixedQuestion(NamedTuple):
+    """Values (M,) and what is random in them; ``beside``: units of the test over unit means."""
+
+    values: np.ndarray
+    random: Units
+    beside: Units
+    asked: Question
 
 
 class _Fit(NamedTuple):
@@ -66,6 +81,32 @@ def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> H
     shares = found.variances / found.variances.sum()
     said = ", ".join(f"{n} {s:.2f}" for n, s in zip(names, shares, strict=True))
     return HypothesisTable.of_test(row, [*notes, f"share of the variance: {said}"])
+
+
+def mixed_view(questions: Iterable[MixedQuestion], *, correction: str = "holm") -> pd.DataFrame:
+    """Ask every question of a mixed model and of the means of units, and say whether both agree.
+
+    Parameters
+    ----------
+    correction
+        Over the groups within metric: holm, fdr_bh or none.
+
+    Returns
+    -------
+    The columns of a hypothesis table (:func:`mixed_mean`), with ``p_unit_means`` (:func:`unit_t`
+    of the same values) and ``agrees``: both p on one side of .05, neither corrected. Empty without
+    questions.
+    """
+    asked = list(questions)
+    if not asked:
+        return pd.DataFrame()
+    mixed = [mixed_mean(q.values, q.random, **q.asked) for q in asked]
+    plain = [unit_t(q.values, q.beside, **q.asked).frame["p"].iloc[0] for q in asked]
+    table = correct(HypothesisTable.concat(mixed), method=correction, within=["metric"]).frame
+    p, beside = table["p"], pd.Series(plain, dtype=float)
+    same = (p <= _ALPHA) == (beside <= _ALPHA)
+    said = same.map({True: "yes", False: "no"}).where(p.notna() & beside.notna(), "")
+    return table.assign(p_unit_means=beside, agrees=said)
 
 
 def _fit(values: np.ndarray, units: Units) -> _Fit | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from mua_decode.analyses.axis.shown import Shown
 from mua_decode.analyses.axis.statistics import column_of_p
 from mua_decode.analyses.axis.units import Units, unit_correlation, unit_share
 from mua_decode.simulation import answer_images, can_answer
-from mua_decode.statistics import adjust, pooled_interval
+from mua_decode.statistics import adjust, out_of_reach, pooled_interval
 from mua_decode.types import HypothesisTable, InputError, Recording, SiteTable
 
 # Images by name -> one row per presentation: site_id, image, answered_hz.
@@ -211,6 +212,7 @@ def _numbers(verdicts: pd.DataFrame, units: np.ndarray) -> dict[str, float]:
 
 def _tests(verdicts: pd.DataFrame, images: pd.DataFrame, plan: SignificancePlan) -> HypothesisTable:
     n = int(images["presentations"].min())
+    few = out_of_reach(1 / math.comb(2 * n, n), n, "presentations of each image")
     return HypothesisTable.concat(
         [
             column_of_p(
@@ -221,7 +223,7 @@ def _tests(verdicts: pd.DataFrame, images: pd.DataFrame, plan: SignificancePlan)
                 n_unit="presentations of each image",
                 n_tests=len(verdicts),
                 correction=plan.correction,
-                note=f"column {kind}_beyond_p of effective.csv",
+                note="; ".join(filter(None, [f"column {kind}_beyond_p of effective.csv", few])),
             )
             for kind in _MADE
             if f"{kind}_beyond" in verdicts
@@ -229,7 +231,7 @@ def _tests(verdicts: pd.DataFrame, images: pd.DataFrame, plan: SignificancePlan)
         + [
             column_of_p(
                 _EQUIVALENT,
-                "two one-sided tests, normal: answers to the orthogonal image within "
+                "two one-sided t tests (Welch): answers to the orthogonal image within "
                 f"{MARGIN:g} s.d. of the mean answer to library images",
                 n=n,
                 n_unit="presentations of each image",

@@ -14,16 +14,19 @@ MARGIN = 0.75  # of the s.d. of a site's answers to the library, within which an
 def equivalence_p(answered: np.ndarray, library: list[np.ndarray], margin: float) -> float:
     """p that the mean of the answers (R,) is not within ``margin`` of the library's mean.
 
-    Two one-sided tests (Schuirmann 1987, doi 10.1007/BF01068419), the larger p: normal, with the
-    variances of the presentations of every image. NaN where an image was presented once.
+    Two one-sided tests (Schuirmann 1987, doi 10.1007/BF01068419), the larger p: t, with the
+    variances of the presentations of every image, degrees of freedom after Welch (1947, doi
+    10.1093/biomet/34.1-2.28). NaN where an image was presented once.
     """
     if min(len(answered), *map(len, library)) < 2 or not margin > 0:
         return float("nan")
     away = float(answered.mean() - np.mean([v.mean() for v in library]))
-    variance = answered.var(ddof=1) / len(answered)
-    variance += sum(v.var(ddof=1) / len(v) for v in library) / len(library) ** 2
-    error = max(float(np.sqrt(variance)), 1e-12)
-    return float(stats.norm.sf((margin - abs(away)) / error))
+    groups = [(answered, 1), *((v, len(library)) for v in library)]
+    parts = np.array([v.var(ddof=1) / len(v) / share**2 for v, share in groups])
+    below = float((parts**2 / [len(v) - 1 for v, _ in groups]).sum())
+    df = float(parts.sum() ** 2 / below) if below else float("inf")
+    error = max(float(np.sqrt(parts.sum())), 1e-12)
+    return float(stats.t.sf((margin - abs(away)) / error, df))
 
 
 def orthogonal_control(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from mua_decode.analyses.axis.statistics import rows_correlation
 from mua_decode.analyses.axis.trials import StateTrials, shared_objects, side_by_side
-from mua_decode.statistics import adjust
+from mua_decode.statistics import adjust, out_of_reach
 from mua_decode.types import HypothesisTable
 
 # Standardised population vectors (R, N) -> similarity to the O objects, (R, O).
@@ -65,7 +66,7 @@ def cross_decode(
     """Identify the object of every test trial with every decoder.
 
     Rows with ``decoder``, ``direction``, ``accuracy``, ``chance``, ``p`` (labels of the objects
-    permuted, one-sided; objects are the units), ``n`` trials.
+    permuted, one-sided; ``n_units`` objects), ``n`` trials.
     """
     rows: list[dict[str, object]] = []
     for name, similarity in decoders.items():
@@ -84,6 +85,8 @@ def cross_decode(
                 "p": (1 + (np.array(null) >= hits).sum()) / (1 + n_permutations),
                 "n": len(guess),
                 "n_unit": "trials",
+                "n_units": n_objects,
+                "units": "objects",
             }
         )
     return rows
@@ -139,6 +142,7 @@ def measure_cross_decoding(
             "n_unit": "objects",
             "effect_name": "accuracy less chance",
             "effect": row["accuracy"] - row["chance"],
+            "note": out_of_reach(1 / math.factorial(n), n, "objects"),
         }
         for row in table.to_dict("records")
     ]

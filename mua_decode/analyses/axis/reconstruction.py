@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.special import gammaln
 
 from mua_decode.analyses.axis.ridge import Blocks, RidgeDesign
 from mua_decode.analyses.axis.statistics import columns_correlation, unit_rows
+from mua_decode.statistics import rank_p
 from mua_decode.types import HypothesisTable
 
 DISTRACTORS = (1, 4, 9, 49, 99)
@@ -75,7 +77,7 @@ def reconstruct(
     rank = _ranks(among)
     beaten, every, n = _all_ranks(among), np.arange(len(test)), len(test)
     null = np.array([beaten[every, rng.permutation(n)].mean() for _ in range(n_permutations)])
-    p = (1 + (null >= rank.mean()).sum()) / (1 + n_permutations)
+    p = rank_p(null, rank.mean())
     beaten_by_library = (library < np.diag(among)[:, None]).sum(axis=1)
     counted = {"n": n, "n_unit": "held-out images"}
     rows = [
@@ -126,8 +128,8 @@ def _ranks(similarity: np.ndarray) -> np.ndarray:
 
 
 def _all_ranks(similarity: np.ndarray) -> np.ndarray:
-    """Rank that every candidate would have if it were the own one, (M, M)."""
-    order = similarity.argsort(axis=1).argsort(axis=1)
+    """Rank that every candidate would have if it were the own one, ties as a half, (M, M)."""
+    order = stats.rankdata(similarity, axis=1) - 1
     return np.asarray(order / max(1, similarity.shape[1] - 1))
 
 

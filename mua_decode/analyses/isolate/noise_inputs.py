@@ -143,24 +143,23 @@ def compare_with_noise(
     """Put the scores of noise beside those of the data.
 
     A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
-    every condition is paired with one of the reconstructions at random, and counts as often as it
-    has trials, else a decoder that ignores its input would differ from itself. They reuse the
-    same few reconstructions, so that p can be small without decoding more of them.
+    every condition is paired with a reconstruction at random and counts as often as it has trials,
+    else a decoder that ignores its input would differ from itself. They reuse few reconstructions,
+    drawn anew for each: else 512 conditions seem surer than these few are (size .25).
 
     Parameters
     ----------
     scores
         Of :func:`score_noise_inputs`.
     table
-        Scores of the decoder on the data, undefined trials counted as guesses as in ``scores``; a
-        row over all conditions and one for each, in their order, with its trials in ``n``. Without
-        the latter conditions count alike.
+        Scores of the decoder on the data, undefined trials counted as guesses; a row over all and
+        one per condition, in their order, with its trials in ``n``, else they count alike.
 
     Returns
     -------
-    One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of
-    the mean over single trials among the scores of the noise: our test of what the published one
-    (:func:`published_comparison`) asks. Activity that only says when the trial began passes both.
+    One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of the
+    mean over single trials among them: our test of what :func:`published_comparison` asks. Activity
+    that only says when the trial began passes both.
     """
     frame = table.frame[table.frame["run"] == "decoder"]
     frame = frame[frame["trial"] == "single_trial"]
@@ -185,7 +184,8 @@ def compare_with_noise(
             question=USED,
             group=mask,
             metric=metric if segment == "all" else f"{metric}/{segment}",
-            n_unit="pairings of noise reconstructions with conditions",
+            n_unit="noise inputs",
+            inputs=number,
             better="higher" if higher_is_better[metric] else "lower",
             note=note,
         )
@@ -206,11 +206,12 @@ def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np
 def _paired(
     found: np.ndarray, trials: np.ndarray, pairings: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Scores (pairings,) of conditions each paired with one noise input at random."""
+    """Scores (pairings,) of conditions each paired with one of some noise inputs drawn anew."""
     known = ~np.isnan(found).all(axis=0)
     found = found[:, known]
     number, n_conditions = found.shape
-    picks = rng.integers(0, number, (pairings, n_conditions))
+    drawn = rng.integers(0, number, (pairings, number))
+    picks = np.take_along_axis(drawn, rng.integers(0, number, (pairings, n_conditions)), axis=1)
     return _means_over_trials(found[picks, np.arange(n_conditions)], trials[known])
 
 

@@ -128,7 +128,8 @@ def _result_table(found: pd.DataFrame, results: LikelihoodResults) -> ResultTabl
                 "run": row["method"], "split": f"held out {results.groups.name}",
                 "condition": "all", "trial": trial, "mask": "none", "segment": "all",
                 "metric": f"identified_among_{row['candidates']}", "value": row["accuracy"],
-                "unit": "share", "n": int(counted[row["method"]]), "n_unit": results.responses.of,
+                "unit": "share", "n": int(counted[row["method"]]),
+                "n_unit": "pseudo-trials" if single else results.responses.of,
             }
         )  # fmt: skip
     return ResultTable.from_rows(rows)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.analyses.likelihood.plan import LeaveOutPlan
+from mua_decode.data.splitting import linked_conditions
 from mua_decode.types import InputError, nearest_name
 
 _AUTO: tuple[tuple[str, ...], ...] = (("movie",), ("colour", "direction_deg"))
@@ -55,6 +56,18 @@ def group_conditions(conditions: pd.DataFrame, by: str) -> Groups:
     label = conditions.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy()
     names: dict[tuple[str, ...], str] = {("name",): "conditions", ("movie",): "movies"}
     return Groups(names.get(columns, " and ".join(columns) + " groups"), label)
+
+
+def keep_presentations_whole(groups: Groups, linked: np.ndarray) -> Groups:
+    """Join groups whose conditions share recorded presentations (``linked``, int (K,)).
+
+    A trial of which one part is held out and another trained on would tell of itself.
+    """
+    joined = linked_conditions([(groups.label, linked)], groups.number)[groups.label]
+    if len(np.unique(joined)) == groups.number:
+        return groups
+    label = np.unique(joined, return_inverse=True)[1]
+    return Groups(f"{groups.name}, joined where they share recorded trials", label)
 
 
 def make_folds(groups: Groups, plan: LeaveOutPlan, *, seed: int) -> list[Fold]:

@@ -11,13 +11,21 @@ import torch
 import torch.nn.functional as F
 
 from mua_decode.analyses.likelihood.encoder import fit_encoder, site_correlation
-from mua_decode.analyses.likelihood.folds import Fold, Groups, deal, group_conditions, make_folds
+from mua_decode.analyses.likelihood.folds import (
+    Fold,
+    Groups,
+    deal,
+    group_conditions,
+    keep_presentations_whole,
+    make_folds,
+)
 from mua_decode.analyses.likelihood.gaussian import fit_noise
 from mua_decode.analyses.likelihood.identify import beaten
 from mua_decode.analyses.likelihood.made import Made
 from mua_decode.analyses.likelihood.plan import LikelihoodPlan
 from mua_decode.analyses.likelihood.readback import Material, read_back
 from mua_decode.analyses.likelihood.responses import Responses, collect
+from mua_decode.data.independence import condition_groups
 from mua_decode.features import FeatureSpace
 from mua_decode.runs.progress import working
 from mua_decode.types import Recording
@@ -62,7 +70,10 @@ def likelihood(
     with working("counting spikes"):
         responses = collect(recording, plan)
     conditions = recording.stimuli.conditions.iloc[responses.condition].reset_index(drop=True)
-    groups = group_conditions(conditions, plan.leave_out.by)
+    groups = keep_presentations_whole(
+        group_conditions(conditions, plan.leave_out.by),
+        condition_groups(recording)[responses.condition],
+    )
     folds = make_folds(groups, plan.leave_out, seed=plan.seed)
     with working("features of every frame"):
         material = _material(recording, responses, space, plan.pixel_size)

@@ -18,7 +18,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     One network says nothing of the next. Where data.sites_per_region takes only some sites, other
     seeds take others. Directions that are undefined count as guesses. FOLDER/repeat holds
     results.csv (every seed), intervals.csv (mean, s.d. and 95 % intervals over seeds and
-    conditions, of the decoder, its floors, and the decoder minus each floor), metrics.json,
+    conditions, of the decoder, its floors, and the decoder minus each floor), mixed.csv
+    (the same differences in mixed-effects models, the seed a random effect), metrics.json,
     figures/ and one folder per seed. After Ctrl-C the same command goes on where it stopped.
     """
     source = open_to_retrain(cfg)

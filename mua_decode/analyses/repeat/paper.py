@@ -1,4 +1,4 @@
-"""Table of the paper: intervals over seeds and conditions."""
+"""Tables of the paper: intervals over seeds and conditions."""
 
 from __future__ import annotations
 
@@ -23,4 +23,15 @@ def seeds(results: Results) -> PaperTable:
         "these trials (low_seeds, high_seeds)",
         "repeat/intervals.csv",
         make,
+    )
+
+
+def mixed(results: Results) -> PaperTable:
+    """S36: decoder less floors in mixed-effects models."""
+    return results.table(
+        "S36_seeds_mixed",
+        "Decoder less floors in linear mixed models, random effects of seeds, conditions and what "
+        "these share, beside the test over unit means (p_unit_means); agrees: both on one side of "
+        ".05, uncorrected",
+        "repeat/mixed.csv",
     )

@@ -9,9 +9,10 @@ from mua_decode.types import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatPlan:
-    """From how many seeds a run is trained, its own among them."""
+    """From how many seeds a run is trained, its own among them; whether mixed models are fitted."""
 
     n_seeds: int
+    mixed: bool
 
     def __post_init__(self) -> None:
         if self.n_seeds < 2:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mua_decode import figures
+from mua_decode.analyses.repeat.mixed import mixed_seeds
 from mua_decode.analyses.repeat.plan import RepeatPlan
 from mua_decode.analyses.repeat.statistics import seed_summary
 from mua_decode.runs.findings import Findings, score_table, stamp
@@ -44,6 +45,7 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     table = ResultTable(pd.concat(frames, ignore_index=True))
     units = shared_units(data, own.frame["metric"].unique().tolist())
     summary = seed_summary(tables, rng=Stream.SEED_INTERVALS.rng(first), units=units)
+    mixed = mixed_seeds(tables, units=units) if plan.mixed else pd.DataFrame()
     title = f"{len(tables)} of {plan.n_seeds} seeds{source.leaks.mark}"
     scores = whole(summary[summary["minus"] == ""])
     trained = {"n_seeds": plan.n_seeds, "n_seeds_trained": len(tables)}
@@ -62,7 +64,7 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
     return Findings(
         results=table,
         metrics=metrics,
-        tables={"intervals": summary},
+        tables={"intervals": summary, "mixed": mixed},
         figures={"seeds": drawn},
         screen=[score_table(single, title=said, names=["run"])],
     )

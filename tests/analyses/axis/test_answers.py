@@ -162,6 +162,15 @@ def test_equivalence_is_found_within_the_margin_and_not_at_it(away, low, high):
     assert low <= np.mean(found) <= high
 
 
+def test_few_presentations_do_not_make_answers_equivalent():
+    """Just as far off as the margin: equivalent in 5 % of cases; by the normal law in 8 of 100."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(1500):
+        library = [m + rng.standard_normal(3) for m in np.zeros(10)]
+        found.append(equivalence_p(2.0 + rng.standard_normal(3), library, 2.0) <= 0.05)
+    assert 0.03 <= np.mean(found) <= 0.07
+
+
 def test_images_made_for_other_sites_tell_an_axis_from_contrast():
     """A site that any image of strong contrast drives answers to the images of others as well."""
     shown, sites = _shown(30), _sites(30)

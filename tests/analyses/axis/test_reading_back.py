@@ -7,9 +7,15 @@ import torch
 from mua_decode.analyses.axis.climb import NaturalPrior, climb
 from mua_decode.analyses.axis.effective import line_along_axis, rank_library
 from mua_decode.analyses.axis.pixels import fit_pixel_decoder, train_image_decoder
-from mua_decode.analyses.axis.reconstruction import _accuracy, reconstruct, standardised
+from mua_decode.analyses.axis.reconstruction import (
+    _accuracy,
+    _all_ranks,
+    reconstruct,
+    standardised,
+)
 from mua_decode.analyses.axis.ridge import make_blocks
 from mua_decode.models import InvertedVideoUNet, VideoUNet
+from mua_decode.statistics import rank_p
 from mua_decode.types import InputError
 
 
@@ -30,6 +36,17 @@ def test_images_are_identified_from_a_good_population_and_not_from_noise():
     assert abs(chance.rank.mean() - 0.5) < 0.2
     assert chance.p > 0.02
     assert (good.table["accuracy"] >= good.table["chance"]).all()
+
+
+def test_a_population_that_always_says_the_same_has_p_one():
+    """Means of the same ranks in another order: rounding must not tell them apart."""
+    x, y, blocks, rng = _population(0.3)
+    same = reconstruct(np.ones_like(y), x, blocks, n_permutations=99, rng=rng)
+    assert same.p == 1
+    ranks = _all_ranks(np.tile(rng.standard_normal(7), (7, 1)))
+    assert ranks.diagonal().mean() == pytest.approx(0.5)
+    null = [ranks[np.arange(7), rng.permutation(7)].mean() for _ in range(99)]
+    assert float(rank_p(np.array(null), ranks.diagonal().mean())) == 1
 
 
 def test_accuracy_with_distractors_is_the_chance_that_all_are_beaten():

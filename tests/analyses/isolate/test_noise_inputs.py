@@ -9,13 +9,14 @@ from torch import Tensor
 from mua_decode.analyses.isolate.noise_inputs import (
     PUBLISHED,
     ShownTrials,
+    _paired,
     asked,
     compare_with_noise,
     published_comparison,
     score_noise_inputs,
 )
 from mua_decode.metrics import MSE, Identification, Shown
-from mua_decode.statistics import correct
+from mua_decode.statistics import correct, rank_p
 from mua_decode.types import HypothesisTable, ResultTable
 from tests.conftest import make_stimuli
 
@@ -107,7 +108,8 @@ def test_rank_of_the_data_among_pairings_of_few_noise_inputs() -> None:
     scores = {("mse", "all"): noise, ("ssim", "all"): noise}
     rows, tests = rank(scores, mse=0.1, ssim=0.1)
     assert tests.frame["p"].tolist() == [pytest.approx(1e-4), 1.0]
-    assert (tests.frame["n"] == 9999).all()
+    assert (tests.frame["n"] == 100).all()  # inputs: pairings that reuse them are not independent
+    assert set(tests.frame["n_unit"]) == {"noise inputs"}
     assert tests.frame["note"].str.contains("100 noise inputs, reused").all()
     assert set(tests.frame["question"]) == {"is the input used at all?"}  # our test, so named
     assert rows.frame["run"].tolist() == ["chance/noise"] * 2
@@ -157,3 +159,16 @@ def test_a_worse_score_than_noise_is_beyond_none_of_it() -> None:
     worse = published(rng.normal(0.6, 0.02, 64), rng.normal(0.3, 0.02, (100, 64)))
     assert worse["p"][0] < 1e-6  # two-sided, as published: it says that they differ
     assert worse["effect"][1] == 1
+
+
+def test_many_conditions_do_not_make_few_noise_inputs_sure() -> None:
+    """Of 512 conditions the mean is surer than that of the hundred inputs it is compared with."""
+    rng, p, found = np.random.default_rng(1), [], []
+    for _ in range(40):
+        noise = np.repeat(rng.normal(size=(100, 1)), 512, axis=1)
+        own = rng.normal(size=(20, 512)).mean()
+        null = _paired(noise, np.ones(512), 199, rng)
+        p.append(float(rank_p(null, own)))
+        found.append(float(rank_p(null, own + 0.5)))
+    assert np.mean(np.array(p) <= 0.05) <= 0.125  # of 40; the same hundred throughout: .25
+    assert np.mean(np.array(found) <= 0.05) > 0.9

@@ -9,7 +9,12 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from mua_decode.analyses.likelihood.findings import findings
-from mua_decode.analyses.likelihood.folds import Groups, group_conditions, make_folds
+from mua_decode.analyses.likelihood.folds import (
+    Groups,
+    group_conditions,
+    keep_presentations_whole,
+    make_folds,
+)
 from mua_decode.analyses.likelihood.gaussian import fit_noise, shrunk_covariance
 from mua_decode.analyses.likelihood.identify import accuracy, beaten
 from mua_decode.analyses.likelihood.likelihood import likelihood
@@ -180,6 +185,27 @@ SMALL = [
     "window={width_s: 0.5, step_s: 0.5}", "trials=2", "inner_folds=2", "pixel_size=8",
     "map.steps=3", "map.videos=2", "leave_out.share=0.25",
 ]  # fmt: skip
+
+
+def test_conditions_of_one_presentation_leave_together():
+    own = Groups("conditions", np.arange(8))
+    assert keep_presentations_whole(own, np.arange(8)) is own
+    pairs = keep_presentations_whole(own, np.arange(8) // 2)
+    assert pairs.label.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert pairs.name == "conditions, joined where they share recorded trials"
+    # Movies 0 and 2 share presentations through one of their conditions.
+    movies = Groups("movies", np.array([0, 0, 1, 1, 2, 2]))
+    joined = keep_presentations_whole(movies, np.array([0, 1, 2, 3, 1, 4]))
+    assert joined.label.tolist() == [0, 0, 1, 1, 0, 0]
+    recording = planted()
+    (session,) = recording.sessions
+    pair, repeat = session.trials["condition"] // 2, np.tile(np.arange(6), N_VIDEOS)
+    linked = session.trials.assign(presentation=pair * 6 + repeat)
+    recording = replace(recording, sessions=(replace(session, trials=linked),))
+    found = likelihood(recording, PLAN, PixelFeatures())
+    assert found.groups.number == N_VIDEOS // 2
+    for fold in found.folds:
+        assert not set(fold.train // 2) & set(fold.test // 2)
 
 
 def test_command_leaves_numbers_tables_and_figures(tmp_path):

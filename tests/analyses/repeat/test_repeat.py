@@ -34,6 +34,9 @@ def test_repeat_draws_split_population_and_weights_anew(run: Path) -> None:
     assert metrics["decoder/single_trial/mse/mean"] == six_digits
     assert "decoder_minus_floor/lookup/single_trial/mse/low_seeds" in metrics
     assert (folder / "figures" / "seeds.png").is_file()
+    mixed = pd.read_csv(folder / "mixed.csv", keep_default_na=False)
+    assert set(mixed["group"]) == {"floor/lookup"}
+    assert set(mixed["n_unit"]) == {"seeds × conditions × cues × colours × directions"}
     one, two = data_of(run), data_of(folder / "seed_1")
     session = next(iter(one.split.trials["test"]))
     assert set(one.split.trials["test"][session]) != set(two.split.trials["test"][session])

@@ -17,18 +17,22 @@ from pathlib import Path
 
 from mua_decode import statistics
 from mua_decode.files import write_text
-from tests.statistics.calibration import of_intervals, of_models, of_tests
+from tests.statistics.calibration import of_analyses, of_intervals, of_models, of_tests
 from tests.statistics.calibration.cases import BOUNDS, Case, Rate, run
 
-CASES: list[Case] = [*of_tests.CASES, *of_models.CASES, *of_intervals.CASES]
+CASES: list[Case] = [
+    *of_tests.CASES, *of_models.CASES, *of_intervals.CASES, *of_analyses.CASES
+]  # fmt: skip
 # Neither tests nor intervals, with what holds each of them to account.
 NO_INFERENCE = {
     "CORRECTIONS": "names",
     "Interval": "a type",
+    "MixedQuestion": "a type",
     "NoInterval": "a type",
     "PermutationNull": "a type",
     "Units": "a type: every case in which something is shared",
     "folded_error": "arithmetic: test_circular.py",
+    "mixed_view": "mixed_mean and unit_t side by side: test_mixed.py of ablate and repeat",
     "out_of_reach": "words: the rows that say the smallest possible p",
     "row_means": "arithmetic: test_permutation.py",
     "smallest_p": "arithmetic: test_exact.py",

@@ -21,6 +21,7 @@ from tests.statistics.calibration.structures import (
     CROSSED,
     CUES,
     Rng,
+    draws_of,
     factorial,
     seeds,
     sessions,
@@ -46,6 +47,7 @@ def _unit_intervals() -> list[Case]:
             lambda rng, icc=icc, k=k: covers(
                 unit_interval(factorial(rng, icc, factors=k), CROSSED, rng=rng)
             ),
+            draws_of(icc),
         )
         for name, icc, k in AT_WORK
     ]  # fmt: skip

@@ -26,6 +26,7 @@ from tests.statistics.calibration.structures import (
     CROSSED,
     CUES,
     Rng,
+    draws_of,
     factorial,
     linked,
     linked_table,
@@ -59,7 +60,8 @@ def _t_of_units() -> list[Case]:
         def crossed(rng: Rng, icc: float = icc, k: int = k) -> bool:
             return rejects(unit_t(factorial(rng, icc, factors=k), CROSSED, **ASKED))
 
-        cases.append(Case("unit_t", f"64 conditions, {name}", "4 × 4 × 4 crossed", "size", crossed))
+        text, n = f"64 conditions, {name}", "4 × 4 × 4 crossed"
+        cases.append(Case("unit_t", text, n, "size", crossed, draws_of(icc)))
     for k in (3, 5, 10):
 
         def of_seeds(rng: Rng, k: int = k) -> bool:

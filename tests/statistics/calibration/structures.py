@@ -21,6 +21,11 @@ AT_WORK = (
 )
 
 
+def draws_of(icc: float) -> int:
+    """Data sets of a factorial design; more where its factors are weak, the hardest to count."""
+    return 6000 if icc <= 0.1 else 2000
+
+
 def factorial(rng: Rng, icc: float, *, factors: int = 1) -> np.ndarray:
     """64 = 4 cues × 4 colours × 4 directions; ``icc`` of the variance shared out over factors."""
     out = rng.normal(size=64) * (1 - icc) ** 0.5
