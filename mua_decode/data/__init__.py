@@ -3,11 +3,13 @@
 from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
 from mua_decode.data.datamodule import DecodingData
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
+from mua_decode.data.film import Cut, cut_film, shift_responses
 from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
 from mua_decode.data.pooling import AtMost, PseudoTrialPlan
 from mua_decode.data.population import Population, read_population
 from mua_decode.data.resident import ResidentLoader
-from mua_decode.data.splitting import SplitPlan, split_recording
+from mua_decode.data.split_plan import SplitPlan
+from mua_decode.data.splitting import split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import FramePlan, pairing
 from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
@@ -15,6 +17,7 @@ from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, windo
 __all__ = [
     "AtMost",
     "Batch",
+    "Cut",
     "DecodingData",
     "EpochSampler",
     "FramePlan",
@@ -31,10 +34,12 @@ __all__ = [
     "Window",
     "WindowedSession",
     "audit_leakage",
+    "cut_film",
     "frame_of_bin",
     "match_sites",
     "pairing",
     "read_population",
+    "shift_responses",
     "split_recording",
     "window_session",
 ]
