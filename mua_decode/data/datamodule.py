@@ -107,11 +107,11 @@ class DecodingData(pl.LightningDataModule):
         check_draw(pseudo, split.unit)
         if batch_size < 2:
             raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
-        shown = FramePlan(frames=frames, lag_s=lag_s)
+        plan = FramePlan(frames=frames, lag_s=lag_s)
         if cut is not None:
-            recording = cut_film(recording, cut, window, shown)
+            recording = cut_film(recording, cut, window, plan)
             split = split.guarded(float(recording.sessions[0].window_s or 0) + abs(lag_s))
-            window, shown = None, FramePlan()
+            window = None
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
@@ -122,7 +122,9 @@ class DecodingData(pl.LightningDataModule):
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
-        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, shown)
+        self.stimuli, notes = one_frame_per_bin(
+            recording.stimuli, self.pool, plan if cut is None else None
+        )
         self.notes += notes
         population = choose_population(
             self.pool.sites,

@@ -49,12 +49,16 @@ class FramePlan:
 
 
 def one_frame_per_bin(
-    stimuli: StimulusSet, pool: TrialPool, plan: FramePlan
+    stimuli: StimulusSet, pool: TrialPool, plan: FramePlan | None
 ) -> tuple[StimulusSet, list[str]]:
     """Give every bin its frame, as ``plan`` says; and notes of what is not shown as it was.
 
+    Without a plan every bin has its frame already.
+
     Raises InputError if trials and videos differ in length, or the lag is as long as they are.
     """
+    if plan is None:
+        return stimuli, []
     return one_frame_at(stimuli, plan, n_bins=pool.n_bins, bin_s=pool.bin_s, window_s=pool.window_s)
 
 

@@ -1,0 +1,53 @@
+"""Options of the scores of a continuous film."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mua_decode.types import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmPlan:
+    """What is asked of a run on a film.
+
+    Parameters
+    ----------
+    lags_s
+        Lags of the curve, in seconds; spikes follow frames by them.
+    alphas
+        Penalties of the curve's ridge, relative to the mean eigenvalue.
+    lengths_s
+        Lengths of stretches to identify, in seconds, whole numbers of bins.
+    folds
+        Of blocks of time, in which floors are fitted; ``None``: one for every block.
+    shifts
+        Circular shifts of the responses that make the null.
+    trials_per_condition
+        Test trials of every stretch that are decoded; ``None``: all.
+    """
+
+    lags_s: tuple[float, ...]
+    alphas: tuple[float, ...]
+    lengths_s: tuple[float, ...]
+    folds: int | None
+    shifts: int
+    trials_per_condition: int | None
+
+    def __post_init__(self) -> None:
+        if not self.lags_s or not np.isfinite(self.lags_s).all():
+            raise InputError(f"lags_s: expected seconds, found {list(self.lags_s)}")
+        for name in ("alphas", "lengths_s"):
+            values = getattr(self, name)
+            if not values or min(values) <= 0:
+                raise InputError(f"{name}: expected numbers above 0, found {list(values)}")
+        if self.folds is not None and self.folds < 2:
+            raise InputError(f"folds: expected at least 2, found {self.folds}")
+        if self.shifts < 1:
+            raise InputError(f"shifts: expected at least 1, found {self.shifts}")
+        if self.trials_per_condition is not None and self.trials_per_condition < 1:
+            raise InputError(
+                f"trials_per_condition: expected at least 1, found {self.trials_per_condition}"
+            )
