@@ -122,9 +122,8 @@ class DecodingData(pl.LightningDataModule):
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
-        self.stimuli, notes = one_frame_per_bin(
-            recording.stimuli, self.pool, plan if cut is None else None
-        )
+        shown = plan if cut is None else None
+        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, shown)
         self.notes += notes
         population = choose_population(
             self.pool.sites,

@@ -23,6 +23,7 @@ from mua_decode.runs.findings import Findings, score_table
 from mua_decode.runs.progress import hushed, track
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import competitors
+from mua_decode.scoring.averages import Predict
 from mua_decode.types import InputError, Recording, ResultTable, Segment
 
 _UNIT = "correlation"
@@ -73,13 +74,17 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
     return _findings(run, lag, curve, observed, null, _names(run, films, blocks))
 
 
-def _predictors(run: Run, trained: Run | None) -> dict[str, Any]:
+def _predictors(run: Run, trained: Run | None) -> dict[str, Predict]:
     """Floors fitted on the run's training part, and the network of the one that was trained."""
     found = competitors(run)
     floors = {name: p for name, p in found.items() if name.startswith("floor/")}
     if trained is None:
         return floors
-    return {"decoder": lambda batch: trained.decode(batch.spikes), **floors}
+    return {"decoder": _network(trained), **floors}
+
+
+def _network(run: Run) -> Predict:
+    return lambda batch: run.decode(batch.spikes)
 
 
 def _curve(run: Run, plan: FilmPlan, found: dict[str, Decoded]) -> pd.DataFrame:
@@ -117,10 +122,10 @@ def _scores(run: Run, plan: FilmPlan, blocks: np.ndarray, recording: Recording) 
     folded = run.cfg.data.split.unit == "block"
     with hushed():
         for number, one in enumerate(_runs(run, plan, blocks, recording)):
-            own = number == 0
-            predictors = _predictors(one, run if own else None)
-            if own and folded:  # floors are tested in the folds, every block once
-                predictors = {"decoder": predictors["decoder"]}
+            if number == 0 and folded:  # floors are tested in the folds, every block once
+                predictors = {"decoder": _network(run)}
+            else:
+                predictors = _predictors(one, run if number == 0 else None)
             part = one.scored_part
             found = decode_part(one.data, part, predictors, plan.trials_per_condition)
             tables.append(block_scores(found, blocks))
