@@ -18,7 +18,7 @@ from mua_decode.data.audit import LeakAudit, audit_leakage
 from mua_decode.data.blocks import Stretches
 from mua_decode.data.complete import complete_sites
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
-from mua_decode.data.film import Cut, cut_film
+from mua_decode.data.film import Cut, cut_up
 from mua_decode.data.neighbours import shared_content
 from mua_decode.data.places import RANDOM_SITES, mean_by_place
 from mua_decode.data.pooling import (
@@ -104,14 +104,9 @@ class DecodingData(pl.LightningDataModule):
         resident: bool | None = None,
     ) -> None:
         super().__init__()
-        check_draw(pseudo, split.unit)
-        if batch_size < 2:
-            raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
-        plan = FramePlan(frames=frames, lag_s=lag_s)
-        if cut is not None:
-            recording = cut_film(recording, cut, window, plan)
-            split = split.guarded(float(recording.sessions[0].window_s or 0) + abs(lag_s))
-            window = None
+        _check(pseudo, split, batch_size)
+        plan: FramePlan | None = FramePlan(frames=frames, lag_s=lag_s)
+        recording, split, window, plan = cut_up(recording, split, cut=cut, window=window, plan=plan)
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
@@ -122,8 +117,7 @@ class DecodingData(pl.LightningDataModule):
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
-        shown = plan if cut is None else None
-        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, shown)
+        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, plan)
         self.notes += notes
         population = choose_population(
             self.pool.sites,
@@ -137,9 +131,8 @@ class DecodingData(pl.LightningDataModule):
         self.pool, self._candidates, notes = complete_sites(
             self.pool, self.split, n_conditions=self.stimuli.n_conditions, draw=pseudo.draw
         )
-        self.notes += notes
-        self.sites, notes = population.axis(self.pool.sites)
-        self.notes += notes
+        self.sites, more = population.axis(self.pool.sites)
+        self.notes += [*notes, *more]
         self.standardise = Standardiser.of(
             standardisation, self.pool, recording, self.split.trials["train"], root=root
         )
@@ -344,6 +337,12 @@ class DecodingData(pl.LightningDataModule):
             return self.plan.shares
         number = {p: self.n_recorded_trials(p) for p in PARTS}
         return {p: n / sum(number.values()) for p, n in number.items()}
+
+
+def _check(pseudo: PseudoTrialPlan, split: SplitPlan, batch_size: int) -> None:
+    check_draw(pseudo, split.unit)
+    if batch_size < 2:
+        raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
 
 
 def _already_a_batch(batch: Any) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from mua_decode.data.split_plan import SplitPlan
 from mua_decode.data.videos import FramePlan, one_frame_at
 from mua_decode.data.windows import Window, bins_of, window_session
 from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet
@@ -49,6 +50,26 @@ class Cut:
                 "into two such stretches; make it shorter"
             )
         return np.arange(0, n_bins - length + 1, step), length
+
+
+def cut_up(
+    recording: Recording,
+    split: SplitPlan,
+    *,
+    cut: Cut | None,
+    window: Window | None,
+    plan: FramePlan,
+) -> tuple[Recording, SplitPlan, Window | None, FramePlan | None]:
+    """Cut a recording where it is to be, with a guard for its split; else all stays as it is.
+
+    What was cut is counted and paired with frames, so that neither a window nor a plan of frames
+    is left to apply.
+    """
+    if cut is None:
+        return recording, split, window, plan
+    found = cut_film(recording, cut, window, plan)
+    guard_s = float(found.sessions[0].window_s or 0) + abs(plan.lag_s)
+    return found, split.guarded(guard_s), None, None
 
 
 def cut_film(recording: Recording, cut: Cut, window: Window | None, shown: FramePlan) -> Recording:

@@ -156,7 +156,8 @@ def _findings(
     tests = against_shifts(observed, null, names)
     rows = _rows(observed, names, part)
     means = ResultTable.from_rows(rows).frame
-    metrics: dict[str, Any] = {
+    whole = means[means["condition"] == "all"]
+    metrics = {
         "leaking": run.leaks.flag,
         "audit": data.audit.line,
         "seed": run.seed,
@@ -167,12 +168,8 @@ def _findings(
         "best_lag_s": float(best["lag_s"]),
         "best_lag/time_correlation": float(best["time_correlation"]),
         "shifts": int(null["shift_s"].nunique()),
+        **_numbers(whole, curve),
     }
-    whole = means[means["condition"] == "all"]
-    for row in whole.to_dict("records"):
-        metrics[f"{row['run']}/{row['trial']}/{row['metric']}"] = row["value"]
-    for row in curve.to_dict("records"):
-        metrics[f"{row['run']}/{row['trial']}/identification/{row['length_s']:g}s"] = row["value"]
     single = observed[(observed["trial"] == "single_trial") & (observed["metric"] == METRIC)]
     ring = null[(null["trial"] == "single_trial") & (null["metric"] == METRIC)]
     drawn = film_figure(
@@ -202,6 +199,16 @@ def _findings(
             f"blocks), the run has {run.cfg.data.lag_s:g} s; {data.audit.line}",
         ],
     )
+
+
+def _numbers(whole: pd.DataFrame, curve: pd.DataFrame) -> dict[str, Any]:
+    """Mean over blocks, and identification at every length, as flat numbers."""
+    found: dict[str, Any] = {}
+    for row in whole.to_dict("records"):
+        found[f"{row['run']}/{row['trial']}/{row['metric']}"] = row["value"]
+    for row in curve.to_dict("records"):
+        found[f"{row['run']}/{row['trial']}/identification/{row['length_s']:g}s"] = row["value"]
+    return found
 
 
 def _rows(observed: pd.DataFrame, names: dict[int, str], part: str) -> list[dict[str, object]]:

@@ -54,17 +54,7 @@ def lag_curve(run: Run, plan: FilmPlan, blocks: np.ndarray) -> pd.DataFrame:
             f"lags_s: the longest needs data.split.guard_s of at least {guard_s:g} s so that it "
             f"does not reach into test blocks, the run has {own:g}; give shorter lags"
         )
-    films = Stretches.of(data.stimuli)
-    trained = data.conditions("train")
-    folds = []
-    for block in np.unique(blocks[trained]):
-        tested = trained[blocks[trained] == block]
-        others = trained[blocks[trained] != block]
-        fitted = others[~films.near(others, tested, guard_s)]
-        if len(fitted):
-            folds.append(_Fold(tested, fitted))
-    if len(folds) < 2:
-        raise InputError("film: the lag needs two training blocks; make data.split.block_s shorter")
+    folds = _folds(Stretches.of(data.stimuli), data.conditions("train"), blocks, guard_s)
     sizes = {
         "n_conditions": data.stimuli.n_conditions,
         "n_bins": data.n_bins,
@@ -87,6 +77,21 @@ def lag_curve(run: Run, plan: FilmPlan, blocks: np.ndarray) -> pd.DataFrame:
         rows.append((lag_s, plan.alphas[best], *whole[best], len(folds)))
     columns = ["lag_s", "alpha", "time_correlation", "best_pixel_time_correlation", "n"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _folds(
+    films: Stretches, trained: np.ndarray, blocks: np.ndarray, guard_s: float
+) -> list[_Fold]:
+    folds = []
+    for block in np.unique(blocks[trained]):
+        tested = trained[blocks[trained] == block]
+        others = trained[blocks[trained] != block]
+        fitted = others[~films.near(others, tested, guard_s)]
+        if len(fitted):
+            folds.append(_Fold(tested, fitted))
+    if len(folds) < 2:
+        raise InputError("film: the lag needs two training blocks; make data.split.block_s shorter")
+    return folds
 
 
 def _videos(run: Run, lag_s: float) -> torch.Tensor:
