@@ -3,7 +3,7 @@
 from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
 from mua_decode.data.datamodule import DecodingData
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset
-from mua_decode.data.film import Cut, cut_film, shift_responses
+from mua_decode.data.film import Cut, cut_film, cut_videos, shift_responses
 from mua_decode.data.new_trials import NewTrials, SiteMatch, match_sites
 from mua_decode.data.pooling import AtMost, PseudoTrialPlan
 from mua_decode.data.population import Population, read_population
@@ -35,6 +35,7 @@ __all__ = [
     "WindowedSession",
     "audit_leakage",
     "cut_film",
+    "cut_videos",
     "frame_of_bin",
     "match_sites",
     "pairing",

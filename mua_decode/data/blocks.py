@@ -12,6 +12,38 @@ _COLUMNS = ("film", "start_s", "stop_s")
 _TOLERANCE = 1e-6
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """Frames of the test part, and how many of them training has, or has close by.
+
+    Parameters
+    ----------
+    frames
+        Moments of the film that the test part has.
+    seen
+        Those of them that training has, in whichever repeat.
+    before, behind
+        Those with a moment of training less than the guard before, or behind them: between the
+        windows of the two.
+    guard_s
+        Seconds.
+    """
+
+    frames: int
+    seen: int
+    before: int
+    behind: int
+    guard_s: float
+
+    @property
+    def line(self) -> str:
+        """Half a sentence for tables and logs."""
+        return (
+            f"of {self.frames} frames of the test part training has {self.seen}, and within "
+            f"{self.guard_s:g} s before {self.before} and behind {self.behind} of them another"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Stretches:
     """Where in which film every condition lies.
@@ -28,6 +60,11 @@ class Stretches:
     start_s: np.ndarray
     stop_s: np.ndarray
 
+    @staticmethod
+    def are(stimuli: StimulusSet) -> bool:
+        """Whether the conditions are stretches of a film."""
+        return all(c in stimuli.conditions.columns for c in _COLUMNS)
+
     @classmethod
     def of(cls, stimuli: StimulusSet) -> Stretches:
         """Read the columns ``film``, ``start_s`` and ``stop_s`` of the conditions.
@@ -35,7 +72,7 @@ class Stretches:
         Raises InputError if they are missing.
         """
         table = stimuli.conditions
-        if any(c not in table.columns for c in _COLUMNS):
+        if not cls.are(stimuli):
             raise InputError(
                 "split: unit=block needs stretches of a film, whose conditions have columns "
                 "film, start_s and stop_s; cut it with data.cut.length_s"
@@ -54,6 +91,40 @@ class Stretches:
         """Whether each of ``one``, bool (A,), lies less than ``guard_s`` from any of ``other``."""
         gap = self.gap_s(one, other)
         return np.asarray((gap < guard_s - _TOLERANCE).any(axis=1))
+
+    def neighbours(
+        self, tested: np.ndarray, trained: np.ndarray, *, bin_s: float, n_bins: int, guard_s: float
+    ) -> Neighbours:
+        """Count frames of tested stretches that lie among, before and behind those of training.
+
+        Parameters
+        ----------
+        tested, trained
+            int (A,), (B,): conditions.
+        bin_s, n_bins
+            Step of the bins, seconds, and bins of a stretch, each with a frame of its own.
+        """
+        window_s = float((self.stop_s - self.start_s).max()) - (n_bins - 1) * bin_s
+        reach_s = guard_s + window_s - _TOLERANCE
+        found = np.zeros(4, int)
+        for film in np.unique(self.film[tested]):
+            one, other = (
+                self._frames(part[self.film[part] == film], bin_s, n_bins)
+                for part in (tested, trained)
+            )
+            padded = np.concatenate([[-np.inf], other, [np.inf]])
+            before = one - padded[np.searchsorted(other, one, side="left")]
+            behind = padded[np.searchsorted(other, one, side="right") + 1] - one
+            seen = np.isin(one, other)
+            close = [gap * bin_s < reach_s for gap in (before, behind)]
+            found += [len(one), seen.sum(), close[0].sum(), close[1].sum()]
+        counted = [int(n) for n in found]
+        return Neighbours(*counted, guard_s)
+
+    def _frames(self, conditions: np.ndarray, bin_s: float, n_bins: int) -> np.ndarray:
+        """Bins of the film that some stretches have, int, sorted."""
+        first = np.rint(self.start_s[conditions] / bin_s).astype(int)
+        return np.unique(first[:, None] + np.arange(n_bins))
 
     def blocks(self, block_s: float) -> np.ndarray:
         """Number of the block of time in which every condition starts, int (K,)."""

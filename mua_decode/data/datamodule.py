@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mua_decode.data.audit import LeakAudit, audit_leakage
-from mua_decode.data.blocks import Stretches
+from mua_decode.data.audit import LeakAudit, audit_parts
 from mua_decode.data.complete import complete_sites
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
 from mua_decode.data.film import Cut, cut_up
@@ -105,8 +104,10 @@ class DecodingData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         _check(pseudo, split, batch_size)
-        plan: FramePlan | None = FramePlan(frames=frames, lag_s=lag_s)
-        recording, split, window, plan = cut_up(recording, split, cut=cut, window=window, plan=plan)
+        shown = FramePlan(frames=frames, lag_s=lag_s)
+        recording, split, window, plan = cut_up(
+            recording, split, cut=cut, window=window, plan=shown
+        )
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
@@ -157,9 +158,8 @@ class DecodingData(pl.LightningDataModule):
         return None, share_variants(self.stimuli, shares, seed=self.seed)
 
     def _audited(self) -> LeakAudit:
-        films = Stretches.of(self.stimuli) if self.plan.unit == "block" else None
-        train, test = map(self.pseudo_trials, ("train", "test"))
-        return audit_leakage(train, test, state=self.leaks, films=films, guard_s=self.plan.guard_s)
+        parts = map(self.pseudo_trials, ("train", "test"))
+        return audit_parts(*parts, state=self.leaks, stimuli=self.stimuli, plan=self.plan)
 
     def for_weights(self, *, elsewhere: bool) -> DecodingData:
         """The same data for weights trained on its training part, or ``elsewhere``: on any part."""

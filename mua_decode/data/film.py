@@ -84,19 +84,13 @@ def cut_film(recording: Recording, cut: Cut, window: Window | None, shown: Frame
 
     Raises InputError if windows, frames, or stretches do not fit.
     """
-    bins = {s.name: bins_of(s, window) for s in recording.sessions}
-    if len(set(bins.values())) > 1:
-        raise InputError(f"sessions differ in (bins, step, window): {bins}")
-    n_bins, bin_s, window_s = next(iter(bins.values()))
+    n_bins, bin_s, _ = _bins(recording, window)
     starts, length = cut.starts(n_bins, bin_s)
     bins_of_stretch = starts[:, None] + np.arange(length)
     sessions = tuple(
         _cut_session(session, window, bins_of_stretch) for session in recording.sessions
     )
-    stimuli, notes = one_frame_at(
-        recording.stimuli, shown, n_bins=n_bins, bin_s=bin_s, window_s=window_s
-    )
-    first_s = starts * bin_s
+    stimuli, notes = _cut_videos(recording, cut, window, shown)
     notes = [
         f"the film is cut into {len(starts)} stretches of {length * bin_s:g} s "
         f"({length} bins), each a condition",
@@ -105,11 +99,38 @@ def cut_film(recording: Recording, cut: Cut, window: Window | None, shown: Frame
     return replace(
         recording,
         sessions=sessions,
-        stimuli=_cut_stimuli(
-            stimuli, bins_of_stretch, bin_s, first_s, first_s + (length - 1) * bin_s + window_s
-        ),
+        stimuli=stimuli,
         notes=(*recording.notes, *notes),
     )
+
+
+def cut_videos(
+    recording: Recording, cut: Cut, window: Window | None, shown: FramePlan
+) -> StimulusSet:
+    """Return the stimuli of :func:`cut_film` without the spikes; errors as there."""
+    return _cut_videos(recording, cut, window, shown)[0]
+
+
+def _cut_videos(
+    recording: Recording, cut: Cut, window: Window | None, shown: FramePlan
+) -> tuple[StimulusSet, list[str]]:
+    n_bins, bin_s, window_s = _bins(recording, window)
+    starts, length = cut.starts(n_bins, bin_s)
+    stimuli, notes = one_frame_at(
+        recording.stimuli, shown, n_bins=n_bins, bin_s=bin_s, window_s=window_s
+    )
+    first_s = starts * bin_s
+    last_s = first_s + (length - 1) * bin_s + window_s
+    bins = starts[:, None] + np.arange(length)
+    return _cut_stimuli(stimuli, bins, bin_s, first_s, last_s), notes
+
+
+def _bins(recording: Recording, window: Window | None) -> tuple[int, float, float]:
+    """Bins of a trial, their step and their width, the same in every session."""
+    bins = {s.name: bins_of(s, window) for s in recording.sessions}
+    if len(set(bins.values())) > 1:
+        raise InputError(f"sessions differ in (bins, step, window): {bins}")
+    return next(iter(bins.values()))
 
 
 def shift_responses(recording: Recording, shift_s: float) -> Recording:

@@ -38,10 +38,13 @@ def film_figure(
 
 
 def _lags(ax: Axes, lag: pd.DataFrame) -> None:
-    ax.plot(lag["lag_s"] * 1e3, lag["time_correlation"], "o-", color=panels.BLUE, markersize=4)
+    place, single, average = lag["lag_s"] * 1e3, "time_correlation", "average_time_correlation"
+    ax.plot(place, lag[average], "o--", color=panels.BLUE, markersize=3, label="averages")
+    ax.plot(place, lag[single], "o-", color=panels.BLUE, markersize=4, label="single trials")
+    ax.legend(frameon=False, fontsize=7)
     ax.axhline(0, color="0.6", linewidth=0.8)
     ax.set_xlabel("lag of the spikes (ms)")
-    ax.set_ylabel("r over time, ridge of averages\nblocks of the training part", fontsize=8)
+    ax.set_ylabel("r over time, ridge,\nblocks of the training part", fontsize=8)
 
 
 def _blocks(ax: Axes, scores: pd.DataFrame, null: pd.DataFrame) -> None:

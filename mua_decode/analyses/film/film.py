@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,21 @@ import numpy as np
 import pandas as pd
 
 from mua_decode import __version__, figures
-from mua_decode.analyses.film.correlation import METRIC, block_scores
+from mua_decode.analyses.film.correlation import METRIC
 from mua_decode.analyses.film.decoded import Decoded, decode_part
 from mua_decode.analyses.film.figure import film_figure
 from mua_decode.analyses.film.identify import identification_curve
-from mua_decode.analyses.film.lag import lag_curve
-from mua_decode.analyses.film.null import against_shifts, shifts_s
+from mua_decode.analyses.film.lag import Choice, LagSearch
+from mua_decode.analyses.film.null import against_floors, against_shifts, shifts_s
 from mua_decode.analyses.film.plan import FilmPlan
-from mua_decode.data import shift_responses
+from mua_decode.analyses.film.scores import BlockScorer, floors_of, network_of
 from mua_decode.data.blocks import Stretches
 from mua_decode.runs.findings import Findings, score_table
-from mua_decode.runs.progress import hushed, track
+from mua_decode.runs.progress import hushed, working
 from mua_decode.runs.run import Run
-from mua_decode.runs.score import competitors
-from mua_decode.scoring.averages import Predict
-from mua_decode.types import InputError, Recording, ResultTable, Segment
+from mua_decode.runs.variants import Variant, run_variant
+from mua_decode.statistics import pooled_interval
+from mua_decode.types import HypothesisTable, InputError, ResultTable, Segment
 
 _UNIT = "correlation"
 _FILM_S = 10.0  # of the films written
@@ -33,14 +32,15 @@ _FILM_S = 10.0  # of the films written
 def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
     """Score a run on a film that was cut into stretches, and draw true and decoded frames.
 
-    Network and floors decode the test part; where blocks of time are held out, floors are also
-    fitted and tested in every fold of the blocks, the network in its own alone. The null turns the
-    responses round the film: floors are fitted again on them, the network decodes them as it is.
+    Network and floors decode the test part; where blocks of time are held out, floors are fitted
+    and tested in every fold of the blocks, with the penalty that the fold's training blocks chose,
+    and so is the network where the plan wants it. The null turns the responses round the film:
+    floors are fitted again on them, the network decodes them as it is.
 
     Parameters
     ----------
     folder
-        Where the films of true and decoded frames are written.
+        Where the films of true and decoded frames are written, and networks trained.
 
     Raises InputError if the run's films are not cut (``data.cut``).
     """
@@ -49,42 +49,31 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
             "film: needs a run on a film cut into stretches and counted in blocks of time; train "
             "with data.cut.length_s and data.split.block_s (experiment=continuous has both)"
         )
-    films = Stretches.of(run.data.stimuli)
-    blocks = films.blocks(float(run.cfg.data.split.block_s))
-    lag = lag_curve(run, plan, blocks)
+    blocks = Stretches.of(run.data.stimuli).blocks(float(run.cfg.data.split.block_s))
+    search = LagSearch(run, plan, blocks)
+    lag = search.curve(run)
+    choice, trained = Choice.of(lag), run
+    if plan.lag == "best" and abs(choice.lag_s - float(run.cfg.data.lag_s)) > 1e-9:
+        with working(f"training the network at a lag of {choice.lag_s:g} s"):
+            variant = Variant(f"lag_{choice.lag_s:g}", (f"data.lag_s={choice.lag_s}",))
+            trained = run_variant(run, variant, folder).run
+    films = Stretches.of(trained.data.stimuli)
+    tuned = search.tuned(trained) if trained.data.plan.unit == "block" else trained
     with hushed():
+        predictors = {"decoder": network_of(trained), **floors_of(tuned)}
         found = decode_part(
-            run.data, run.scored_part, _predictors(run, run), plan.trials_per_condition
+            trained.data, trained.scored_part, predictors, plan.trials_per_condition
         )
-    curve = _curve(run, plan, found)
+    curve = _curve(tuned, plan, found)
     least_s = float((films.stop_s - films.start_s).max())
     shifts = shifts_s(plan.shifts, duration_s=float(films.stop_s.max()), least_s=least_s)
-    observed = _scores(run, plan, blocks, run.recording)
-    null = pd.concat(
-        [
-            _scores(run, plan, blocks, shift_responses(run.recording, s)).assign(shift_s=s)
-            for s in track(shifts.tolist(), "turning responses round the film", len(shifts))
-        ],
-        ignore_index=True,
-    )
+    scorer = BlockScorer.of(trained, plan, search, blocks=blocks, folder=folder)
+    observed, null = scorer.observed(), scorer.shifted(shifts)
     for table in (observed, null):
         starts = {b: films.start_s[blocks == b].min() for b in np.unique(blocks)}
         table.insert(1, "start_s", table["block"].map(starts))
-    _write_films(run, found, folder)
-    return _findings(run, lag, curve, observed, null, _names(run, films, blocks))
-
-
-def _predictors(run: Run, trained: Run | None) -> dict[str, Predict]:
-    """Floors fitted on the run's training part, and the network of the one that was trained."""
-    found = competitors(run)
-    floors = {name: p for name, p in found.items() if name.startswith("floor/")}
-    if trained is None:
-        return floors
-    return {"decoder": _network(trained), **floors}
-
-
-def _network(run: Run) -> Predict:
-    return lambda batch: run.decode(batch.spikes)
+    _write_films(trained, found, folder)
+    return _findings(trained, lag, curve, observed, null, _names(trained, films, blocks))
 
 
 def _curve(run: Run, plan: FilmPlan, found: dict[str, Decoded]) -> pd.DataFrame:
@@ -96,40 +85,14 @@ def _curve(run: Run, plan: FilmPlan, found: dict[str, Decoded]) -> pd.DataFrame:
     with hushed():
         for seconds in sorted(set(plan.lengths_s) - set(longer)):
             shorter = run.changed([f"data.cut.length_s={seconds}", "data.cut.step_s=null"])
-            floors = _predictors(shorter, None)
-            part = decode_part(shorter.data, run.scored_part, floors, plan.trials_per_condition)
+            part = decode_part(
+                shorter.data, run.scored_part, floors_of(shorter), plan.trials_per_condition
+            )
             films = Stretches.of(shorter.data.stimuli)
             tables.append(identification_curve(part, films, [seconds], bin_s=bin_s))
     films = Stretches.of(run.data.stimuli)
     tables.append(identification_curve(found, films, longer, bin_s=bin_s))
     return pd.concat([t for t in tables if len(t)], ignore_index=True)
-
-
-def _runs(run: Run, plan: FilmPlan, blocks: np.ndarray, recording: Recording) -> Iterator[Run]:
-    """The run on a recording, and with every fold of the blocks held out where blocks are."""
-    yield Run(run.folder, run.cfg, recording=recording)
-    if run.cfg.data.split.unit != "block":
-        return
-    n = len(np.unique(blocks)) if plan.folds is None else plan.folds
-    for fold in range(n):
-        folded = Run(run.folder, run.cfg, recording=recording)
-        yield folded.changed([f"data.split.n_folds={n}", f"data.split.fold={fold}"])
-
-
-def _scores(run: Run, plan: FilmPlan, blocks: np.ndarray, recording: Recording) -> pd.DataFrame:
-    """Scores of every decoder in every block that it was tested on."""
-    tables = []
-    folded = run.cfg.data.split.unit == "block"
-    with hushed():
-        for number, one in enumerate(_runs(run, plan, blocks, recording)):
-            if number == 0 and folded:  # floors are tested in the folds, every block once
-                predictors = {"decoder": _network(run)}
-            else:
-                predictors = _predictors(one, run if number == 0 else None)
-            part = one.scored_part
-            found = decode_part(one.data, part, predictors, plan.trials_per_condition)
-            tables.append(block_scores(found, blocks))
-    return pd.concat(tables, ignore_index=True)
 
 
 def _names(run: Run, films: Stretches, blocks: np.ndarray) -> dict[int, str]:
@@ -152,11 +115,8 @@ def _findings(
     names: dict[int, str],
 ) -> Findings:
     data, part = run.data, run.leaks.label(run.scored_part)
-    best = lag.loc[lag["time_correlation"].idxmax()]
-    tests = against_shifts(observed, null, names)
-    rows = _rows(observed, names, part)
-    means = ResultTable.from_rows(rows).frame
-    whole = means[means["condition"] == "all"]
+    tests = [against_shifts(observed, null, names), against_floors(observed)]
+    means, choice = _means(observed), Choice.of(lag)
     metrics = {
         "leaking": run.leaks.flag,
         "audit": data.audit.line,
@@ -165,46 +125,77 @@ def _findings(
         **run.origin,
         "split_unit": str(data.plan.unit),
         "lag_s": float(run.cfg.data.lag_s),
-        "best_lag_s": float(best["lag_s"]),
-        "best_lag/time_correlation": float(best["time_correlation"]),
+        "best_lag_s": choice.lag_s,
+        "best_lag/alpha": choice.alpha,
+        "best_lag/time_correlation": choice.time_correlation,
         "shifts": int(null["shift_s"].nunique()),
-        **_numbers(whole, curve),
+        **_numbers(means, curve),
     }
-    single = observed[(observed["trial"] == "single_trial") & (observed["metric"] == METRIC)]
-    ring = null[(null["trial"] == "single_trial") & (null["metric"] == METRIC)]
+    single, ring = (
+        t[(t["trial"] == "single_trial") & (t["metric"] == METRIC)] for t in (observed, null)
+    )
+    identified = curve[curve["trial"] == "single_trial"]
     drawn = film_figure(
         lag,
         single,
         ring,
-        curve[curve["trial"] == "single_trial"],
+        identified,
         title=f"Continuous film, {data.plan.unit.replace('_', ' ')}s held out{data.leaks.stamp}",
     )
-    shown = whole[whole["metric"] == METRIC]
-    identified = curve.rename(columns={"length_s": "metric"})
-    identified = identified[identified["trial"] == "single_trial"]
-    lengths = [f"{s:g} s" for s in dict.fromkeys(identified["metric"])]
-    identified = identified.assign(metric=[f"{s:g} s" for s in identified["metric"]])
+    lengths = [f"{s:g} s" for s in dict.fromkeys(identified["length_s"])]
     return Findings(
-        results=ResultTable.from_rows(rows),
+        results=ResultTable.from_rows(_rows(observed, names, part)),
         metrics=metrics,
-        tests=tests,
-        tables={"lag": lag, "lengths": curve, "blocks": observed, "shifts": null},
+        tests=HypothesisTable.concat(tests),
+        tables={
+            "lag": lag, "lengths": curve, "means": means, "blocks": observed, "shifts": null
+        },
         figures={"film": drawn},
         screen=[
-            score_table(shown, title="mean over blocks", names=["run", "trial"], metrics=[METRIC]),
             score_table(
-                identified, title="identified, single trials", names=["run"], metrics=lengths
+                means[means["metric"] == METRIC],
+                title="mean over blocks",
+                names=["run", "trial"],
+                metrics=[METRIC],
             ),
-            f"best lag {best['lag_s']:g} s (r over time {best['time_correlation']:.3f}, training "
-            f"blocks), the run has {run.cfg.data.lag_s:g} s; {data.audit.line}",
+            score_table(
+                identified.assign(metric=[f"{s:g} s" for s in identified["length_s"]]),
+                title="identified, single trials",
+                names=["run"],
+                metrics=lengths,
+            ),
+            _said(run, choice),
+            data.audit.line,
         ],
+    )  # fmt: skip
+
+
+def _said(run: Run, choice: Choice) -> str:
+    """What the training blocks chose, and what it was used for."""
+    own_s = float(run.cfg.data.lag_s)
+    said = (
+        f"training blocks choose a lag of {choice.lag_s:g} s (r over time "
+        f"{choice.time_correlation:.3f}, ridge, single trials, penalty {choice.alpha:g}); "
+        f"decoded at {own_s:g} s"
     )
+    return said if abs(own_s - choice.lag_s) < 1e-9 else f"{said}: lag=best takes the other"
 
 
-def _numbers(whole: pd.DataFrame, curve: pd.DataFrame) -> dict[str, Any]:
+def _means(observed: pd.DataFrame) -> pd.DataFrame:
+    """Mean over blocks with its 95 % interval over them, empty where there is one block."""
+    rows = []
+    for (run, trial, metric), own in observed.groupby(["run", "trial", "metric"], sort=False):
+        found = pooled_interval(own["value"].to_numpy(float), own["block"].to_numpy())
+        about = {"run": run, "trial": trial, "metric": metric, "value": found.estimate}
+        ends = {"low": found.low, "high": found.high}
+        rows.append({**about, **ends, "n": len(own), "n_unit": "blocks of time"})
+    return pd.DataFrame(rows)
+
+
+def _numbers(means: pd.DataFrame, curve: pd.DataFrame) -> dict[str, Any]:
     """Mean over blocks, and identification at every length, as flat numbers."""
     found: dict[str, Any] = {}
-    for row in whole.to_dict("records"):
+    for row in means.to_dict("records"):
         found[f"{row['run']}/{row['trial']}/{row['metric']}"] = row["value"]
     for row in curve.to_dict("records"):
         found[f"{row['run']}/{row['trial']}/identification/{row['length_s']:g}s"] = row["value"]
@@ -220,8 +211,8 @@ def _rows(observed: pd.DataFrame, names: dict[int, str], part: str) -> list[dict
         mean = {"condition": "all", "value": own["value"].mean(), "n": len(own)}
         rows.append({**labels, **mean, "n_unit": "blocks of time"})
         rows += [
-            {**labels, "condition": names[r.block], "value": r.value, "n": r.n, "n_unit": "trials"}
-            for r in own.itertuples()
+            {**labels, "condition": names[int(b)], "value": v, "n": int(n), "n_unit": "trials"}
+            for b, v, n in own[["block", "value", "n"]].to_numpy(float).tolist()
         ]
     return rows
 

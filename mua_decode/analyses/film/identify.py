@@ -12,6 +12,7 @@ from torch import Tensor
 from mua_decode.analyses.film.decoded import Decoded
 from mua_decode.data.blocks import Stretches
 from mua_decode.metrics import Identification, Shown
+from mua_decode.statistics import pooled_interval
 from mua_decode.types import InputError
 
 
@@ -25,8 +26,8 @@ def identification_curve(
 
     Returns
     -------
-    DataFrame with columns run, trial, length_s, value, chance, candidates and n (stretches times
-    trials).
+    DataFrame with columns run, trial, length_s, value, low and high (its 95 % interval over
+    stretches), chance, candidates (the stretches) and n (stretches times trials).
 
     Raises InputError if a length is no whole number of bins.
     """
@@ -46,16 +47,13 @@ def identification_curve(
                 ("single_trial", single),
                 ("trial_average", single.mean(0)[None]),
             ):
-                credit = [
-                    measure(
-                        v, Shown(video=true, condition=torch.arange(len(true)), candidates=true)
-                    )
-                    for v in videos
-                ]
-                value = float(torch.stack(credit).double().mean())
+                shown = Shown(video=true, condition=torch.arange(len(true)), candidates=true)
+                credit = torch.stack([measure(v, shown) for v in videos]).double().numpy()
+                stretch = np.tile(np.arange(len(true)), len(videos))
+                value, low, high = pooled_interval(credit.ravel(), stretch)
                 about = {"run": name, "trial": trial, "length_s": seconds, "value": value}
-                n = len(true) * len(videos)
-                rows.append({**about, "chance": 1 / len(true), "candidates": len(true), "n": n})
+                about |= {"low": low, "high": high, "chance": 1 / len(true)}
+                rows.append({**about, "candidates": len(true), "n": credit.size})
     return pd.DataFrame(rows)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.analyses.film.correlation import METRIC
-from mua_decode.statistics import correct, rank_p
+from mua_decode.statistics import correct, paired_t, rank_p
 from mua_decode.types import HypothesisTable, InputError
 
 
@@ -40,19 +40,44 @@ def against_shifts(
     for trial in ("single_trial", "trial_average"):
         seen, ring = (t[(t["metric"] == METRIC) & (t["trial"] == trial)] for t in (observed, null))
         whole, each = [], []
-        for run, own in seen.groupby("run", sort=False):
+        for run in map(str, dict.fromkeys(seen["run"])):
+            own = seen[seen["run"] == run]
             other = ring[ring["run"] == run].pivot_table(
                 index="shift_s", columns="block", values="value"
             )
             value = own.set_index("block")["value"]
             whole.append(_row(run, trial, "whole film", value.mean(), other.mean(axis=1), len(own)))
-            for block in value.index:
+            for block, score in zip(own["block"].tolist(), own["value"].tolist(), strict=True):
                 if block in other:
-                    asked = (run, trial, names[block])
-                    each.append(_row(*asked, value[block], other[block], 1))
+                    each.append(_row(run, trial, names[int(block)], score, other[block], 1))
         for rows in (whole, each):
             if rows:
                 tables.append(correct(HypothesisTable.from_rows(rows), within=["metric"]))
+    return HypothesisTable.concat(tables)
+
+
+def against_floors(observed: pd.DataFrame) -> HypothesisTable:
+    """Compare the network with every floor over the blocks that both were tested on.
+
+    Paired t over blocks, Holm over the floors; without two such blocks there is no p-value.
+    """
+    tables = []
+    for trial in ("single_trial", "trial_average"):
+        seen = observed[(observed["metric"] == METRIC) & (observed["trial"] == trial)]
+        by_run = seen.pivot_table(index="block", columns="run", values="value")
+        rows = [
+            paired_t(
+                *by_run[["decoder", floor]].dropna().to_numpy(float).T,
+                n_unit="blocks of time",
+                question="does the network decode more than the floor?",
+                group=f"decoder - {floor}",
+                metric=f"{METRIC}, {trial.replace('_', ' ')}",
+            )
+            for floor in by_run.columns
+            if "decoder" in by_run and floor != "decoder"
+        ]
+        if rows:
+            tables.append(correct(HypothesisTable.concat(rows)))
     return HypothesisTable.concat(tables)
 
 

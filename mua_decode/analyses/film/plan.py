@@ -8,6 +8,9 @@ import numpy as np
 
 from mua_decode.types import InputError
 
+LAGS = ("run", "best")
+NETWORKS = ("own", "folds")
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilmPlan:
@@ -17,12 +20,18 @@ class FilmPlan:
     ----------
     lags_s
         Lags of the curve, in seconds; spikes follow frames by them.
+    lag
+        ``run``: all is decoded at the lag of the run. ``best``: at the best of the curve, found
+        anew on the training part of every fold; the network is trained again at it.
     alphas
         Penalties of the curve's ridge, relative to the mean eigenvalue.
     lengths_s
         Lengths of stretches to identify, in seconds, whole numbers of bins.
     folds
         Of blocks of time, in which floors are fitted; ``None``: one for every block.
+    network
+        Where blocks are held out: ``own`` tests the network on those it was trained without,
+        ``folds`` trains one in every fold, so that every block is tested.
     shifts
         Circular shifts of the responses that make the null.
     trials_per_condition
@@ -30,15 +39,22 @@ class FilmPlan:
     """
 
     lags_s: tuple[float, ...]
+    lag: str
     alphas: tuple[float, ...]
     lengths_s: tuple[float, ...]
     folds: int | None
+    network: str
     shifts: int
     trials_per_condition: int | None
 
     def __post_init__(self) -> None:
         if not self.lags_s or not np.isfinite(self.lags_s).all():
             raise InputError(f"lags_s: expected seconds, found {list(self.lags_s)}")
+        for name, known in (("lag", LAGS), ("network", NETWORKS)):
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"{name}: choose from {', '.join(known)}, found {getattr(self, name)}"
+                )
         for name in ("alphas", "lengths_s"):
             values = getattr(self, name)
             if not values or min(values) <= 0:
