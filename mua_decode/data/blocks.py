@@ -118,8 +118,8 @@ class Stretches:
             seen = np.isin(one, other)
             close = [gap * bin_s < reach_s for gap in (before, behind)]
             found += [len(one), seen.sum(), close[0].sum(), close[1].sum()]
-        counted = [int(n) for n in found]
-        return Neighbours(*counted, guard_s)
+        frames, own, early, late = map(int, found)
+        return Neighbours(frames, own, early, late, guard_s)
 
     def _frames(self, conditions: np.ndarray, bin_s: float, n_bins: int) -> np.ndarray:
         """Bins of the film that some stretches have, int, sorted."""

@@ -104,10 +104,8 @@ class DecodingData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         _check(pseudo, split, batch_size)
-        shown = FramePlan(frames=frames, lag_s=lag_s)
-        recording, split, window, plan = cut_up(
-            recording, split, cut=cut, window=window, plan=shown
-        )
+        own = FramePlan(frames=frames, lag_s=lag_s)
+        recording, split, window, plan = cut_up(recording, split, cut=cut, window=window, plan=own)
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)

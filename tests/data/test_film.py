@@ -21,7 +21,7 @@ from mua_decode.data import (
     split_recording,
     window_session,
 )
-from mua_decode.data.blocks import Stretches
+from mua_decode.data.blocks import Neighbours, Stretches
 from mua_decode.data.videos import one_frame_at
 from mua_decode.simulation import FilmParameters, simulate_film
 from mua_decode.types import PARTS, InputError, LeakState, Recording, SpikeTimes
@@ -138,6 +138,33 @@ def test_the_audit_counts_neighbours_in_time(film: Recording) -> None:
         audit_leakage(train, test, state=LeakState.FREE, films=films, guard_s=near + 0.01)
     with pytest.raises(LeakError, match="feed both"):
         audit_leakage(test, test, state=LeakState.FREE, films=films, guard_s=0.0)
+
+
+def test_the_audit_counts_neighbours_before_and_behind() -> None:
+    start = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 0.0])
+    films = Stretches(np.array([0, 0, 0, 0, 0, 1]), start, start + 1.1)  # windows of 0.2, bins 0.1
+    about = {"bin_s": 0.1, "n_bins": 10}
+    count = lambda *trained, guard_s=0.3: films.neighbours(  # noqa: E731
+        np.array([2]), np.array(trained), guard_s=guard_s, **about
+    )
+    # A window and the guard reach 0.5 s: the four bins next to a stretch of training.
+    assert count(1) == Neighbours(10, 0, 4, 0, 0.3)
+    assert count(3) == Neighbours(10, 0, 0, 4, 0.3)
+    assert count(1, 3) == Neighbours(10, 0, 4, 4, 0.3)
+    assert count(0, 4, 5) == Neighbours(10, 0, 0, 0, 0.3)
+    assert count(0, guard_s=1.0) == Neighbours(10, 0, 1, 0, 1.0)
+    assert count(2).seen == 10
+    assert "before 4 and behind 0" in count(1).line
+
+
+def test_frames_are_counted_whatever_the_split(film: Recording) -> None:
+    blocks, repeats = data_of(film).audit, data_of(film, split=SplitPlan()).audit
+    near = blocks.neighbours
+    assert near.frames >= 10
+    assert (near.seen, near.before, near.behind) == (0, 0, 0)
+    assert repeats.shared == 0
+    assert repeats.neighbours.seen == repeats.neighbours.frames == 230
+    assert "of 230 frames of the test part training has 230" in repeats.line
 
 
 def test_repeats_are_held_out_whole(film: Recording) -> None:

@@ -26,7 +26,6 @@ from mua_decode.statistics import pooled_interval
 from mua_decode.types import HypothesisTable, InputError, ResultTable, Segment
 
 _UNIT = "correlation"
-_FILM_S = 10.0  # of the films written
 
 
 def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
@@ -52,11 +51,7 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
     blocks = Stretches.of(run.data.stimuli).blocks(float(run.cfg.data.split.block_s))
     search = LagSearch(run, plan, blocks)
     lag = search.curve(run)
-    choice, trained = Choice.of(lag), run
-    if plan.lag == "best" and abs(choice.lag_s - float(run.cfg.data.lag_s)) > 1e-9:
-        with working(f"training the network at a lag of {choice.lag_s:g} s"):
-            variant = Variant(f"lag_{choice.lag_s:g}", (f"data.lag_s={choice.lag_s}",))
-            trained = run_variant(run, variant, folder).run
+    trained = run if plan.lag == "run" else _trained_at(run, Choice.of(lag).lag_s, folder)
     films = Stretches.of(trained.data.stimuli)
     tuned = search.tuned(trained) if trained.data.plan.unit == "block" else trained
     with hushed():
@@ -72,8 +67,17 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
     for table in (observed, null):
         starts = {b: films.start_s[blocks == b].min() for b in np.unique(blocks)}
         table.insert(1, "start_s", table["block"].map(starts))
-    _write_films(trained, found, folder)
+    _write_films(trained, found, folder, plan.film_s)
     return _findings(trained, lag, curve, observed, null, _names(trained, films, blocks))
+
+
+def _trained_at(run: Run, lag_s: float, folder: Path) -> Run:
+    """The run, or trained again in ``folder`` where it has another lag."""
+    if abs(lag_s - float(run.cfg.data.lag_s)) < 1e-9:
+        return run
+    with working(f"training the network at a lag of {lag_s:g} s"):
+        variant = Variant(f"lag_{lag_s:g}", (f"data.lag_s={lag_s}",))
+        return run_variant(run, variant, folder).run
 
 
 def _curve(run: Run, plan: FilmPlan, found: dict[str, Decoded]) -> pd.DataFrame:
@@ -128,20 +132,13 @@ def _findings(
         "best_lag_s": choice.lag_s,
         "best_lag/alpha": choice.alpha,
         "best_lag/time_correlation": choice.time_correlation,
+        "best_lag/average_time_correlation": choice.average_time_correlation,
         "shifts": int(null["shift_s"].nunique()),
         **_numbers(means, curve),
     }
-    single, ring = (
-        t[(t["trial"] == "single_trial") & (t["metric"] == METRIC)] for t in (observed, null)
-    )
     identified = curve[curve["trial"] == "single_trial"]
-    drawn = film_figure(
-        lag,
-        single,
-        ring,
-        identified,
-        title=f"Continuous film, {data.plan.unit.replace('_', ' ')}s held out{data.leaks.stamp}",
-    )
+    title = f"Continuous film, {data.plan.unit.replace('_', ' ')}s held out{data.leaks.stamp}"
+    drawn = film_figure(lag, _drawn(observed), _drawn(null), identified, title=title)
     lengths = [f"{s:g} s" for s in dict.fromkeys(identified["length_s"])]
     return Findings(
         results=ResultTable.from_rows(_rows(observed, names, part)),
@@ -170,13 +167,17 @@ def _findings(
     )  # fmt: skip
 
 
+def _drawn(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[(scores["trial"] == "single_trial") & (scores["metric"] == METRIC)]
+
+
 def _said(run: Run, choice: Choice) -> str:
     """What the training blocks chose, and what it was used for."""
     own_s = float(run.cfg.data.lag_s)
     said = (
-        f"training blocks choose a lag of {choice.lag_s:g} s (r over time "
-        f"{choice.time_correlation:.3f}, ridge, single trials, penalty {choice.alpha:g}); "
-        f"decoded at {own_s:g} s"
+        f"training blocks choose a lag of {choice.lag_s:g} s (ridge, r over time "
+        f"{choice.average_time_correlation:.3f} of averages, {choice.time_correlation:.3f} of "
+        f"single trials with a penalty of {choice.alpha:g}); decoded at {own_s:g} s"
     )
     return said if abs(own_s - choice.lag_s) < 1e-9 else f"{said}: lag=best takes the other"
 
@@ -217,14 +218,14 @@ def _rows(observed: pd.DataFrame, names: dict[int, str], part: str) -> list[dict
     return rows
 
 
-def _write_films(run: Run, found: dict[str, Decoded], folder: Path) -> None:
+def _write_films(run: Run, found: dict[str, Decoded], folder: Path, film_s: float) -> None:
     """The first seconds of the test part, true beside decoded: a single trial, the average.
 
     Of the network and of ridge, which knows no stretch of the film by heart.
     """
     (folder / "figures").mkdir(exist_ok=True)
     stimuli = run.data.stimuli
-    most = max(1, int(_FILM_S / (stimuli.n_frames * stimuli.frame_s) + 1e-6))
+    most = max(1, int(film_s / (stimuli.n_frames * stimuli.frame_s) + 1e-6))
     for name in ("decoder", "floor/ridge"):
         if name not in found:
             continue

@@ -12,7 +12,7 @@ from torch import Tensor
 from mua_decode.analyses.film.decoded import Decoded
 from mua_decode.data.blocks import Stretches
 from mua_decode.metrics import Identification, Shown
-from mua_decode.statistics import pooled_interval
+from mua_decode.statistics import Interval, pooled_interval, share
 from mua_decode.types import InputError
 
 
@@ -50,11 +50,19 @@ def identification_curve(
                 shown = Shown(video=true, condition=torch.arange(len(true)), candidates=true)
                 credit = torch.stack([measure(v, shown) for v in videos]).double().numpy()
                 stretch = np.tile(np.arange(len(true)), len(videos))
-                value, low, high = pooled_interval(credit.ravel(), stretch)
+                value, low, high = _interval(credit.ravel(), stretch)
                 about = {"run": name, "trial": trial, "length_s": seconds, "value": value}
                 about |= {"low": low, "high": high, "chance": 1 / len(true)}
                 rows.append({**about, "candidates": len(true), "n": credit.size})
     return pd.DataFrame(rows)
+
+
+def _interval(credit: np.ndarray, stretch: np.ndarray) -> Interval:
+    """Interval of a share over stretches; ties give less than a whole credit."""
+    if np.isin(credit, (0, 1)).all():
+        return share(credit.astype(bool), stretch)
+    found = pooled_interval(credit, stretch)
+    return Interval(found.estimate, max(0.0, found.low), min(1.0, found.high))
 
 
 def _runs(conditions: np.ndarray, films: Stretches, length_s: float) -> list[np.ndarray]:

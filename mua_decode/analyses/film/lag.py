@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mua_decode.analyses.film.correlation import over_time, pixel_correlations
+from mua_decode.analyses.film.correlation import over_time
 from mua_decode.analyses.film.plan import FilmPlan
 from mua_decode.data import Cut, DecodingData, FramePlan, Window, cut_videos
 from mua_decode.data.blocks import Stretches
@@ -19,8 +19,8 @@ from mua_decode.runs.run import Run
 from mua_decode.types import InputError
 
 _COLUMNS = (
-    "lag_s", "alpha", "time_correlation", "average_time_correlation",
-    "best_pixel_average_time_correlation", "n",
+    "lag_s", "alpha", "time_correlation", "best_pixel_time_correlation",
+    "average_alpha", "average_time_correlation", "average_best_pixel_time_correlation", "n",
 )  # fmt: skip
 
 
@@ -48,13 +48,19 @@ class Sums:
         mean = self.total.sum((0, 1)) / n
         return mean, self.gram - n * torch.outer(mean, mean)
 
+    def averaged(self) -> Sums:
+        """The average over the trials of every stretch, as if it were one trial."""
+        mean = self.total / self.count[:, None, None]
+        rows = mean.flatten(0, 1)
+        return Sums(torch.ones_like(self.count), mean, rows.T @ rows)
+
 
 class BlockRidge:
-    """Ridge from bins to pixels, fitted on single trials, every penalty at once.
+    """Ridge from bins to pixels, every penalty at once.
 
-    As the floor ``ridge`` is with a bin of context: the penalty is ``alpha`` times the mean
-    eigenvalue of X'X, so that one found here is one for it. Spikes are decomposed once for all
-    lags, since the lag moves the frames alone.
+    Of single trials, as the floor ``ridge`` is with a bin of context: the penalty is ``alpha``
+    times the mean eigenvalue of X'X, so that one found here is one for it. Spikes are decomposed
+    once for all lags, since the lag moves the frames alone.
     """
 
     def __init__(self, fitted: Sums, tested: Sums, alphas: Sequence[float]) -> None:
@@ -79,30 +85,29 @@ class BlockRidge:
 
         Returns
         -------
-        float (alphas, 3), NaN where nothing moves: Pearson's r over time and all trials, mean over
-        pixels; r of the average over trials, mean over pixels and of the best.
+        float (alphas, 2), NaN where nothing moves: Pearson's r over time and all trials, mean over
+        pixels and of the best.
         """
         true = over_time(tested).double()
-        if bool((true.std(0, correction=0) < 1e-6).all()):
-            return np.full((len(self._shrink), 3), np.nan)
-        mixed = self._mixed(over_time(fitted).double())
         count = self._tested.count
-        mean = self._tested.total / count[:, None, None]
-        average = ((mean - self._mean) @ self._vector).flatten(0, 1)
-        weight = count.repeat_interleave(mean.shape[1])[:, None] / (count.sum() * mean.shape[1])
+        weight = count.repeat_interleave(len(true) // len(count))[:, None]
+        weight = weight / weight.sum()
         moving = true - (weight * true).sum(0)
         length = (weight * moving.square()).sum(0).sqrt()
-        still = length < 1e-6
+        moves = length > 1e-6
+        if not bool(moves.any()):
+            return np.full((len(self._shrink), 2), np.nan)
+        mixed = self._mixed(over_time(fitted).double()[:, moves])
+        mean = self._tested.total / count[:, None, None]
+        average = ((mean - self._mean) @ self._vector).flatten(0, 1)
         rows = []
         for shrink in self._shrink:
             weights = shrink[:, None] * mixed
-            decoded = average @ weights
             spread = ((self._spread @ weights) * weights).sum(0).clamp(min=0).sqrt()
-            single = (weight * moving * decoded).sum(0) / (length * spread).clamp(min=1e-12)
-            single = single.masked_fill(still, torch.nan)
-            of_average = pixel_correlations(true, decoded)
-            best = of_average[~of_average.isnan()].max()
-            rows.append([float(single.nanmean()), float(of_average.nanmean()), float(best)])
+            together = (weight * moving[:, moves] * (average @ weights)).sum(0)
+            # Nothing is decoded where no site ever fires.
+            r = torch.where(spread > 0, together / (length[moves] * spread), 0.0)
+            rows.append([float(r.mean()), float(r.max())])
         return np.array(rows)
 
     def _mixed(self, target: Tensor) -> Tensor:
@@ -119,24 +124,27 @@ class Choice:
     Parameters
     ----------
     lag_s
-        Seconds by which spikes follow frames.
+        Seconds by which spikes follow frames: the best of averages over trials, whose curve is
+        the less noisy one.
     alpha
-        Penalty of ridge there, of the mean eigenvalue.
-    time_correlation
-        What ridge reached with the two, single trials.
+        Penalty of ridge of single trials there, of the mean eigenvalue.
+    time_correlation, average_time_correlation
+        What ridge reached there, of single trials and of averages.
     """
 
     lag_s: float
     alpha: float
     time_correlation: float
+    average_time_correlation: float
 
     @classmethod
     def of(cls, curve: pd.DataFrame, *, lag_s: float | None = None) -> Choice:
         """The best of a curve, or what it has at a lag."""
         if lag_s is not None:
             curve = curve[np.isclose(curve["lag_s"], lag_s)]
-        columns = curve[["lag_s", "alpha", "time_correlation"]].to_numpy(float)
-        best = int(np.nan_to_num(columns[:, 2], nan=-np.inf).argmax())
+        names = ["lag_s", "alpha", "time_correlation", "average_time_correlation"]
+        columns = curve[names].to_numpy(float)
+        best = int(np.nan_to_num(columns[:, 3], nan=-np.inf).argmax())
         return cls(*map(float, columns[best]))
 
 
@@ -182,27 +190,30 @@ class LagSearch:
 
         Returns
         -------
-        DataFrame with columns lag_s, alpha, time_correlation (single trials),
-        average_time_correlation and best_pixel_average_time_correlation (of averages over trials),
+        DataFrame with columns lag_s, alpha, time_correlation and best_pixel_time_correlation of
+        single trials; the same of averages over trials (average_...), with a penalty of their own;
         all means over blocks, and n (blocks).
 
         Raises InputError if there are fewer than two training blocks.
         """
         folds = self._folds(Stretches.of(run.data.stimuli), run.data.conditions("train"))
         sums = _summed(run.data, [part for fold in folds for part in fold])
+        kinds = (sums, [one.averaged() for one in sums])
+        alphas, rows = self._plan.alphas, []
         solved = [
-            BlockRidge(fitted, tested, self._plan.alphas)
-            for fitted, tested in zip(sums[::2], sums[1::2], strict=True)
+            [BlockRidge(f, t, alphas) for f, t in zip(kind[::2], kind[1::2], strict=True)]
+            for kind in kinds
         ]
-        rows = []
         for lag_s in self.lags_s if lags_s is None else lags_s:
-            video = self._videos[lag_s]
-            scores = np.stack(
-                [r.scores(video[f], video[t]) for r, (f, t) in zip(solved, folds, strict=True)]
-            )  # (folds, alphas, 3)
-            whole = np.nanmean(scores, axis=0)
-            best = int(np.nan_to_num(whole[:, 0], nan=-np.inf).argmax())
-            rows.append((lag_s, self._plan.alphas[best], *whole[best], len(folds)))
+            video, row = self._videos[lag_s], [lag_s]
+            for ridges in solved:
+                scores = [
+                    r.scores(video[f], video[t]) for r, (f, t) in zip(ridges, folds, strict=True)
+                ]
+                whole = np.nanmean(np.stack(scores), axis=0)  # (alphas, 2)
+                best = int(np.nan_to_num(whole[:, 0], nan=-np.inf).argmax())
+                row += [alphas[best], *whole[best].tolist()]
+            rows.append([*row, len(folds)])
         return pd.DataFrame(rows, columns=list(_COLUMNS))
 
     def _folds(self, films: Stretches, trained: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -36,6 +36,8 @@ class FilmPlan:
         Circular shifts of the responses that make the null.
     trials_per_condition
         Test trials of every stretch that are decoded; ``None``: all.
+    film_s
+        Seconds of the test part that the films of true and decoded frames show.
     """
 
     lags_s: tuple[float, ...]
@@ -46,6 +48,7 @@ class FilmPlan:
     network: str
     shifts: int
     trials_per_condition: int | None
+    film_s: float
 
     def __post_init__(self) -> None:
         if not self.lags_s or not np.isfinite(self.lags_s).all():
@@ -61,6 +64,8 @@ class FilmPlan:
                 raise InputError(f"{name}: expected numbers above 0, found {list(values)}")
         if self.folds is not None and self.folds < 2:
             raise InputError(f"folds: expected at least 2, found {self.folds}")
+        if not 0 < self.film_s < np.inf:
+            raise InputError(f"film_s: expected seconds above 0, found {self.film_s}")
         if self.shifts < 1:
             raise InputError(f"shifts: expected at least 1, found {self.shifts}")
         if self.trials_per_condition is not None and self.trials_per_condition < 1:
