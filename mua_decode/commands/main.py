@@ -48,6 +48,7 @@ COMMANDS = {
     "compare": "train other models under the settings of a run and compare them with it",
     "isolate": "train on one region alone, and on groups of regions",
     "generalise": "hold out whole conditions, and thin sites, trials and sessions",
+    "film": "score a run along a continuous film: lag, blocks of time, null, identification",
     "axis": "axis tuning, images read back and imagery on one recording",
     "likelihood": "identify and make videos never shown through a model of each site",
     "plugins": "list what installed packages add: recordings, models, losses, metrics, analyses",

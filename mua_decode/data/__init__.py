@@ -8,8 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mua_decode.data.audit import LeakAudit, LeakError, audit_leakage
+from mua_decode.data.film import Cut, cut_film, cut_videos, shift_responses
 from mua_decode.data.pooling import AtMost, PseudoTrialPlan
-from mua_decode.data.splitting import SplitPlan, split_recording
+from mua_decode.data.split_plan import SplitPlan
+from mua_decode.data.splitting import split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import FramePlan, pairing
 from mua_decode.data.windows import Window, WindowedSession, frame_of_bin, window_session
@@ -32,6 +34,7 @@ _LATER = {
 __all__ = [
     "AtMost",
     "Batch",
+    "Cut",
     "DecodingData",
     "EpochSampler",
     "FramePlan",
@@ -48,10 +51,13 @@ __all__ = [
     "Window",
     "WindowedSession",
     "audit_leakage",
+    "cut_film",
+    "cut_videos",
     "frame_of_bin",
     "match_sites",
     "pairing",
     "read_population",
+    "shift_responses",
     "split_recording",
     "window_session",
 ]

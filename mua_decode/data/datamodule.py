@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mua_decode.data.audit import LeakAudit, audit_leakage
+from mua_decode.data.audit import LeakAudit, audit_parts
 from mua_decode.data.complete import complete_sites
 from mua_decode.data.dataset import Batch, EpochSampler, PseudoTrialDataset, Share
+from mua_decode.data.film import Cut, cut_up
 from mua_decode.data.neighbours import shared_content
 from mua_decode.data.places import RANDOM_SITES, mean_by_place
 from mua_decode.data.pooling import (
@@ -29,7 +30,8 @@ from mua_decode.data.pooling import (
     select_sites,
 )
 from mua_decode.data.resident import ResidentLoader
-from mua_decode.data.splitting import SplitPlan, deal_pooled, split_recording
+from mua_decode.data.split_plan import APART, SplitPlan
+from mua_decode.data.splitting import deal_pooled, split_recording
 from mua_decode.data.standardise import Standardiser
 from mua_decode.data.videos import (
     FramePlan,
@@ -62,8 +64,8 @@ class DecodingData(pl.LightningDataModule):
         standardised before it was stored is used as it is.
     root
         Standardise the square roots of the counts; see :class:`Standardiser`.
-    frames, lag_s
-        Which frame a bin is paired with; see :class:`FramePlan`.
+    frames, lag_s, cut
+        Which frame a bin has, see :class:`FramePlan`; how a long film is cut, see :class:`Cut`.
     seed
         Reproduces split, population, pseudo-trials and order of batches.
     resident
@@ -95,14 +97,15 @@ class DecodingData(pl.LightningDataModule):
         root: bool = False,
         frames: str = "nearest",
         lag_s: float = 0.0,
+        cut: Cut | None = None,
         batch_size: int = 64,
         seed: int = 0,
         resident: bool | None = None,
     ) -> None:
         super().__init__()
-        check_draw(pseudo, split.unit)
-        if batch_size < 2:
-            raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
+        _check(pseudo, split, batch_size)
+        own = FramePlan(frames=frames, lag_s=lag_s)
+        recording, split, window, plan = cut_up(recording, split, cut=cut, window=window, plan=own)
         self.plan, self.pseudo_plan = split, pseudo
         self.batch_size, self.seed, self.resident = batch_size, seed, resident
         self.notes: list[str] = list(recording.notes)
@@ -113,8 +116,7 @@ class DecodingData(pl.LightningDataModule):
             recording = recording.select_sessions(list(sessions))
             self.split = self.split.select_sessions([s.name for s in recording.sessions])
         self.pool = build_pool([window_session(s, window) for s in recording.sessions])
-        shown = FramePlan(frames=frames, lag_s=lag_s)
-        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, shown)
+        self.stimuli, notes = one_frame_per_bin(recording.stimuli, self.pool, plan)
         self.notes += notes
         population = choose_population(
             self.pool.sites,
@@ -128,9 +130,8 @@ class DecodingData(pl.LightningDataModule):
         self.pool, self._candidates, notes = complete_sites(
             self.pool, self.split, n_conditions=self.stimuli.n_conditions, draw=pseudo.draw
         )
-        self.notes += notes
-        self.sites, notes = population.axis(self.pool.sites)
-        self.notes += notes
+        self.sites, more = population.axis(self.pool.sites)
+        self.notes += [*notes, *more]
         self.standardise = Standardiser.of(
             standardisation, self.pool, recording, self.split.trials["train"], root=root
         )
@@ -145,9 +146,8 @@ class DecodingData(pl.LightningDataModule):
         self, recording: Recording
     ) -> tuple[dict[str, np.ndarray] | None, dict[str, np.ndarray]]:
         """Video of every trial by session, where that is known and counts, and those of a part."""
-        if self.plan.unit == "condition":
-            train, test = self.conditions("train"), self.conditions("test")
-            self.notes += shared_content(self.stimuli, train, test)
+        if self.plan.unit in APART:
+            self.notes += shared_content(self.stimuli, *map(self.conditions, ("train", "test")))
         own = self._as_recorded or self.split.unit == "published"
         shown = videos_shown(recording) if own else None
         if shown is not None:
@@ -156,7 +156,8 @@ class DecodingData(pl.LightningDataModule):
         return None, share_variants(self.stimuli, shares, seed=self.seed)
 
     def _audited(self) -> LeakAudit:
-        return audit_leakage(*map(self.pseudo_trials, ("train", "test")), state=self.leaks)
+        parts = map(self.pseudo_trials, ("train", "test"))
+        return audit_parts(*parts, state=self.leaks, stimuli=self.stimuli, plan=self.plan)
 
     def for_weights(self, *, elsewhere: bool) -> DecodingData:
         """The same data for weights trained on its training part, or ``elsewhere``: on any part."""
@@ -292,7 +293,7 @@ class DecodingData(pl.LightningDataModule):
         else:
             for part in PARTS:
                 # Parts of their own conditions are as large as they have conditions.
-                apart = self.plan.unit == "condition" and part != "train"
+                apart = self.plan.unit in APART and part != "train"
                 share = 1.0 if apart else shares[part]
                 number = max(1, round(share * self.pseudo_plan.per_condition)) if share else 0
                 if part == "train" and self.pseudo_plan.fresh and not self._as_recorded:
@@ -334,6 +335,12 @@ class DecodingData(pl.LightningDataModule):
             return self.plan.shares
         number = {p: self.n_recorded_trials(p) for p in PARTS}
         return {p: n / sum(number.values()) for p, n in number.items()}
+
+
+def _check(pseudo: PseudoTrialPlan, split: SplitPlan, batch_size: int) -> None:
+    check_draw(pseudo, split.unit)
+    if batch_size < 2:
+        raise InputError(f"batch_size must be at least 2 (batch norm), found {batch_size}")
 
 
 def _already_a_batch(batch: Any) -> Any:

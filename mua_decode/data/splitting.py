@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mua_decode.data.blocks import Stretches
+from mua_decode.data.split_plan import SplitPlan
 from mua_decode.types import (
     PARTS,
     STORED_PART,
@@ -20,94 +21,6 @@ from mua_decode.types import (
     Stream,
     nearest_name,
 )
-
-STREAMS = ("own", "shared")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitPlan:
-    """How to split.
-
-    Parameters
-    ----------
-    unit
-        ``recorded_trial`` (sound), ``condition`` (every part has conditions of its own),
-        ``pseudo_trial`` (the published order; leaks) or ``published`` (the parts in which trials
-        were stored).
-    train, val, test
-        Shares of the trials, or of the conditions where they are the unit; they sum to 1. Stored
-        parts have shares of their own.
-    n_folds, fold
-        With ``n_folds``, the test part is fold number ``fold`` (0-based) of ``n_folds`` and
-        ``val`` is the share of the remaining trials or conditions.
-    held_out
-        For unit ``condition``: names or wildcard patterns (``*-90``) of the test part's conditions;
-        none: they are drawn, or a fold.
-    train_trials
-        Keep so many recorded training trials per condition and session (trials that share a
-        presentation count as one); ``None`` keeps all. Val and test stay as they are, and a
-        smaller number is a subset of a larger one.
-    stream
-        Random stream of the split: ``own``, or ``shared`` with the choice of sites and the order
-        of pooled trials, as in runs that name none.
-    """
-
-    unit: str = "recorded_trial"
-    train: float = 0.7
-    val: float = 0.1
-    test: float = 0.2
-    n_folds: int | None = None
-    fold: int = 0
-    held_out: Sequence[str] = ()
-    train_trials: int | None = None
-    stream: str = "own"
-
-    def __post_init__(self) -> None:
-        total = self.train + self.val + self.test
-        shares = (self.train, self.val, self.test)
-        if min(shares) < 0 or self.train == 0 or not abs(total - 1) <= 1e-6:
-            raise InputError(
-                f"split: train, val and test must be shares that sum to 1, train above 0, found "
-                f"{self.train:g} + {self.val:g} + {self.test:g} = {total:g}"
-            )
-        if self.n_folds is not None and not (self.n_folds >= 2 and 0 <= self.fold < self.n_folds):
-            raise InputError(
-                f"split: need n_folds >= 2 and 0 <= fold < n_folds, found n_folds={self.n_folds}, "
-                f"fold={self.fold}"
-            )
-        if self.held_out and (self.unit != "condition" or self.n_folds is not None):
-            raise InputError(
-                "split: held_out conditions go with unit=condition and without n_folds, found "
-                f"unit={self.unit}, n_folds={self.n_folds}, held_out={list(self.held_out)}"
-            )
-        if self.unit == "condition" and not self.held_out and self.shares["test"] == 0:
-            raise InputError("split: unit=condition needs a test share above 0, or held_out")
-        if self.train_trials is not None and self.train_trials < 1:
-            raise InputError(f"split: train_trials must be at least 1, found {self.train_trials}")
-        if self.train_trials is not None and self.unit in ("pseudo_trial", "published"):
-            raise InputError("split: train_trials needs a split of recorded trials or conditions")
-        if self.n_folds is not None and self.unit == "published":
-            raise InputError(
-                "split: unit=published has the parts that were stored and no folds; for folds "
-                "set data.split.unit=recorded_trial"
-            )
-        if self.stream not in STREAMS:
-            raise InputError(f"split: stream must be own or shared, found {self.stream}")
-
-    def rng(self, seed: int, session: int) -> np.random.Generator:
-        """Generator of the split of a session, by its number."""
-        if self.stream == "shared":
-            return np.random.default_rng([seed, session])
-        return Stream.SPLIT.rng(seed, session)
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Share of the trials in train, val and test; with folds test is one fold."""
-        if self.n_folds is None:
-            return {"train": self.train, "val": self.val, "test": self.test}
-        test = 1 / self.n_folds
-        val = (1 - test) * self.val / (self.train + self.val)
-        return {"train": 1 - test - val, "val": val, "test": test}
 
 
 def deal_pooled(rows: np.ndarray, plan: SplitPlan) -> dict[str, np.ndarray]:
@@ -133,11 +46,13 @@ def split_recording(recording: Recording, plan: SplitPlan, *, seed: int) -> Spli
     """Split the recorded trials of every session.
 
     Trials that share recorded data (one ``presentation``) stay together, and every condition is
-    divided in the same proportions; with unit ``condition`` every condition lies in one part.
+    divided in the same proportions; with unit ``condition`` every condition lies in one part, and
+    with unit ``block`` every stretch of a film lies in one, or in the guards between them.
     Raises InputError if a session has too few trials of a condition, naming it, or there are too
     few conditions.
     """
-    dealt = deal_conditions(recording, plan, seed=seed) if plan.unit == "condition" else None
+    deal = {"condition": deal_conditions, "block": deal_blocks}.get(plan.unit)
+    dealt = deal(recording, plan, seed=seed) if deal is not None else None
     trials: dict[str, dict[str, np.ndarray]] = {part: {} for part in PARTS}
     for number, session in enumerate(recording.sessions):
         rng = plan.rng(seed, number)
@@ -186,6 +101,29 @@ def deal_conditions(recording: Recording, plan: SplitPlan, *, seed: int) -> dict
         part: np.intersect1d(np.flatnonzero(np.isin(group, g)), shown) for part, g in parts.items()
     }
     return of | ({"test": named} if plan.held_out else {})
+
+
+def deal_blocks(recording: Recording, plan: SplitPlan, *, seed: int) -> dict[str, np.ndarray]:
+    """Conditions of every part, int (K_part,), dealt out by blocks of time of the films.
+
+    Conditions of two parts are at least ``plan.guard_s`` apart; those in between are in none.
+    Trials of one presentation may serve different parts in different blocks.
+    Raises InputError if the recording was not cut, there are too few blocks, or no guard is known.
+    """
+    if plan.block_s is None or plan.guard_s is None:
+        raise InputError("split: unit=block needs block_s and guard_s (seconds)")
+    stretches = Stretches.of(recording.stimuli)
+    blocks = stretches.blocks(plan.block_s)
+    shuffled = Stream.SPLIT.rng(seed, 0, 1).permutation(np.unique(blocks))
+    test, rest = _test_and_rest(shuffled, plan, f"{len(shuffled)} blocks", of="blocks")
+    n_val = _count(plan.val / (plan.train + plan.val), len(rest))
+    if len(rest) - n_val < 1:
+        raise InputError(
+            f"split: {len(shuffled)} blocks of {plan.block_s:g} s are too few for train and val "
+            "beside test; make data.split.block_s shorter"
+        )
+    dealt = {"train": rest[n_val:], "val": rest[:n_val], "test": test}
+    return stretches.guarded(dealt, blocks, plan.guard_s)
 
 
 def _stored_parts(session: Session) -> dict[str, np.ndarray]:

@@ -49,13 +49,24 @@ class FramePlan:
 
 
 def one_frame_per_bin(
-    stimuli: StimulusSet, pool: TrialPool, plan: FramePlan
+    stimuli: StimulusSet, pool: TrialPool, plan: FramePlan | None
 ) -> tuple[StimulusSet, list[str]]:
     """Give every bin its frame, as ``plan`` says; and notes of what is not shown as it was.
 
+    Without a plan every bin has its frame already.
+
     Raises InputError if trials and videos differ in length, or the lag is as long as they are.
     """
-    bins: dict[str, Any] = {"n_bins": pool.n_bins, "bin_s": pool.bin_s, "window_s": pool.window_s}
+    if plan is None:
+        return stimuli, []
+    return one_frame_at(stimuli, plan, n_bins=pool.n_bins, bin_s=pool.bin_s, window_s=pool.window_s)
+
+
+def one_frame_at(
+    stimuli: StimulusSet, plan: FramePlan, *, n_bins: int, bin_s: float, window_s: float
+) -> tuple[StimulusSet, list[str]]:
+    """As :func:`one_frame_per_bin`, for ``n_bins`` windows of ``window_s``, every ``bin_s``."""
+    bins: dict[str, Any] = {"n_bins": n_bins, "bin_s": bin_s, "window_s": window_s}
     frame = frame_of_bin(stimuli, **bins, lag_s=plan.lag_s)
     notes = resampling_notes(stimuli, frame, plan, **bins)
     as_it_is = np.array_equal(frame, np.arange(stimuli.n_frames))
@@ -72,7 +83,7 @@ def one_frame_per_bin(
         stimuli,
         videos=np.ascontiguousarray(videos),
         segments=tuple(segments),
-        frame_s=pool.bin_s,
+        frame_s=bin_s,
     )
     return resampled, notes
 

@@ -37,7 +37,8 @@ class RidgeDecoder:
     Every trial of a condition has the same target video, so X'X and the sum of the spikes of each
     condition are all the data that is kept; one eigendecomposition of X'X gives every penalty. The
     penalty is ``alpha`` times the mean eigenvalue of X'X and is the one with the smallest
-    (unclipped) squared error on validation trials, a sum that needs their X'X and class sums only.
+    (unclipped) squared error on validation trials, a sum that needs their X'X and class sums only;
+    of trained conditions, or, where validation has none of them, of its own.
     Context ``"trial"`` decomposes a (T*N, T*N) matrix: minutes and gigabytes from about 6000
     features on. Raises ValueError if the context is unknown or a penalty is not positive.
 
@@ -70,10 +71,12 @@ class RidgeDecoder:
     def fit(self, train: Batches, val: Batches, videos: Tensor) -> None:
         """Accumulate both passes, solve for all penalties and keep the best."""
         self._shape = tuple(videos.shape[1:])
-        fitted = self._moments(train, videos, "training")
-        atoms = self._atoms(videos)
+        fitted = self._moments(train, videos)
+        if not fitted.count.any():
+            raise ValueError("floor 'ridge': no training trial")
+        shown = self._atoms(videos)
         used = fitted.count > 0
-        atoms = torch.where(used[:, None], atoms, 0.0)
+        atoms = torch.where(used[:, None], shown, 0.0)
         n = fitted.count.sum()
         pixel_mean = (fitted.count @ atoms) / n
         targets, self._basis = _factor(torch.where(used[:, None], atoms - pixel_mean, 0.0))
@@ -84,8 +87,13 @@ class RidgeDecoder:
         unit = float(value.mean()) or 1.0
         projected = vector.T @ mixed
         shrink = 1 / (value + unit * torch.tensor(self.alphas, device=value.device)[:, None])
-        tested = self._moments(val, videos, "validation", keep=used)
-        error = _squared_error(tested.centred(x_mean, targets), vector, projected, shrink)
+        tested, outside = self._moments(val, videos, keep=used), 0.0
+        if not tested.count.any():  # conditions of its own
+            tested = self._moments(val, videos)
+            targets, outside = self._aimed_at(shown - pixel_mean, tested.count)
+        if not tested.count.any():
+            raise ValueError("floor 'ridge': no validation trial")
+        error = _squared_error(tested.centred(x_mean, targets), vector, projected, shrink) + outside
         self.val_mse = tuple((error / (tested.count.sum() * len(pixel_mean))).tolist())
         best = min(range(len(self.alphas)), key=lambda i: self.val_mse[i])
         self.alpha = self.alphas[best]
@@ -116,9 +124,17 @@ class RidgeDecoder:
             return videos.double().flatten(1)
         return videos.double().transpose(1, 2).flatten(0, 1).flatten(1)
 
-    def _moments(
-        self, batches: Batches, videos: Tensor, part: str, keep: Tensor | None = None
-    ) -> _Moments:
+    def _aimed_at(self, centred: Tensor, count: Tensor) -> tuple[Tensor, float]:
+        """Centred targets (A, M) in the basis of the trained ones, and the squares it lacks."""
+        seen = count[:, None] > 0
+        centred = torch.where(seen, centred, 0.0)
+        if self._basis is None:
+            return centred, 0.0
+        inside = centred @ self._basis.double().T
+        lacking = centred.square().sum(1) - inside.square().sum(1)
+        return inside, float(count @ lacking)
+
+    def _moments(self, batches: Batches, videos: Tensor, keep: Tensor | None = None) -> _Moments:
         """Sum one pass; with ``keep`` (A,), trials whose target is not kept are left out."""
         n_frames = videos.shape[2]
         per_trial = n_frames if self.context == "bin" else 1
@@ -141,8 +157,8 @@ class RidgeDecoder:
             total.index_add_(0, condition, x)
             gram.addmm_(rows.T, rows)
             count += torch.bincount(condition, minlength=len(videos))
-        if not count.any():
-            raise ValueError(f"floor 'ridge': no {part} trial")
+        if not len(total):
+            return _Moments(count=count.repeat_interleave(per_trial), total=total, gram=gram)
         total = total.flatten(1) if self.context == "trial" else total.flatten(0, 1)
         return _Moments(count=count.repeat_interleave(per_trial), total=total, gram=gram)
 

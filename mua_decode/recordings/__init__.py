@@ -4,6 +4,7 @@ What cannot be read raises an InputError: the file, what was expected and what w
 """
 
 from mua_decode.recordings.arrays import read_arrays, read_stimuli
+from mua_decode.recordings.film import read_film
 from mua_decode.recordings.lab_sessions import LabFields, read_lab_sessions
 from mua_decode.recordings.labels import ConditionOrder
 from mua_decode.recordings.library import (
@@ -27,6 +28,7 @@ __all__ = [
     "UnitPlaces",
     "VideoSource",
     "read_arrays",
+    "read_film",
     "read_lab_sessions",
     "read_native",
     "read_neo",

@@ -38,7 +38,7 @@ def read_arrays(path: str | None) -> Recording:
     source = source.with_suffix(".yaml") if source.suffix == ".npz" else source
     with reading(source):
         described = _described(source)
-        arrays = _Arrays(source, described)
+        arrays = NamedArrays(source, described)
         stimuli = _stimuli(described["stimuli"], arrays)
         sessions = [
             _session(_keys(entry, _SESSION_KEYS, f"{source}: sessions[{number}]"), arrays, stimuli)
@@ -62,7 +62,7 @@ def read_stimuli(path: str) -> StimulusSet:
     source = Path(path).expanduser()
     with reading(source):
         described = _described(source, needs=("stimuli",))
-        return _stimuli(described["stimuli"], _Arrays(source, described))
+        return _stimuli(described["stimuli"], NamedArrays(source, described))
 
 
 def _described(source: Path, *, needs: tuple[str, ...] = ("sessions", "stimuli")) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _keys(found: Any, known: Any, where: str) -> dict[str, Any]:
     return dict(found)
 
 
-class _Arrays:
+class NamedArrays:
     """The arrays a YAML file names: entries of one ``.npz``, or ``.npy`` files in its folder."""
 
     def __init__(self, source: Path, described: Mapping[str, Any]) -> None:
@@ -141,12 +141,15 @@ class _Arrays:
         known = [*self._packed, *(p.name for p in self.source.parent.glob("*.npy"))]
         raise InputError(f"{where}: no array '{given}'{nearest_name(given, known)}")
 
+    def __contains__(self, name: object) -> bool:
+        return name in list(self._packed)
+
     def _entry(self, name: str) -> str:
         """Name of an array's file in the archive."""
         return name if name in self._packed.zip.namelist() else f"{name}.npy"
 
 
-def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:
+def _stimuli(given: Mapping[str, Any], arrays: NamedArrays) -> StimulusSet:
     where = f"{arrays.source}: stimuli"
     videos = arrays.get(given.get("videos"), "stimuli.videos")
     if videos.ndim in (3, 4):  # stills (V, H, W) or (V, C, H, W): videos of one frame
@@ -170,7 +173,7 @@ def _stimuli(given: Mapping[str, Any], arrays: _Arrays) -> StimulusSet:
         return StimulusSet(videos, condition, table, segments, _seconds(given, "frame_s", where))
 
 
-def _session(given: Mapping[str, Any], arrays: _Arrays, stimuli: StimulusSet) -> Session:
+def _session(given: Mapping[str, Any], arrays: NamedArrays, stimuli: StimulusSet) -> Session:
     name = str(given.get("name", "session"))
     where = f"{arrays.source}: session '{name}'"
     for key in ("counts", "condition", "region"):
@@ -210,7 +213,7 @@ def _session(given: Mapping[str, Any], arrays: _Arrays, stimuli: StimulusSet) ->
 
 
 def _per_site(
-    given: Mapping[str, Any], key: str, arrays: _Arrays, n_sites: int, where: str
+    given: Mapping[str, Any], key: str, arrays: NamedArrays, n_sites: int, where: str
 ) -> np.ndarray:
     """One label per site; a single name that is no array stands for all sites."""
     name = given[key]
@@ -240,7 +243,7 @@ def _seconds(
     return float(value)
 
 
-def _table(given: Any, arrays: _Arrays, key: str) -> pd.DataFrame | None:
+def _table(given: Any, arrays: NamedArrays, key: str) -> pd.DataFrame | None:
     """A CSV file beside the YAML, a list of rows, or columns."""
     if given is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mua_decode.data import DecodingData
+from mua_decode.data.split_plan import APART
 from mua_decode.metrics import AttributeIdentification, VideoMetric
 
 AMONG_HELD_OUT = "among_held_out"
@@ -24,7 +25,7 @@ def among_held_out(
     """
     own = data.conditions(part)
     names = [m.name for m in metrics]
-    if data.split.unit != "condition" or part == "train" or len(own) < 2:
+    if data.split.unit not in APART or part == "train" or len(own) < 2:
         return []
     if "identification" not in names or f"{AMONG_HELD_OUT}_identified" in names:
         return []

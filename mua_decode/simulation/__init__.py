@@ -8,6 +8,7 @@ from mua_decode.simulation.answers import answer_images, can_answer
 from mua_decode.simulation.behaviour import BehaviourParameters
 from mua_decode.simulation.dots import DotParameters
 from mua_decode.simulation.experiment import simulate
+from mua_decode.simulation.film import FilmParameters, simulate_film
 from mua_decode.simulation.imagery import ImageryParameters, simulate_imagery
 from mua_decode.simulation.imagery_sites import SiteKinds
 from mua_decode.simulation.noise import NoiseParameters
@@ -28,6 +29,7 @@ __all__ = [
     "BehaviourParameters",
     "CueParameters",
     "DotParameters",
+    "FilmParameters",
     "FrameParameters",
     "ImageryParameters",
     "NoiseParameters",
@@ -43,6 +45,7 @@ __all__ = [
     "noise_surrogate",
     "render_stimuli",
     "simulate",
+    "simulate_film",
     "simulate_imagery",
     "simulate_sessions",
 ]

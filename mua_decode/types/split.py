@@ -11,7 +11,7 @@ from mua_decode.types.errors import InputError
 from mua_decode.types.leaks import LeakState
 
 PARTS = ("train", "val", "test")
-_UNITS = ("recorded_trial", "condition", "pseudo_trial", "published")
+_UNITS = ("recorded_trial", "condition", "block", "pseudo_trial", "published")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,10 @@ class Split:
         ``"recorded_trial"``: recorded trials are split and then pooled. ``"pseudo_trial"``: the
         published order, pooled and then split; every part draws from all trials and test data
         leak into training. ``"condition"``: whole conditions are held out for testing.
+        ``"block"``: blocks of time of a film are, with a guard between them and the others.
         ``"published"``: the parts in which the trials were stored.
     held_out
-        Conditions that training never sees (unit ``"condition"``).
+        Conditions that training never sees (units ``"condition"`` and ``"block"``).
     stored
         The trials were pooled before they were stored, so that no split of them is known to be
         free of leaks.
@@ -46,7 +47,7 @@ class Split:
     def __post_init__(self) -> None:
         if self.unit not in _UNITS:
             raise InputError(
-                f"split unit '{self.unit}' is unknown; use recorded_trial, condition, "
+                f"split unit '{self.unit}' is unknown; use recorded_trial, condition, block, "
                 "pseudo_trial (the published order, which leaks) or published (the stored parts)"
             )
         if set(self.trials) != set(PARTS):

@@ -51,9 +51,13 @@ def _plain_ridge(x: np.ndarray, y: np.ndarray, alpha: float, x_new: np.ndarray) 
 
 
 @pytest.mark.parametrize("context", ["bin", "trial"])
-def test_ridge_equals_the_textbook_for_every_penalty(context):
+@pytest.mark.parametrize(
+    ("trained", "validated"),
+    [(list(range(K)), [0, 0, 1, 3]), ([0, 1, 2], [3, 4])],  # the latter: conditions of its own
+)
+def test_ridge_equals_the_textbook_for_every_penalty(context, trained, validated):
     videos = _videos()
-    train, val = _trials(1, list(range(K))), _trials(2, [0, 0, 1, 3])
+    train, val = _trials(1, trained), _trials(2, validated)
     alphas = log_grid(1e-3, 10.0, 5)
     floor = RidgeDecoder(context=context, alphas=alphas)
     floor.fit(_batches(*train), _batches(*val, size=7), videos)

@@ -1,0 +1,10 @@
+"""mua-decode film, from a checkout."""
+
+import sys
+
+sys.path.pop(0)  # this folder: its inspect.py must not stand in for Python's own
+
+from mua_decode.commands.main import main
+
+if __name__ == "__main__":
+    main(["film", *sys.argv[1:]])
