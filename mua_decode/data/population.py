@@ -158,7 +158,8 @@ class Population:
         try:
             if values["version"] != _VERSION:
                 raise InputError(f"population: version {values['version']} is not known here")
-            mean, std = (np.asarray(values[name], np.float32) for name in ("mean", "std"))
+            with np.errstate(over="ignore"):  # it is refused below
+                mean, std = (np.asarray(values[name], np.float32) for name in ("mean", "std"))
             channels, height, width = (_whole(v, "frame_shape") for v in values["frame_shape"])
             if not (isinstance(values["root"], bool) and isinstance(values["conditions"], list)):
                 raise InputError("population: root must be true or false, conditions a list")
