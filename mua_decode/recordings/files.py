@@ -210,6 +210,8 @@ def load_csv(path: Path) -> pd.DataFrame:
 
     Raises InputError if the file is none, or two columns have one name.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise InputError(f"no such file: {path}")
     with named(f"{path}: is not a table", ValueError, OSError):
         first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
         table = pd.read_csv(path)

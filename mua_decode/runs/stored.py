@@ -50,6 +50,8 @@ def load_stored(path: Path) -> DictConfig:
     environment.
     """
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
         text = path.read_text(encoding="utf-8")
         check_yaml(text, path)
         cfg = OmegaConf.create(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import time
 from contextlib import nullcontext
@@ -13,6 +15,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.commands.main import main
+from mua_decode.recordings.files import load_csv
 from mua_decode.runs import train
 from mua_decode.runs.allocations import WithinMemory
 from mua_decode.runs.config import load_option
@@ -20,6 +23,7 @@ from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.run import Run
 from mua_decode.runs.stored import load_stored, without_command_line
+from mua_decode.runs.stored_files import stored_json, stored_table
 from mua_decode.runs.tracker import open_tracker
 from mua_decode.sweep.worker import open_shared
 from mua_decode.types import InputError
@@ -267,3 +271,29 @@ def test_weights_are_drawn_the_same_where_their_memory_is_counted() -> None:
     too_much = pytest.raises(InputError, match=r"^layer would take 8192\.0 GiB of memory")
     with too_much, WithinMemory("layer"):
         torch.nn.Linear(2**20, 2**21)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_what_is_no_file_is_neither_waited_for_nor_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    run = tmp_path / "run"
+    write_run(run)
+    odd = run / "checkpoints" / "metrics.json"
+    if kind == "pipe":
+        os.mkfifo(odd)
+    elif kind == "device":
+        odd.symlink_to("/dev/zero")
+    else:
+        monkeypatch.chdir(odd.parent)  # names of sockets are short
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(odd.name)
+    with pytest.raises(InputError, match=r"metrics\.json is a pipe, a socket or a device; refused"):
+        Run.open(run)
+    assert stored_json(odd) == {}
+    assert stored_table(odd) is None
+    with pytest.raises(InputError, match="no such file"):
+        load_stored(odd)
+    with pytest.raises(InputError, match="no such file"):
+        load_csv(odd)
