@@ -21,7 +21,10 @@ from mua_decode.types import InputError
 _NAMES = ("name", "region", "site_id")
 _CHILD = Path(__file__).with_name("hdf5_child.py")
 # What is raised of values of another kind than was expected.
-_NO_SENSE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_NO_SENSE = (
+    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError),
+    pd.errors.InvalidIndexError,
+)
 
 
 @contextmanager
