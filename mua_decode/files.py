@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,8 @@ def whole(path: Path) -> Iterator[Path]:
     What is written is on the disk before it takes the name, and the name before this returns.
     Where the block raises, ``path`` stays as it was and nothing is left beside it; what a process
     that was killed left in the folder is removed. The place keeps the suffix of ``path`` and is
-    unique to this process; folders above it are made.
+    known to this process alone, so that nobody can lay a link there beforehand; folders above it
+    are made.
 
     Yields
     ------
@@ -37,7 +39,8 @@ def whole(path: Path) -> Iterator[Path]:
 
     Raises OSError naming ``path`` where it cannot be written: a full disk, say.
     """
-    partial = path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}.partial{path.suffix}")
+    ours = f"{_machine()}-{os.getpid()}.partial-{secrets.token_hex(4)}"
+    partial = path.with_name(f".{path.stem}.{ours}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -61,6 +64,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def open_to_append(path: Path) -> int:
+    """Open a log for writing at its end, or make it; returns the descriptor.
+
+    Raises OSError if the name is a link: a folder may come from elsewhere, and what it links to is
+    not to grow.
+    """
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
 
 
 def reserve(descriptor: int, n_bytes: int) -> None:

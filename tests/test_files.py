@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mua_decode import files
-from mua_decode.files import reserve, whole, write_text
+from mua_decode.files import open_to_append, reserve, whole, write_text
 
 
 def test_a_name_is_taken_only_once_all_is_on_the_disk(
@@ -122,3 +122,18 @@ def test_space_is_claimed_or_refused(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r"File too large|No space left") as raised:
             reserve(file.fileno(), 1 << 60)
     assert raised.value.errno in (errno.ENOSPC, errno.EFBIG)
+
+
+def test_no_link_laid_beforehand_is_written_through(tmp_path: Path) -> None:
+    mine, folder = tmp_path / "mine", tmp_path / "folder"
+    mine.write_text("mine")
+    folder.mkdir()
+    laid = [f".a.{files._machine()}-{os.getpid()}.partial.csv", "a.csv", "log.txt"]
+    for name in laid:
+        (folder / name).symlink_to(mine)
+    write_text(folder / "a.csv", "a\n")
+    assert not (folder / "a.csv").is_symlink()
+    with pytest.raises(OSError, match="symbolic links"):
+        open_to_append(folder / "log.txt")
+    os.close(open_to_append(folder / "other.txt"))
+    assert mine.read_text() == "mine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ import numpy as np
 
 from mua_decode.data.datamodule import DecodingData
 from mua_decode.data.standardise import Standardiser
+from mua_decode.limits import check_memory
 from mua_decode.types import InputError, Segment, SiteTable
 
 _VERSION = 1
+_MEASURES = ("counts", "standardised")
+_TIMES_S = (1e-6, 86400.0)  # of a counting window: a microsecond to a day
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +60,17 @@ class Population:
                 raise InputError(f"population: {name} must be {n} finite numbers, one per site")
         if not (self.standardise.std > 0).all():
             raise InputError("population: std must be > 0")
-        if min(self.n_bins, *self.frame_shape) < 1 or min(self.bin_s, self.window_s) <= 0:
-            raise InputError("population: sizes and times must be positive")
+        if min(self.n_bins, *self.frame_shape) < 1:
+            raise InputError("population: sizes must be positive")
+        for name in ("bin_s", "window_s"):
+            if not _TIMES_S[0] <= getattr(self, name) <= _TIMES_S[1]:
+                raise InputError(f"population: {name} must be {_TIMES_S[0]:g} to {_TIMES_S[1]:g} s")
+        if self.measure not in _MEASURES:
+            raise InputError(f"population: measure must be one of {', '.join(_MEASURES)}")
+        if not all(math.isfinite(s.weight) and s.start < s.stop for s in self.segments):
+            raise InputError("population: segments must not be empty, their weights finite")
+        n_values = self.n_bins * math.prod(self.frame_shape)
+        check_memory(4 * n_values, f"population: one video of {self.n_bins} {self.frame_shape}")
 
     @classmethod
     def of(cls, data: DecodingData) -> Population:
@@ -145,26 +158,41 @@ class Population:
         try:
             if values["version"] != _VERSION:
                 raise InputError(f"population: version {values['version']} is not known here")
-            mean, std = (np.asarray(values[name], np.float32) for name in ("mean", "std"))
-            channels, height, width = (int(v) for v in values["frame_shape"])
+            with np.errstate(over="ignore"):  # it is refused below
+                mean, std = (np.asarray(values[name], np.float32) for name in ("mean", "std"))
+            channels, height, width = (_whole(v, "frame_shape") for v in values["frame_shape"])
+            if not (isinstance(values["root"], bool) and isinstance(values["conditions"], list)):
+                raise InputError("population: root must be true or false, conditions a list")
             return cls(
                 sites=SiteTable(**values["sites"]),
-                standardise=Standardiser(mean, std, root=bool(values["root"])),
-                n_bins=int(values["n_bins"]),
+                standardise=Standardiser(mean, std, root=values["root"]),
+                n_bins=_whole(values["n_bins"], "n_bins"),
                 bin_s=float(values["bin_s"]),
                 window_s=float(values["window_s"]),
                 measure=str(values["measure"]),
                 conditions=tuple(str(name) for name in values["conditions"]),
                 frame_shape=(channels, height, width),
                 segments=tuple(
-                    Segment(str(name), int(start), int(stop), float(weight))
+                    Segment(
+                        str(name),
+                        _whole(start, "segments"),
+                        _whole(stop, "segments"),
+                        float(weight),
+                    )
                     for name, start, stop, weight in values["segments"]
                 ),
             )
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"population: incomplete or damaged ({error})") from error
+
+
+def _whole(value: Any, name: str) -> int:
+    """Return a whole number as it is; inf, nan, 1.5 and true are none, nor is what no index is."""
+    if type(value) is not int or not 0 <= value <= np.iinfo(np.int32).max:
+        raise InputError(f"population: {name} must be whole numbers >= 0, found {value!s:.40}")
+    return value
 
 
 def read_population(path: Path) -> Population:

@@ -21,7 +21,10 @@ from mua_decode.types import InputError
 _NAMES = ("name", "region", "site_id")
 _CHILD = Path(__file__).with_name("hdf5_child.py")
 # What is raised of values of another kind than was expected.
-_NO_SENSE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_NO_SENSE = (
+    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError),
+    pd.errors.InvalidIndexError,
+)
 
 
 @contextmanager
@@ -210,6 +213,8 @@ def load_csv(path: Path) -> pd.DataFrame:
 
     Raises InputError if the file is none, or two columns have one name.
     """
+    if not path.is_file():  # a pipe would be waited for
+        raise InputError(f"no such file: {path}")
     with named(f"{path}: is not a table", ValueError, OSError):
         first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
         table = pd.read_csv(path)

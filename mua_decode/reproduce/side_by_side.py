@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from mua_decode.files import open_to_append
 from mua_decode.reproduce.step import Step, seconds_taken
 from mua_decode.runs.ending import child_environment, end_on_sigterm, end_with_parent
 from mua_decode.runs.lock import locks
@@ -82,7 +83,8 @@ def _quietly(
     end_with_parent()
     torch.set_num_threads(threads)
     (out / name).mkdir(parents=True, exist_ok=True)
-    with (out / name / "log.txt").open("a", buffering=1, encoding="utf-8") as log, locks():
+    descriptor = open_to_append(out / name / "log.txt")
+    with os.fdopen(descriptor, "a", buffering=1, encoding="utf-8") as log, locks():
         sys.stdout = sys.stderr = log
         work(cfg, name, out)
 

@@ -16,6 +16,7 @@ from mua_decode.data.recorded import condition_means, recorded_trials
 from mua_decode.limits import check_saved
 from mua_decode.models.floor import Batches, Repeats, Starts
 from mua_decode.nn.fast.kernels import load_lanes
+from mua_decode.runs.allocations import WithinMemory
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import working
 from mua_decode.runs.reading import build_recording as build_recording
@@ -38,15 +39,19 @@ def build_data(cfg: DictConfig, recording: Recording) -> DecodingData:
 def build_network(
     cfg: DictConfig, *, n_sites: int, n_bins: int, frame_shape: tuple[int, int, int]
 ) -> nn.Module:
-    """Network of a config, weights drawn from ``cfg.seed``; sizes come from the data."""
+    """Network of a config, weights drawn from ``cfg.seed``; sizes come from the data.
+
+    Raises InputError if its weights take more memory than there is.
+    """
     torch.manual_seed(cfg.seed)
-    network: nn.Module = instantiate(
-        cfg.model,
-        trusted=cfg.get("trusted", ()),
-        n_sites=n_sites,
-        n_bins=n_bins,
-        frame_shape=frame_shape,
-    )
+    with WithinMemory(f"model: {str(cfg.model.get('_target_')).rpartition('.')[2]}"):
+        network: nn.Module = instantiate(
+            cfg.model,
+            trusted=cfg.get("trusted", ()),
+            n_sites=n_sites,
+            n_bins=n_bins,
+            frame_shape=frame_shape,
+        )
     return network
 
 

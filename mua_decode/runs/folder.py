@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,9 +116,7 @@ class RunFolder:
             if path is None:
                 path = _new(Path("runs"), f"{name}_{datetime.now():%Y-%m-%d_%H-%M-%S}")
             make(path)
-            probe = path / f".write-test-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            tempfile.TemporaryFile(dir=path).close()
         except OSError as error:
             raise InputError(f"{option}: cannot write to {path}: {error.strerror}") from error
         if not shared:
@@ -128,13 +127,16 @@ class RunFolder:
     def existing(cls, run_dir: str | None) -> RunFolder:
         """Return the folder of a run that was trained.
 
-        Raises InputError if there is no run in it.
+        Raises InputError if there is no run in it, or what is no file: a pipe or a device, which
+        would be waited for, or read without end.
         """
         if not run_dir:
             raise InputError("run_dir is not set; give the folder of a run: run_dir=runs/NAME")
         run = cls(Path(run_dir).expanduser())
         if not run.config.is_file():
             raise InputError(f"run_dir: {run.path} holds no run (no config.yaml)")
+        if odd := no_file(run.path):
+            raise InputError(f"run_dir: {odd} is a pipe, a socket or a device; refused")
         return run
 
     def save_config(self, cfg: DictConfig) -> None:
@@ -213,6 +215,21 @@ class RunFolder:
         """Write ``results.csv`` and then ``metrics.json``."""
         write_text(self.results, units_named(table).to_csv(index=False, float_format="%.6g"))
         write_text(self.metrics, json.dumps(dict(metrics), indent=2, allow_nan=False) + "\n")
+
+
+def no_file(folder: Path) -> Path | None:
+    """First entry of a folder, or of those in it, that neither is nor leads to a file or folder.
+
+    Links that lead nowhere pass: they are as good as missing.
+    """
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            found = no_file(Path(entry.path))
+            if found is not None:
+                return found
+        elif not entry.is_file() and not entry.is_dir() and Path(entry.path).exists():
+            return Path(entry.path)
+    return None
 
 
 def begun_in(checkpoint: Path) -> RunFolder | None:

@@ -16,6 +16,7 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from mua_decode.runs.allocations import memory_refused, too_large
 from mua_decode.runs.own_code import find_here
 from mua_decode.runs.plugins import registered
 from mua_decode.runs.search_path import config_folder
@@ -50,7 +51,8 @@ def instantiate(
         of this group name; ``None``: what those of every other group name. Trusted packages and
         torch stand in any place but the trainer's and the logger's.
 
-    Raises InputError if a target is not allowed, not found, or refuses its arguments.
+    Raises InputError if a target is not allowed, not found, refuses its arguments, or asks for more
+    memory than there is.
     """
     cfg = _renamed(cfg)
     targets = list(_targets(cfg))
@@ -65,10 +67,14 @@ def instantiate(
         return build(**kwargs)
     except InputError:
         raise
-    except HydraException as error:
-        cause = error.__cause__ or error
+    except (HydraException, MemoryError, RuntimeError) as error:
+        cause = (error.__cause__ if isinstance(error, HydraException) else None) or error
         if isinstance(cause, InputError):
             raise cause from None
+        if memory_refused(cause):
+            raise too_large(name) from error
+        if not isinstance(error, HydraException):
+            raise
         raise InputError(f"{name}: {' '.join(str(cause).split())}") from error
     except (ValueError, TypeError) as error:
         raise InputError(f"{name}: {error}") from error

@@ -7,10 +7,13 @@ renews the file's time every few seconds, and who finds the file of another mach
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import secrets
 import socket
+import stat
 import sys
 import threading
 import time
@@ -87,13 +90,20 @@ def lock(folder: Path, *, option: str = "run_dir") -> None:
     try:
         _scopes[-1][path] = _take(path, option)
     except OSError as error:
-        raise InputError(f"{option}: cannot lock {folder}: {error.strerror}") from error
+        why = error.strerror
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            why = f"{NAME} in it is a link, which is not followed; remove it"
+        raise InputError(f"{option}: cannot lock {folder}: {why}") from error
 
 
 def _take(path: Path, option: str) -> _Lock:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        # A folder may come from elsewhere, and what it links to is not to be written.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+                raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
             owner = _owner(descriptor)
             if not _locked(descriptor, owner) or not _silent(path, descriptor, owner):
                 raise FolderInUseError(_in_use(path, _owner(descriptor), option))
@@ -133,7 +143,7 @@ def _silent(path: Path, descriptor: int, owner: dict[str, Any]) -> bool:
     if not owner or owner.get("machine") == _me()["machine"]:
         return True
     # Both times are those of the file system: clocks of machines differ.
-    probe = path.with_name(f"{NAME}.{os.getpid()}")
+    probe = path.with_name(f"{NAME}.{os.getpid()}-{secrets.token_hex(4)}")
     probe.touch()
     now = probe.stat().st_mtime
     probe.unlink()

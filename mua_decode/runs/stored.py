@@ -45,10 +45,13 @@ _REFERENCE = re.compile(r"\$\{(?!\s*[A-Za-z_]\w*(?:\.\w+)*\s*\})")
 def load_stored(path: Path) -> DictConfig:
     """Read a config that lies in a folder.
 
-    Raises InputError if it is none, refers to itself without end, or names a resolver of
-    OmegaConf such as ``${oc.env:NAME}``, which would read the environment.
+    Raises InputError if it is none, refers to itself without end, leaves an option without a value
+    (``???``), or names a resolver of OmegaConf such as ``${oc.env:NAME}``, which would read the
+    environment.
     """
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
         text = path.read_text(encoding="utf-8")
         check_yaml(text, path)
         cfg = OmegaConf.create(text)
@@ -58,6 +61,8 @@ def load_stored(path: Path) -> DictConfig:
                     f"{path}: {name} is {value[:80]!r}; refused, a stored config may refer to its "
                     "own options alone"
                 )
+        if lacking := sorted(OmegaConf.missing_keys(cfg)):
+            raise InputError(f"{path}: {lacking[0]} is '???', which is no value; give it one")
         OmegaConf.resolve(cfg)
     except InputError:
         raise

@@ -24,7 +24,7 @@ _LONGEST = 300  # characters of a cell
 def stored_json(path: Path) -> dict[str, Any]:
     """Read a mapping; empty where it is missing, damaged or larger than such files are."""
     try:
-        if path.stat().st_size > _MOST_JSON:
+        if not path.is_file() or path.stat().st_size > _MOST_JSON:
             return {}
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -35,7 +35,7 @@ def stored_json(path: Path) -> dict[str, Any]:
 def stored_table(path: Path) -> pd.DataFrame | None:
     """Read a CSV file; ``None`` where it is missing, empty, damaged or too large for a page."""
     try:
-        if path.stat().st_size > _MOST_CSV:
+        if not path.is_file() or path.stat().st_size > _MOST_CSV:
             return None
         table = read_table(path)
     except (OSError, ValueError):  # pandas' own errors are ValueErrors

@@ -63,7 +63,7 @@ def typed_line(folder: Path) -> str:
     """
     path = folder / _FILE
     try:
-        if path.stat().st_size > _LARGEST:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
             return ""
         words = json.loads(path.read_text(encoding="utf-8"))["command"]
         name, *options = (str(word) for word in words)

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from mua_decode.files import open_to_append
 from mua_decode.runs.ending import child_environment
 from mua_decode.runs.progress import console
 from mua_decode.sweep.private import telling
@@ -49,7 +50,7 @@ class LocalLauncher:
         command = [sys.executable, "-m", "mua_decode.sweep.worker", str(self._folder)]
         env = os.environ | worker_environment(index, self._number) | self._told
         env |= child_environment()
-        with (self._folder / "workers" / f"{index}.log").open("ab") as log:
+        with os.fdopen(open_to_append(self._folder / "workers" / f"{index}.log"), "ab") as log:
             # In a session of its own, as Ctrl-C is for this process alone, which ends its workers.
             self._workers[index] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,

@@ -8,10 +8,12 @@ machines that notice at once do not run it twice.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ _ORIGIN = "retry_of"  # of a trial, as is
 _LEFT = "left"  # the trial before it, which its worker gave back
 REASON = "reason"
 _PATIENCE_S = 120  # for other workers that hold the study
+# What SQLite says of a file that is damaged, or no database: SQLITE_CORRUPT and SQLITE_NOTADB.
+_DAMAGED = (11, 26)
 
 
 @dataclass(frozen=True)
@@ -227,13 +231,30 @@ def _open(url: str, heartbeat_s: int, grace_s: int) -> RDBStorage:
             raise InputError(masked(f"storage: {url}: {why}")) from error
         except Exception as error:
             # Two that make the tables at once: the second finds them there when it looks again.
-            if attempt == 4:
+            if attempt == 4 or _damaged(error):
                 line = str(error).strip().splitlines()[0]
                 raise InputError(masked(f"storage: cannot open {url}: {line}")) from error
             time.sleep(0.3 * (attempt + 1))
+    sqlalchemy.event.listen(storage.engine, "handle_error", partial(_say_damage, url))
     if sqlite:
         _serialise(storage)
     return storage
+
+
+def _damaged(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, says that the database is damaged for good."""
+    while error is not None:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _say_damage(url: str, context: sqlalchemy.engine.ExceptionContext) -> None:
+    """Have damage that shows while the study is in use said of its file, wherever it is met."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.Error) and _damaged(error):
+        raise InputError(masked(f"storage: {url} is damaged: {error}")) from error
 
 
 def _serialise(storage: RDBStorage) -> None:

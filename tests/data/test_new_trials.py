@@ -47,6 +47,45 @@ def test_a_population_comes_back_exactly(data: DecodingData, tmp_path: Path) -> 
             Population.from_json(values | spoilt)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 1e300, 10**400, 0, "x", None])
+@pytest.mark.parametrize("name", ["n_bins", "bin_s", "window_s", "frame_shape", "mean", "std"])
+def test_a_number_that_cannot_be_names_the_population(
+    data: DecodingData, tmp_path: Path, name: str, value: object
+) -> None:
+    values = Population.of(data).to_json()
+    if (name, value) in (("mean", 0), ("mean", -1)):
+        return  # which means may be
+    if isinstance(values[name], list):
+        values[name] = [*values[name][:-1], value]
+    else:
+        values[name] = value
+    path = tmp_path / "population.json"
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match=r"population\.json: population: ") as found:
+        read_population(path)
+    assert len(str(found.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"frame_shape": [1, 2**30, 2**30]},
+        {"n_bins": 1.5},
+        {"n_bins": True},
+        {"root": "false"},
+        {"conditions": "green"},
+        {"measure": "rates"},
+        *({"segments": [["cue", a, b, w]]} for a, b, w in ((0, 0, 1), (0, 1, 1e999), (-1, 1, 1))),
+    ],
+    ids=str,
+)
+def test_a_population_that_would_mean_something_else_is_refused(
+    data: DecodingData, spoilt: dict[str, object]
+) -> None:
+    with pytest.raises(InputError, match="population: "):
+        Population.from_json(Population.of(data).to_json() | spoilt)
+
+
 def test_spike_times_and_counts_give_the_same_trials(
     recording: Recording, data: DecodingData
 ) -> None:

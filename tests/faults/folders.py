@@ -24,7 +24,7 @@ from mua_decode.runs.build import load_checkpoint
 from mua_decode.runs.checkpoints import reads_back
 from mua_decode.sweep.study import SharedStudy
 
-_TIMES = ("second", "minute", "time", "duration", "_at", "started", "datetime")
+_TIMES = ("second", "minute", "time", "duration", "_at", "started", "datetime", "_per_s")
 _NO_RESULT = {".lock", "log.txt", "sweep.yaml"}
 
 
@@ -121,12 +121,11 @@ def _different(one: Path, two: Path) -> list[str]:
     if one.suffix == ".csv":
         return _tables(one, two)
     if one.suffix == ".json":
-        return _trees(json.loads(one.read_text()), json.loads(two.read_text()), "")
+        trees = [json.loads(p.read_text()) for p in (one, two)]
+        return _trees(*(_not_how(tree) for tree in trees), "")
     if one.suffix == ".yaml":
         trees = [yaml.safe_load(p.read_text()) for p in (one, two)]
-        for tree in trees:
-            tree.pop("ckpt_path", None)  # how it was gone on with
-        return _trees(*trees, "")
+        return _trees(*(_not_how(tree) for tree in trees), "")
     if one.suffix == ".ckpt":
         return _weights(one, two)
     if one.suffix == ".nwb":  # which says when it was written
@@ -138,6 +137,16 @@ def _different(one: Path, two: Path) -> list[str]:
     if one.read_bytes() != two.read_bytes():
         return ["differs in its bytes"]
     return []
+
+
+def _not_how(tree: Any) -> Any:
+    """A stored config or command, less how it was gone on with."""
+    if isinstance(tree, dict):
+        tree.pop("ckpt_path", None)
+        said = tree.get("command")
+        if isinstance(said, list):
+            tree["command"] = [a for a in said if not str(a).startswith("ckpt_path=")]
+    return tree
 
 
 def _content(path: Path) -> str:

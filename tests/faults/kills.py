@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +25,15 @@ SHORT = [
     "floor=[]",
     "metric=[mse,identification]",
     "trainer.max_epochs=4",
+    "figures.dpi=40",
 ]
 SWEEP = [
     *SHORT,
     "sweep.space=[{option:task.optimizer.lr,kind:log,low:0.001,high:0.01}]",
     "sweep.sampler.n_startup_trials=100",  # what is drawn depends on the trial alone
     "sweep.pruner=null",
-    "sweep.n_trials=4",
+    "sweep.n_trials=3",
+    "trainer.max_epochs=3",
     "sweep.heartbeat_s=1",
     "sweep.grace_s=6",
     "workers=2",
@@ -43,7 +46,9 @@ REPRODUCE = [
     "steps=[decoder,ablation,noise]",
     "reproduce.noise_inputs=4",
 ]
-_ORPHAN_S = 60.0  # a worker looks for its parent every second, and ends its epoch
+# A worker looks for its parent every second once it has started, which takes a minute where many
+# share the processor, and ends its epoch.
+_ORPHAN_S = 180.0
 _MOST_S = 600.0
 
 
@@ -144,7 +149,7 @@ class Victim:
         said = account.findings
         account.runs += 1
         what = f"{command.name}, attempt {account.runs}"
-        left = int(rng.integers(1, 4))
+        left = int(rng.integers(1, 7))
         done, arguments = False, filled(command.start, place)
         for _ in range(min(left, most)):
             moment = float(rng.uniform(0, self.seconds))
@@ -187,13 +192,15 @@ def kills(seed: int, number: int, only: Sequence[str], root: Path) -> list[str]:
         folder = root / f"kills-{command.name}"
         victims[command.name] = Victim(command, folder)
         accounts[command.name] = Account(command.name)
-    progress, rng = Progress(), np.random.default_rng([seed, 13])
+    progress = Progress()
     progress.start()
     total, turn = 0, 0
     while total < number:
         name = chosen[turn % len(chosen)].name
         account = accounts[name]
         before = account.kills, len(account.findings)
+        # Drawn so that what becomes of a command does not hang on which others are tried.
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), account.runs])
         victims[name].attempt(account, number - total, rng)
         for finding in account.findings[before[1] :]:
             print(f"  FINDING {finding}", flush=True)

@@ -15,6 +15,7 @@ import pytest
 from mua_decode.runs import lock as room
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.lock import NAME, FolderInUseError, lock, locks
+from mua_decode.types import InputError
 
 HOLD = """
 import sys, time
@@ -88,6 +89,24 @@ def test_a_damaged_lock_keeps_nobody_out(tmp_path: Path) -> None:
         with locks():
             lock(tmp_path)
         assert not (tmp_path / NAME).exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "nowhere", "pipe"])
+def test_a_lock_that_leads_elsewhere_is_not_written(tmp_path: Path, kind: str) -> None:
+    """A folder from elsewhere whose lock is the user's own file by another name."""
+    mine, folder = tmp_path / "mine", tmp_path / "run"
+    folder.mkdir()
+    mine.write_text("mine")
+    if kind == "hard link":
+        (folder / NAME).hardlink_to(mine)
+    elif kind == "pipe":
+        os.mkfifo(folder / NAME)
+    else:
+        (folder / NAME).symlink_to(mine if kind == "link" else tmp_path / "new")
+    with locks(), pytest.raises(InputError, match=r"run_dir: cannot lock .*remove it"):
+        lock(folder)
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "new").exists()
 
 
 def test_folders_nobody_named_are_never_shared(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.commands.main import main
+from mua_decode.recordings.files import load_csv
 from mua_decode.runs import train
+from mua_decode.runs.allocations import WithinMemory
 from mua_decode.runs.config import load_option
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.run import Run
 from mua_decode.runs.stored import load_stored, without_command_line
+from mua_decode.runs.stored_files import stored_json, stored_table
 from mua_decode.runs.tracker import open_tracker
 from mua_decode.sweep.worker import open_shared
 from mua_decode.types import InputError
@@ -215,3 +222,78 @@ def test_a_damaged_sweep_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text("name: sweep\n")
     with pytest.raises(InputError, match=r"sweep\.yaml: "):
         open_shared(tmp_path)
+
+
+def changed(folder: Path, option: str, value: object) -> Path:
+    """The config of a run with an option of it changed."""
+    write_run(folder)
+    path = folder / "config.yaml"
+    cfg = OmegaConf.load(path)
+    OmegaConf.update(cfg, option, value)
+    path.write_text(OmegaConf.to_yaml(cfg))
+    return path
+
+
+@pytest.mark.parametrize(
+    "option", ["data.seed", "trainer.max_epochs", "model.kernel_sizes[0]", "data.split._target_"]
+)
+def test_a_stored_option_without_a_value_names_its_config(tmp_path: Path, option: str) -> None:
+    path = changed(tmp_path, option, "???")
+    with pytest.raises(InputError) as found:
+        Run.open(tmp_path)
+    assert str(found.value) == f"{path}: {option} is '???', which is no value; give it one"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("model.spike_hidden", 2**31, r"model: VideoUNet would take \d+\.\d GiB of memory"),
+        ("model.kernel_sizes", [10**5 + 1] * 4, r"model: VideoUNet would take .*"),
+        ("data.pseudo.per_condition", 10**13, r"DecodingData asks for more memory than there is"),
+    ],
+)
+def test_a_stored_option_that_takes_too_much_memory_names_its_config_and_the_limit(
+    tmp_path: Path, option: str, value: object, said: str
+) -> None:
+    changed(tmp_path, option, value)
+    found = Run.open(tmp_path)
+    with pytest.raises(InputError, match=rf"config\.yaml: .*{said}.* may fill \d+\.\d GiB"):
+        _ = found.data.dataset("train"), found.network
+
+
+def test_weights_are_drawn_the_same_where_their_memory_is_counted() -> None:
+    weights = []
+    for counted in (nullcontext(), WithinMemory("layer")):
+        torch.manual_seed(0)
+        with counted:
+            weights.append(torch.nn.Linear(3, 2).weight)
+    assert torch.equal(*weights)
+    too_much = pytest.raises(InputError, match=r"^layer would take 8192\.0 GiB of memory")
+    with too_much, WithinMemory("layer"):
+        torch.nn.Linear(2**20, 2**21)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+def test_what_is_no_file_is_neither_waited_for_nor_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    run = tmp_path / "run"
+    write_run(run)
+    odd = run / "checkpoints" / "metrics.json"
+    if kind == "pipe":
+        os.mkfifo(odd)
+    elif kind == "device":
+        odd.symlink_to("/dev/zero")
+    else:
+        monkeypatch.chdir(odd.parent)  # names of sockets are short
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(odd.name)
+    with pytest.raises(InputError, match=r"metrics\.json is a pipe, a socket or a device; refused"):
+        Run.open(run)
+    assert stored_json(odd) == {}
+    assert stored_table(odd) is None
+    with pytest.raises(InputError, match="no such file"):
+        load_stored(odd)
+    with pytest.raises(InputError, match="no such file"):
+        load_csv(odd)

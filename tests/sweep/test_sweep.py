@@ -221,6 +221,25 @@ def test_a_wrong_space_is_refused_in_one_line(entry: dict, message: str) -> None
         Space.read([entry], plain(compose("train", [])))
 
 
+def test_a_damaged_study_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is opened, and while it is in use: no second look mends a file."""
+    opened = shared(tmp_path)
+    opened.lay_out()
+    opened.storage.engine.dispose()
+    path, page = tmp_path / "study.db", 4096
+    sound = path.read_bytes()
+    path.write_bytes(sound[:page] + b"\xff" * (len(sound) - page))
+    with pytest.raises(InputError, match=r"storage: .*study\.db is damaged: "):
+        opened.slots()
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    for damaged in (path.read_bytes(), b"no database" * 999):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"storage: cannot open .*study\.db"):
+            shared(tmp_path)
+    assert waits == []
+
+
 def test_values_are_written_as_on_the_command_line() -> None:
     values = {"a": None, "b": True, "c": 1e-05, "d": "[3,3]", "e": "none"}
     assert overrides(values) == ["a=null", "b=true", "c=1e-05", "d=[3,3]", "e=none"]
