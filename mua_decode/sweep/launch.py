@@ -47,7 +47,7 @@ class LocalLauncher:
             self._start(index)
 
     def _start(self, index: int) -> None:
-        command = [sys.executable, "-m", "mua_decode.sweep.worker", str(self._folder)]
+        command = [sys.executable, "-m", "mua_decode.sweep", str(self._folder)]
         env = os.environ | worker_environment(index, self._number) | self._told
         env |= child_environment()
         with os.fdopen(open_to_append(self._folder / "workers" / f"{index}.log"), "ab") as log:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +18,7 @@ from optuna.trial import Trial, TrialState
 
 from mua_decode.recordings.files import reading
 from mua_decode.runs.checkpoints import newest_sound
-from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
+from mua_decode.runs.ending import end_on_sigterm
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.lock import FolderInUseError, locks
 from mua_decode.runs.progress import hushed
@@ -31,7 +30,7 @@ from mua_decode.sweep.plan import Sweep, SweepPlan, unexcited
 from mua_decode.sweep.private import told
 from mua_decode.sweep.study import SharedStudy, Slot
 from mua_decode.tasks import DecodeVideo
-from mua_decode.types import InputError, Stream, masked, printable
+from mua_decode.types import InputError, Stream
 
 
 class TrialLostError(Exception):
@@ -166,7 +165,6 @@ def work_in(folder: str) -> None:
     """
     quiet()
     end_on_sigterm()
-    end_with_parent()
     work(open_shared(Path(folder)))
 
 
@@ -181,13 +179,3 @@ def open_shared(folder: Path) -> Sweep:
         for name, value in told().items():
             cfg[name] = value
         return Sweep.open(cfg, folder)
-
-
-if __name__ == "__main__":
-    try:
-        work_in(sys.argv[1])
-    except InputError as error:
-        print(printable(masked(str(error))), file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        raise SystemExit(CODE if terminated() else 130) from None

@@ -46,9 +46,7 @@ REPRODUCE = [
     "steps=[decoder,ablation,noise]",
     "reproduce.noise_inputs=4",
 ]
-# A worker looks for its parent every second once it has started, which takes a minute where many
-# share the processor, and ends its epoch.
-_ORPHAN_S = 180.0
+_ORPHAN_S = 60.0  # a worker looks for its parent every second, and ends its epoch
 _MOST_S = 600.0
 
 

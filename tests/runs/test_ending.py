@@ -98,6 +98,17 @@ def test_sigterm_at_the_start_is_as_orderly(tmp_path: Path, after_s: float) -> N
         assert "Traceback" not in said
 
 
+def test_a_worker_whose_parent_is_gone_ends_before_it_has_loaded_anything(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "mua_decode.sweep", str(tmp_path)]
+    for parent, loads in ((os.getpid(), True), (1, False)):  # of 1 it is no child
+        found = subprocess.run(
+            command, env=os.environ | {"MUA_DECODE_PARENT": str(parent)},
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert (" torch\n" in found.stderr) is loads
+        assert found.returncode == (2 if loads else -signal.SIGTERM)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_of_a_sweep_outlives_it(tmp_path: Path, number: int) -> None:

@@ -48,8 +48,7 @@ def test_notices_are_silenced_as_long_as_it_lasts() -> None:
 @pytest.mark.usefixtures("srun")
 def test_a_worker_is_as_quiet_as_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a process of its own, which the filters of the command that starts it do not reach."""
-    for name in ("end_on_sigterm", "end_with_parent"):
-        monkeypatch.setattr(worker, name, lambda: None)
+    monkeypatch.setattr(worker, "end_on_sigterm", lambda: None)
     monkeypatch.setattr(worker, "open_shared", lambda folder: None)
     monkeypatch.setattr(worker, "work", lambda sweep: provoke())
     with warnings.catch_warnings(record=True) as found:
