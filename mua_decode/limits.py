@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ GIB = 1 << 30
 # 1000, counts and rendered videos give 5 to 100.
 _MOST_PACKED = 250
 _SHARE = 0.75  # of the memory that one array may take
+# What the allocators of torch say: CPU on Linux, CPU elsewhere, CUDA.
+_REFUSED = re.compile(r"can't allocate memory|not enough memory|CUDA out of memory")
 _MOST_NODES, _DEEPEST, _LONGEST_TEXT = 1_000_000, 64, 1 << 25
 
 
@@ -135,3 +138,18 @@ def check_yaml(text: str, where: object) -> None:
                 f"{where}: refused, it holds over {_MOST_NODES:,} values, aliases counted as often "
                 f"as they are used, or is nested over {_DEEPEST} deep"
             )
+
+
+def memory_refused(error: BaseException) -> bool:
+    """Whether the system refused memory to NumPy, torch or Python."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and _REFUSED.search(str(error)) is not None
+    )
+
+
+def too_large(name: str) -> InputError:
+    """What to say of a part that asks for more memory than the system gives."""
+    return InputError(
+        f"{name} asks for more memory than there is; this process may fill "
+        f"{memory_bytes() / GIB:.1f} GiB"
+    )

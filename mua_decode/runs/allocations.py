@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from mua_decode.limits import GIB, check_memory, memory_bytes
-from mua_decode.types import InputError
+from mua_decode.limits import GIB, check_memory
 
 # What layers of torch make their weights with.
 _MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full}
-# What the allocators of torch say: CPU on Linux, CPU elsewhere, CUDA.
-_REFUSED = re.compile(r"can't allocate memory|not enough memory|CUDA out of memory")
 
 
 class WithinMemory(TorchFunctionMode):
@@ -45,18 +41,3 @@ class WithinMemory(TorchFunctionMode):
             if self._taken > GIB:
                 check_memory(self._taken, self._name)
         return func(*args, **options)
-
-
-def memory_refused(error: BaseException) -> bool:
-    """Whether the system refused memory to NumPy, torch or Python."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and _REFUSED.search(str(error)) is not None
-    )
-
-
-def too_large(name: str) -> InputError:
-    """What to say of a part that asks for more memory than the system gives."""
-    return InputError(
-        f"{name} asks for more memory than there is; this process may fill "
-        f"{memory_bytes() / GIB:.1f} GiB"
-    )

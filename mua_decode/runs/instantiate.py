@@ -16,7 +16,7 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from mua_decode.runs.allocations import memory_refused, too_large
+from mua_decode.limits import memory_refused, too_large
 from mua_decode.runs.own_code import find_here
 from mua_decode.runs.plugins import registered
 from mua_decode.runs.search_path import config_folder

@@ -170,7 +170,7 @@ def test_sessions_take_their_names_together(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mua_decode", "convert", *SMALL, "format=nwb", f"out={out}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         # The first session is whole, the second is not.
-        while len(list(tmp_path.glob(".nwb.*.partial/*.nwb"))) < 1:
+        while len(list(tmp_path.glob(".nwb.*.partial-*/*.nwb"))) < 1:
             assert process.poll() is None, "finished before it could be killed"
             time.sleep(0.002)
         process.kill()

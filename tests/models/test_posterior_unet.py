@@ -162,7 +162,7 @@ def test_a_run_of_it_trains_resumes_and_opens(tmp_path: Path) -> None:
     options = [o for o in TINY if not o.startswith("model.")]
     options += ["model=posterior_unet", "model.width=2", "model.kernel_sizes=[3,3,3,3]"]
     options += ["model.spike_hidden=16", "metric=[mse,identification]", "floor=[posterior]"]
-    options += ["task.scheduler=null", "data.pseudo.per_condition=30"]
+    options += ["task.scheduler=null", "data.pseudo.per_condition=30", "figures.draw=true"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     main(["train", *options, "trainer.max_epochs=2", f"run_dir={whole}"])
     main(["train", *options, "trainer.max_epochs=1", f"run_dir={parts}"])

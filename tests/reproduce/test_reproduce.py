@@ -50,7 +50,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_tables_and_one_report_for_both_protocols(both: Path) -> None:
     names = {p.stem.split("_")[0] for p in (both / "tables").glob("*.csv")}
-    assert names == {f"S{i}" for i in (*range(1, 29), *range(30, 36))}
+    assert names == {f"S{i}" for i in (*range(1, 29), *range(30, 37))}
     cue = pd.read_csv(both / "tables" / "S1_cue_shape.csv")
     assert set(cue["protocol"]) == {"published", "rigorous"}
     assert set(cue["cue"]) == {"cross", "circle"}
