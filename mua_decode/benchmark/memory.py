@@ -24,7 +24,8 @@ _STATUS = Path("/proc/self/status")
 
 def measure_apart(kind: str, **options: Any) -> dict[str, float]:
     """Call one of the functions below in a fresh process: ``step``, ``data`` or ``epoch``."""
-    command = [sys.executable, "-m", "mua_decode.benchmark.memory", kind, json.dumps(options)]
+    command = [sys.executable, "-P", "-m", "mua_decode.benchmark.memory", kind]
+    command.append(json.dumps(options))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"measuring {kind} failed: {done.stderr.strip()[-500:]}")

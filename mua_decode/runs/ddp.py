@@ -56,12 +56,14 @@ def shared(folder: RunFolder) -> Iterator[None]:
     if "WORLD_SIZE" in os.environ:
         yield
         return
+    before = {name: os.environ[name] for name in told if name in os.environ}
     os.environ.update(told)
     try:
         yield
     finally:
         for name in told:
             os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def check_processes(trainer: pl.Trainer, *, allowed: bool) -> None:

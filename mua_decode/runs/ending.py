@@ -16,6 +16,9 @@ _AGAIN_S = 20.0  # a second SIGTERM within this time lets the first one finish i
 _POLL_S = 1.0
 _PATIENCE_S = 30.0
 _PARENT = "MUA_DECODE_PARENT"
+# Python puts the working folder before everything where it is called with -m or -c, so that a file
+# called like a module would be imported instead of it.
+NOT_HERE = {"PYTHONSAFEPATH": "1"}
 CODE = 128 + signal.SIGTERM
 
 _ours = threading.Event()
@@ -51,8 +54,11 @@ def terminated() -> bool:
 
 
 def child_environment() -> dict[str, str]:
-    """What to add to the environment of a process that is to end with this one."""
-    return {_PARENT: str(os.getpid())}
+    """What to add to the environment of a process that is to end with this one.
+
+    It imports nothing that lies in the working folder, but for packages in ``trusted=``.
+    """
+    return {_PARENT: str(os.getpid())} | NOT_HERE
 
 
 def end_with_parent() -> None:

@@ -77,7 +77,7 @@ class Fingerprint:
             if known and name.split(".")[0] == "recording":
                 continue
             here, there = (f.options.get(name, "not set") for f in (self, other))
-            if here != there:
+            if here != there and not (here != here and there != there):  # both are NaN
                 return f"{name} is {there} {where} and {here} here"
         if known and self.recording != other.recording:
             return (

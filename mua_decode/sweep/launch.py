@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from mua_decode.files import open_to_append
-from mua_decode.runs.ending import child_environment
+from mua_decode.runs.ending import NOT_HERE, child_environment
 from mua_decode.runs.progress import console
 from mua_decode.sweep.private import telling
 from mua_decode.sweep.worker import work_in
@@ -146,7 +146,7 @@ class SubmititLauncher:
             **{k: v for k, v in wanted.items() if v is not None},
         )
         place = str(folder.resolve())
-        with telling(told or {}):
+        with telling({**(told or {}), **NOT_HERE}):
             self._jobs = [executor.submit(work_in, place) for _ in range(n_workers)]
         names = ", ".join(str(job.job_id) for job in self._jobs)
         console.print(f"submitted {names}", highlight=False, soft_wrap=True)

@@ -71,7 +71,7 @@ class SharedStudy:
         url = plan.storage or f"sqlite:///{folder.resolve() / 'study.db'}"
         if ":memory:" in url or url == "sqlite://":
             raise InputError("storage: workers cannot share a database in memory")
-        self.plan = plan
+        self.plan, self._folder = plan, folder
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with unexcited():
             self.storage = _open(url, plan.heartbeat_s, plan.grace_s)
@@ -98,7 +98,8 @@ class SharedStudy:
         difference = Fingerprint.of(here.options, here.recording, but=but).difference(there)
         if difference is not None:
             raise InputError(
-                f"the study holds another sweep: {difference}; choose another out_dir or name"
+                f"the study of {self._folder} holds another sweep: {difference}; "
+                "choose another out_dir or name"
             )
         for name, value in ((_OPTIONS, dict(here.options)), (_RECORDING, here.recording)):
             if name not in known and value is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ import yaml
 from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
 from mua_decode.runs.config import changed_config, compose, load_option
+from mua_decode.runs.ending import child_environment
 from mua_decode.runs.search_path import VARIABLE
+from mua_decode.sweep.launch import LocalLauncher
 from mua_decode.types import InputError, Recording
 
 CODE = """
@@ -183,8 +187,6 @@ def test_own_code_trains_and_is_scored(place: Path, recording: Recording, capsys
     # From elsewhere, with the package in the working folder no longer: it has been imported.
     other = place / "else"
     other.mkdir()
-    import os
-
     os.chdir(other)
     main(["evaluate", "run_dir=../runs/a", "trusted=[own_code_here]", "metric=[mse]", "floor=[]"])
 
@@ -270,3 +272,22 @@ def test_bash_completes(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.stdout == "crossval \n"
+
+
+def test_nothing_lying_about_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "numpy", "pandas", "yaml", "torch", "optuna"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w')\nJSONDecodeError = None\n")
+    monkeypatch.chdir(tmp_path)
+    mark = tmp_path / "imported"
+    subprocess.run([sys.executable, "-c", "import json"], check=True)
+    assert mark.exists()  # Python itself looks here first
+    mark.unlink()
+    own = os.environ | child_environment()
+    subprocess.run([sys.executable, "-c", "import json"], env=own, check=True)
+    subprocess.run([sys.executable, "-m", "mua_decode", "train", "--cfg"], check=True)
+    worker = LocalLauncher()
+    worker.start(tmp_path, 1)
+    while worker.alive():
+        time.sleep(0.1)
+    assert "sweep.yaml" in (tmp_path / "workers/0.log").read_text()
+    assert not mark.exists()

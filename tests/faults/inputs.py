@@ -214,7 +214,14 @@ def _run_files() -> list[Reader]:
             "config.yaml", run, ("run/config.yaml",), built, (spoil_text, spoil_text, spoil_bytes)
         ),
         Reader("study", study, ("study.db",), joined, (spoil_bytes,), names=("storage", "study")),
-        Reader("sweep.yaml", study, ("sweep.yaml",), joined, (spoil_text, spoil_bytes)),
+        Reader(
+            "sweep.yaml",
+            study,
+            ("sweep.yaml",),
+            joined,
+            (spoil_text, spoil_bytes),
+            names=("/work holds another sweep",),
+        ),  # fmt: skip
     ]
 
 

@@ -179,10 +179,18 @@ def test_a_study_knows_what_its_trials_have_in_common(tmp_path: Path) -> None:
     study.join(Fingerprint({"a": 1}, "x" * 64))
     assert study.study.user_attrs["recording"] == "x" * 64
     study.join(Fingerprint({"a": 1}))
-    with pytest.raises(InputError, match="a is 1 there and 2 here; choose another"):
+    with pytest.raises(InputError, match=f"{tmp_path} holds .* a is 1 there and 2 here; choose"):
         study.join(Fingerprint({"a": 2}, "x" * 64))
     with pytest.raises(InputError, match="checksum is xxxxxxxxxxxx there and yyyyyyyyyyyy here"):
         study.join(Fingerprint({"a": 1}, "y" * 64))
+
+
+def test_a_value_that_is_no_number_does_not_differ_from_itself(tmp_path: Path) -> None:
+    study = shared(tmp_path)
+    study.join(Fingerprint({"a": float("nan")}))
+    study.join(Fingerprint({"a": float("nan")}))
+    with pytest.raises(InputError, match="a is nan there and 2 here"):
+        study.join(Fingerprint({"a": 2}))
 
 
 @pytest.mark.parametrize(
