@@ -221,7 +221,7 @@ def _run_files() -> list[Reader]:
             joined,
             (spoil_text, spoil_bytes),
             names=("/work holds another sweep",),
-        ),  # fmt: skip
+        ),
     ]
 
 
