@@ -27,7 +27,7 @@ _HERE = (
     *("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export"),
     *("report", "plugins"),
 )
-_OWN_ROOM = ("reproduce", "sweep", "benchmark")
+_OWN_ROOM = ("reproduce", "leaderboard", "sweep", "benchmark")
 
 COMMANDS = {
     "reproduce": "every result of the paper beside its rigorous twin, in one report",
@@ -46,6 +46,7 @@ COMMANDS = {
     "crossval": "train a run again on every fold of its trials",
     "repeat": "train a run again from other seeds; intervals over seeds and conditions",
     "compare": "train other models under the settings of a run and compare them with it",
+    "leaderboard": "every method on every recording, videos shown and never shown, in one table",
     "isolate": "train on one region alone, and on groups of regions",
     "generalise": "hold out whole conditions, and thin sites, trials and sessions",
     "film": "score a run along a continuous film: lag, blocks of time, null, identification",

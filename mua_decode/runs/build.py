@@ -190,3 +190,13 @@ def choose_device(name: str, *, accelerator: object = "auto") -> torch.device:
         raise InputError("device=cuda: this machine has no CUDA device that torch can use")
     gpu = name == "cuda" or (name == "auto" and accelerator in (None, "auto", "gpu", "cuda"))
     return torch.device("cuda" if gpu and available else "cpu")
+
+
+def train_on(cfg: DictConfig, device: str) -> None:
+    """Have a run trained on ``cpu`` or ``cuda``; ``auto`` leaves its config as it is.
+
+    Raises InputError if there is no such device.
+    """
+    choose_device(device)
+    if device != "auto":
+        cfg.trainer.accelerator = {"cpu": "cpu", "cuda": "gpu"}[device]

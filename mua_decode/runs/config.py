@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -335,7 +336,7 @@ def _one_line(command: str, error: Exception) -> str:
     )
 
 
-def check_metrics(cfg: DictConfig) -> None:
+def check_metrics(cfg: DictConfig | Mapping[str, Any]) -> None:
     """Refuse a config that scores by nothing.
 
     Raises InputError if no metric is chosen.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from mua_decode.runs.build import (
     build_recording,
     choose_device,
     load_weights,
+    train_on,
 )
 from mua_decode.runs.checkpoints import weights_of
 from mua_decode.runs.config import changed_config, check_metrics
@@ -241,7 +242,7 @@ class Run:
         video: torch.Tensor = self.network(spikes.to(self.device))
         return video
 
-    def score_as(self, cfg: DictConfig) -> Run:
+    def score_as(self, cfg: DictConfig | Mapping[str, Any]) -> Run:
         """Take the metrics and floors that the config of a command names; returns the run.
 
         Raises InputError if it names no metric.
@@ -327,9 +328,7 @@ def open_to_retrain(cfg: DictConfig) -> Run:
         )
     source = run.score_as(cfg).cfg
     check_targets(source)
-    choose_device(cfg.device)
-    if cfg.device != "auto":
-        source.trainer.accelerator = {"cpu": "cpu", "cuda": "gpu"}[cfg.device]
+    train_on(source, cfg.device)
     checkpoint = run.checkpoint if _leave_training(overrides) else None
     varied = Run(run.folder, source, checkpoint=checkpoint)
     if checkpoint is None and not any(_part(o) in _TRIALS for o in overrides):

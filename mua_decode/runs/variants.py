@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -105,7 +105,7 @@ def _difference(run: Run, *, but: Sequence[str] = ()) -> str | None:
 
 
 def run_variants(
-    source: Run,
+    source: Run | Mapping[str, Run],
     variants: Sequence[Variant],
     folder: Path,
     each: Callable[[Variant, Scored], T],
@@ -119,6 +119,8 @@ def run_variants(
 
     Parameters
     ----------
+    source
+        The run that is varied, or that of every variant by its name.
     each
         Asked of every variant as it finishes; its data and network are let go afterwards.
     what
@@ -138,7 +140,8 @@ def run_variants(
             try:
                 with hushed():
                     training = Training(watch=overall, draw=False)
-                    scored = run_variant(source, variant, folder, training=training)
+                    varied = source if isinstance(source, Run) else source[variant.name]
+                    scored = run_variant(varied, variant, folder, training=training)
                     found[variant.name] = each(variant, scored)
             except Exception as error:
                 if scored is not None and not isinstance(error, InputError):

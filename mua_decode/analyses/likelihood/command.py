@@ -10,10 +10,11 @@ from mua_decode.analyses.likelihood.findings import findings
 from mua_decode.analyses.likelihood.likelihood import likelihood
 from mua_decode.analyses.likelihood.plan import LikelihoodPlan
 from mua_decode.runs.build import build_recording
+from mua_decode.runs.findings import Findings
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.plan import read_plan
-from mua_decode.types import InputError
+from mua_decode.types import InputError, Recording
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -25,13 +26,18 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     metrics.json, results.csv, curve.csv (accuracy against candidates), trials.csv (a row a trial),
     sites.csv, videos.csv, tests.csv and figures/.
     """
-    plan = read_plan(LikelihoodPlan, cfg)
+    read_plan(LikelihoodPlan, cfg)
+    folder = RunFolder.create(cfg.run_dir, str(cfg.name))
+    found = ask(cfg, build_recording(cfg))
+    folder.save_config(cfg)
+    return found.publish(folder.path)
+
+
+def ask(cfg: DictConfig, recording: Recording) -> Findings:
+    """Ask what a config says of a recording."""
     spaces = [
         s for c in cfg.features.values() for s in instantiate(c, trusted=cfg.trusted).spaces()
     ]
     if len(spaces) != 1:
         raise InputError(f"features: expected one space, found {len(spaces)}")
-    folder = RunFolder.create(cfg.run_dir, str(cfg.name))
-    results = likelihood(build_recording(cfg), plan, spaces[0])
-    folder.save_config(cfg)
-    return findings(results).publish(folder.path)
+    return findings(likelihood(recording, read_plan(LikelihoodPlan, cfg), spaces[0]))

@@ -1,0 +1,1 @@
+"""Every method on every recording, on videos shown in training and on videos that never were."""
