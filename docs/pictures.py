@@ -20,10 +20,10 @@ from PIL import Image
 PLACE = Path(__file__).parent / "pictures"
 WIDEST, LARGEST = 1400, 150_000  # pixels, bytes
 TRAIN = (
-    *("recording=simulated_small", "model.width=8", "model.kernel_sizes=[3,3,3,3]"),
-    *("model.spike_hidden=64", "model.skip_connections=add", "model.output_skip=true"),
+    *("recording=simulated_small", "model=posterior_unet", "model.width=8"),
+    *("model.kernel_sizes=[3,3,3,3]", "model.spike_hidden=64", "model.skip_connections=add"),
     *("loss.normalisation=mean", "loss.mse_weight=50.0", "data.pseudo.per_condition=64"),
-    *("data.batch_size=16", "trainer.max_epochs=28", "floor=[mean_video,lookup]"),
+    *("data.batch_size=16", "trainer.max_epochs=4"),
     "metric=[identification,pixel_correlation,ssim,cue_shape,colour]",
 )
 ABLATE = (

@@ -15,7 +15,7 @@ AMONG = "identified_among_"
 COLUMNS = (
     "dataset", "videos", "method", "minus", "metric", "unit", "value", "sd", "low", "high",
     "interval_of", "units", "n_units", "units_low", "units_high", "n_seeds", "n_conditions",
-    "chance", "train_s", "parameters", "leaking", "seed",
+    "note", "chance", "train_s", "parameters", "leaking", "seed",
 )  # fmt: skip
 
 
@@ -30,7 +30,8 @@ def standings(dataset: str, entries: Sequence[Entry], *, seed: int) -> pd.DataFr
         Columns ``COLUMNS``. ``value`` is the mean over seeds and conditions, ``sd`` over seeds;
         ``low`` to ``high`` the 95 % interval for other seeds, trials and conditions,
         ``units_low`` to ``units_high`` that over ``units`` which conditions share, of
-        :func:`mua_decode.analyses.repeat.statistics.seed_summary`, NaN with one seed. Rows in
+        :func:`mua_decode.analyses.repeat.statistics.seed_summary`, NaN with fewer than three seeds
+        (``note``). Rows in
         which ``minus`` names a floor are differences, paired by seed and condition. ``chance`` is
         that of guessing, where a metric identifies; ``train_s`` the seconds of one training,
         mean over seeds; floors have neither that nor ``parameters``.
@@ -106,6 +107,7 @@ def encoder_rows(dataset: str, curve: pd.DataFrame, *, seed: int) -> pd.DataFram
             "units": most["n_unit"].to_numpy(),
             "n_units": most["n"].to_numpy(),
             "chance": most["chance"].to_numpy(),
+            "note": "",
             "leaking": False,
             "seed": seed,
         },

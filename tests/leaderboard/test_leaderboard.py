@@ -53,7 +53,7 @@ def test_every_method_stands_beside_the_floors(made: Path) -> None:
     for videos in ("shown", "never_shown"):
         rows = own.loc[videos]
         assert list(rows.index) == ["mlp_decoder", "wide", "floor/lookup", "ceiling/condition_mean"]
-        assert (rows["n_seeds"] == 2).all()
+        assert (rows["n_seeds"] == 3).all()
         assert set(rows["chance"]) == {1 / 8}
         assert rows["train_s"].notna().tolist() == [True, True, False, False]
     widths = own.loc["shown", "parameters"]
@@ -70,7 +70,7 @@ def test_the_mean_is_that_of_the_seeds(made: Path) -> None:
     row = table[(table["method"] == "wide") & (table["metric"] == "mse")].set_index("videos")
     for videos in ("shown", "never_shown"):
         found = []
-        for seed in (0, 1):
+        for seed in (0, 1, 2):
             run = made / f"out/mine/{videos}_wide_seed_{seed}"
             numbers = json.loads((run / "metrics.json").read_text())
             found.append(numbers["test/single_trial/mse"])
@@ -105,7 +105,7 @@ def test_nothing_is_trained_twice(made: Path) -> None:
     method = f"method=[mlp_decoder,{made / 'wide.yaml'}]"
     main(["leaderboard", f"dataset=[{made / 'mine.yaml'}]", method, f"out={made / 'out'}", *FAST])
     assert {p: p.stat().st_mtime_ns for p in (made / "out").glob("**/*.ckpt")} == kept
-    assert len(kept) == 16
+    assert len(kept) == 24
     assert (made / "out/leaderboard.csv").read_bytes() == before
 
 
