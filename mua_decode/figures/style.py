@@ -91,7 +91,7 @@ def _turn(ax: Axes, names: list[Text]) -> None:
     if turned == 0:
         crowded = any(a.x1 > b.x0 for a, b in itertools.pairwise(places))
     else:
-        letters = 1.2 * names[0].get_fontsize() / 72 * ax.figure.dpi
+        letters = 1.2 * float(names[0].get_fontsize()) / 72 * ax.figure.dpi
         crowded = step * math.sin(math.radians(turned)) < letters
     if crowded:
         ax.tick_params(axis="x", rotation=90)

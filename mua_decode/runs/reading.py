@@ -30,7 +30,7 @@ def build_unseen(cfg: DictConfig) -> Recording:
         options = cfg.recording
         if not {"condition", "videos"} <= set(options) or options.get("stimuli") is not None:
             raise
-        own = OmegaConf.create(OmegaConf.to_container(cfg))
+        own = cfg.copy()
         with open_dict(own):
             if own.recording.condition is None:
                 own.recording.condition = []

@@ -178,7 +178,7 @@ def _for_shipped(options: DictConfig, folder: RunFolder) -> dict[str, str]:
         if name == "_target_" or (name in known and not isinstance(value, DictConfig)):
             continue
         raise InputError(
-            f"logger.{name}: is no option a logger may be given"
+            f"logger.{name!s}: is no option a logger may be given"
             f"{nearest_name(str(name), known)}; choose from: {', '.join(sorted(known))}"
         )
     resumed = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
