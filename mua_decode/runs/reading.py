@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from mua_decode.data import FramePlan, pairing
 from mua_decode.runs.instantiate import instantiate
