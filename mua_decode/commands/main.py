@@ -73,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if line.hydra_help:
         print(HYDRA_HELP)
         return
+    if line.command == "help" and line.leftovers:
+        line = replace(line, command=line.leftovers[0], leftovers=(), help=True)
     if line.command in ("", "help") and line.completion is None:
         print(_overview())
         return

@@ -202,6 +202,8 @@ def _run_id(folder: RunFolder) -> str:
 
 def _start(logger: WandbLogger) -> Any:
     """Begin the W&B run; where the server cannot be had, say so in one line."""
+    # Lightning still says whether the run is anonymous; W&B warns that this means nothing any more.
+    getattr(logger, "_wandb_init", {}).pop("anonymous", None)
     try:
         return logger.experiment
     except Exception as error:

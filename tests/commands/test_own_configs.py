@@ -300,7 +300,10 @@ def test_help_shows_the_groups_of_the_command_and_the_options_of_those_typed(
     main(["train", "model=own", "--help"])
     assert "model=own:\n  _target_: own_code_here.Net" in capsys.readouterr().out
     main(["plugins", "--help"])
-    assert "config groups" not in capsys.readouterr().out
+    plugins = capsys.readouterr().out
+    assert "config groups" not in plugins
+    main(["help", "plugins"])
+    assert capsys.readouterr().out == plugins
 
 
 def test_help_and_a_wrong_option_need_none_of_what_trains() -> None:

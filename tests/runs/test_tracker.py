@@ -49,13 +49,15 @@ def test_without_a_tracker_nothing_is_opened(run: RunFolder) -> None:
 
 @pytest.mark.usefixtures("offline")
 def test_a_resumed_training_goes_on_with_the_same_wandb_run(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "false")
     cfg = config("wandb")
     cfg.logger.group = "sweep"
     first = open_tracker(cfg, run)
     assert first is not None
     identity = first.experiment.id
+    assert "WARNING" not in capfd.readouterr().err
     assert first.experiment.group == "sweep"
     first.log_metrics({"train/loss": 1.0}, step=1)
     abandon(first)  # the training crashed
