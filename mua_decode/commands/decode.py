@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from mua_decode.runs.decode import DecodePlan, decode_recording
 from mua_decode.runs.plan import read_plan
-from mua_decode.runs.reading import build_recording
+from mua_decode.runs.reading import build_unseen
 from mua_decode.runs.run import open_run
 from mua_decode.types import InputError
 
@@ -30,7 +30,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     plan = read_plan(DecodePlan, cfg)
     out = _free_folder(cfg.out)
     source = open_run(cfg)
-    return decode_recording(source, build_recording(cfg), plan, out)
+    return decode_recording(source, build_unseen(cfg), plan, out)
 
 
 def _free_folder(out: str | None) -> Path:

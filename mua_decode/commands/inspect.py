@@ -12,9 +12,11 @@ from mua_decode.recordings.inspect import (
     sessions_table,
     sites_table,
     stimuli_lines,
+    training_line,
 )
 from mua_decode.runs.progress import Screen
 from mua_decode.runs.reading import build_recording, pairing_notes
+from mua_decode.runs.typed import typed_options
 from mua_decode.types import InputError
 
 
@@ -40,6 +42,8 @@ def run(cfg: DictConfig) -> None:
         out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     for line in (*(f"note: {note}" for note in notes), *origin(recording)):
         out.print(line, style="dim", highlight=False, soft_wrap=True)
+    line = training_line(recording, typed_options())
+    out.print(f"next: {line}", style="bold", highlight=False, soft_wrap=True)
 
 
 def _show_contents(cfg: DictConfig, out: Screen, error: InputError) -> None:
@@ -48,8 +52,9 @@ def _show_contents(cfg: DictConfig, out: Screen, error: InputError) -> None:
     found = contents_of({str(k): v for k, v in given.items()})
     if not found:
         raise error
-    for part in (part for contents in found for part in contents.shown()):
+    asked = given.get("condition") is not None
+    for part in (part for contents in found for part in contents.shown(missing=not asked)):
         out.print(part, highlight=False, soft_wrap=isinstance(part, Text))
-    if given.get("condition"):  # what was asked for cannot be read as it was asked for
+    if asked:  # what was asked for cannot be read as it was asked for
         raise error
     out.print(f"next: {found[0].command}", style="bold", highlight=False, soft_wrap=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
+import inspect
 import io
 import os
 import sys
@@ -10,6 +13,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from textwrap import indent
 from typing import Any, NoReturn
 
 from mua_decode import __version__
@@ -69,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if line.hydra_help:
         print(HYDRA_HELP)
         return
+    if line.command == "help" and line.leftovers:
+        line = replace(line, command=line.leftovers[0], leftovers=(), help=True)
     if line.command in ("", "help") and line.completion is None:
         print(_overview())
         return
@@ -113,9 +120,10 @@ def _in_search_path(line: CommandLine) -> None:
         print(completion(line.completion, [*COMMANDS, *analyses()]))
         return
     command, overrides = line.command, line.overrides
-    run = entry(command)
+    if command not in analyses():
+        home(command)  # refuses what is no command
     if line.help:
-        print(_command_help(command))
+        print(_command_help(command, overrides))
         return
     from mua_decode.runs.config import compose, declared
     from mua_decode.runs.instantiate import check_targets
@@ -138,6 +146,7 @@ def _in_search_path(line: CommandLine) -> None:
         print(_shown(cfg, line))
         return
     check_targets(cfg)
+    run = entry(command)  # takes seconds, so that what is typed wrongly is said before
     quiet()
     with carried_out(command, overrides, cfg):
         found = run(cfg)
@@ -235,23 +244,45 @@ def _overview() -> str:
     )
 
 
-def _command_help(command: str) -> str:
-    from mua_decode.runs.search_path import command_text, groups
+def _command_help(command: str, overrides: Sequence[str]) -> str:
+    from mua_decode.runs.config import declared
+    from mua_decode.runs.search_path import command_text, groups, option_text
 
     plugin = analyses().get(command) if command not in COMMANDS else None
-    about = importlib.import_module(home(command)).run if plugin is None else plugin.load()
+    about = _docstring(home(command)) if plugin is None else inspect.getdoc(plugin.load())
+    own = {name: options for name, options in groups().items() if name in declared(command)}
+    typed = [
+        (group, name) for o in overrides for group, _, name in [o.partition("=")] if group in own
+    ]
+    asked = [(f"{group}={name}", option_text(group, name)) for group, name in typed]
     where = f"conf/{command}.yaml" if plugin is None else plugin.package
     first = COMMANDS[command] if plugin is None else f"of the plugin {plugin.package}"
     return "\n".join(
         [
             f"mua-decode {command}: {first}",
             "",
-            (about.__doc__ or "").strip(),
+            (about or "").strip(),
             "",
             f"options ({where}):",
             *(f"  {line}" for line in command_text(command).splitlines()),
-            "",
-            "config groups:",
-            *(f"  {name}={'|'.join(options)}" for name, options in groups().items()),
+            *(["", "config groups:"] if own else []),
+            *(f"  {name}={'|'.join(options)}" for name, options in own.items()),
+            *(
+                line
+                for name, text in asked
+                if text
+                for line in ("", f"{name}:", indent(text, "  "))
+            ),
+            *(["", f"mua-decode {command} GROUP=NAME --help  lists those of one"] if own else []),
         ]
     )
+
+
+def _docstring(module: str) -> str | None:
+    """What a command says of itself, read without importing what it needs to run."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    body = ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body
+    runs = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == "run")
+    return ast.get_docstring(next(runs))

@@ -7,6 +7,11 @@ import numpy as np
 from mua_decode.data.pooling import Candidates, find_candidates, select_sites
 from mua_decode.types import PARTS, InputError, Split, TrialPool
 
+_COPIES = (
+    "every condition has one training trial, and all its pseudo-trials are copies of that: "
+    "data.pseudo.draw=recorded takes the trials of one session once each"
+)
+
 
 def complete_sites(
     pool: TrialPool, split: Split, *, n_conditions: int, draw: str
@@ -32,8 +37,9 @@ def complete_sites(
             "no site was recorded in every condition of train, val and test; use fewer "
             "sessions, larger test and val shares, or pseudo.draw=site"
         )
+    copies = [_COPIES] if draw != "recorded" and _shown_once(found["train"]) else []
     if complete.all():
-        return pool, found, []
+        return pool, found, copies
     lost = pool.sites.select(~complete)
     note = (
         f"{len(lost)} of {len(complete)} sites left out: no recorded trial of some "
@@ -41,4 +47,8 @@ def complete_sites(
         f"{' ...' if len(lost) > 5 else ''})"
     )
     pool = select_sites(pool, np.flatnonzero(complete))
-    return pool, find(), [note]
+    return pool, find(), [note, *copies]
+
+
+def _shown_once(candidates: Candidates) -> bool:
+    return bool((candidates.number[:, candidates.conditions] <= 1).all())

@@ -230,7 +230,11 @@ def _deal(items: np.ndarray, plan: SplitPlan, where: str) -> dict[str, np.ndarra
     test, rest = _test_and_rest(items, plan, where, of="trials")
     n_val = _count(plan.val / (plan.train + plan.val), len(rest))
     if len(rest) - n_val < 1:
-        hint = "; shown so rarely, conditions can be held apart instead: data.split.unit=condition"
+        # A film cut into stretches: those beside each other are nearly the same.
+        unit, what = (
+            ("condition", "conditions") if plan.block_s is None else ("block", "blocks of time")
+        )
+        hint = f"; shown so rarely, {what} can be held apart instead: data.split.unit={unit}"
         raise InputError(f"{where}: {n} trials are too few for train, val and test{hint}")
     train = rest[n_val:]
     _check_train_trials(plan, len(train), where)

@@ -25,6 +25,7 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 PINK = "#CC79A7"
 
+_MOST_INCHES = 14.0  # of panels side by side: three with a box for each of six regions
 LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
 _IDENTIFIED = {"identification": "condition identified"}
 _SERIES = {
@@ -103,11 +104,12 @@ def grid(
     size, around
         Width and height in inches of one panel, and of what stands around all of them.
     n_columns
-        By default three side by side at most: wider ones are read on no page.
+        By default three side by side at most, and as many as are not too wide for a page.
     **shared
         ``sharex``, ``sharey`` of ``Figure.subplots``.
     """
-    columns = n_columns or math.ceil(n / math.ceil(n / 3))
+    beside = max(1, min(3, int(_MOST_INCHES / size[0])))
+    columns = n_columns or math.ceil(n / math.ceil(n / beside))
     rows = math.ceil(n / columns)
     inches = (size[0] * columns + around[0], size[1] * rows + around[1])
     figure = Figure(figsize=inches, layout="constrained")

@@ -48,7 +48,11 @@ def seen(
     top.set_xticks(middles, names, fontsize=8)
     top.tick_params(length=0)
     top.spines[:].set_visible(False)
-    seconds = [f"{t:.1f}" for t in times_s] * n_conditions
+    # As many digits as tell the frames apart.
+    digits = next(
+        d for d in range(1, 7) if d == 6 or len({f"{t:.{d}f}" for t in times_s}) == n_frames
+    )
+    seconds = [f"{t:.{digits}f}" for t in times_s] * n_conditions
     axes[-1].set_xticks([s + width / 2 for s in starts], seconds, fontsize=7)
     axes[-1].set_xlabel("start of frame (s)", fontsize=8)
     figure.suptitle(title, fontsize=10)

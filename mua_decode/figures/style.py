@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from textwrap import fill
 
 from matplotlib import font_manager, rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 
 from mua_decode.types import InputError, nearest_name
 
@@ -57,6 +62,39 @@ class FigureStyle:
             width, height = figure.get_size_inches()
             inches = self.width_mm / _MM
             figure.set_size_inches(inches, height * inches / width)
+        if self.font_size is not None or self.width_mm is not None:
+            _fit(figure)
+
+
+def _fit(figure: Figure) -> None:
+    """Turn names that overlap, and fold those of an axis that are longer than it."""
+    axes = [ax for ax in figure.axes if ax.get_visible()]
+    figure.draw_without_rendering()
+    for ax in axes:
+        if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
+            _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
+    figure.draw_without_rendering()  # turned names leave less room
+    for ax in axes:
+        name, room = ax.yaxis.label, ax.get_window_extent().height
+        long = name.get_window_extent().height / max(room, 1.0)
+        if long > 1:
+            name.set_text(fill(name.get_text(), max(8, int(len(name.get_text()) / long))))
+
+
+def _turn(ax: Axes, names: list[Text]) -> None:
+    places = [box.get_window_extent() for box in names]
+    if len(places) < 2:
+        return
+    step = (places[-1].x1 - places[0].x1) / (len(places) - 1)
+    turned = float(names[0].get_rotation())
+    # Of turned names it is the lines of letters that come too near each other.
+    if turned == 0:
+        crowded = any(a.x1 > b.x0 for a, b in itertools.pairwise(places))
+    else:
+        letters = 1.2 * float(names[0].get_fontsize()) / 72 * ax.figure.dpi
+        crowded = step * math.sin(math.radians(turned)) < letters
+    if crowded:
+        ax.tick_params(axis="x", rotation=90)
 
 
 _style: ContextVar[FigureStyle | None] = ContextVar("figure_style", default=None)

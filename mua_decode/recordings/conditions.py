@@ -88,9 +88,12 @@ def make_conditions(
     """Every distinct combination of the columns of the sessions' trials tables is a condition.
 
     Returns one row per condition, sorted by ``columns``, whose ``name`` joins their values; and per
-    session, the condition of every trial.
+    session, the condition of every trial. Without columns all trials are of one condition,
+    ``film``.
     """
     columns = list(columns)
+    if not columns:
+        return pd.DataFrame({"name": ["film"]}), [np.zeros(len(t), int) for t in tables]
     every = pd.concat([t[columns] for t in tables])
     found = every.drop_duplicates().sort_values(columns, kind="stable", ignore_index=True)
     index = found.assign(_row=np.arange(len(found)))

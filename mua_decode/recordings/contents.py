@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 _TIMES = ("start_time", "stop_time", "start_s", "stop_s", "time_s", "duration_s")
+_ENDS = ("stop_time", "stop_s")
 _MOST_SHOWN = 40  # rows of a table on the screen
 
 
@@ -41,13 +43,41 @@ class EventTable:
                 found.append(((int(not text), int(once), -n), str(name)))
         return [name for _, name in sorted(found)]
 
+    def frame_rows(self) -> tuple[str, object, float] | None:
+        """Column that numbers the frames of a film, where every row is a frame.
+
+        With the number of its first frame, and the seconds that it lasts (median); ``None``: rows
+        are no frames.
+        """
+        if not {"start_time", "stop_time"} <= set(self.table.columns):
+            return None
+        for name in (c for c in self.table if str(c).casefold() in ("frame", "frame_index")):
+            number = pd.to_numeric(self.table[name], errors="coerce")
+            first = self.table.index[number == number.min()]
+            if (
+                len(first) < 2
+                or not (number.diff().dropna().isin([1, number.min() - number.max()])).all()
+            ):
+                continue
+            last = np.append(first[1:] - 1, len(self.table) - 1)
+            length = (
+                self.table["stop_time"].to_numpy()[last]
+                - self.table["start_time"].to_numpy()[first]
+            )
+            return str(name), number.min(), float(np.median(length))
+        return None
+
     def lines(self) -> Table:
         """Return the columns, each with its distinct values."""
         span = ""
         if self.start in self.table and len(self.table):
-            begin, end = self.table[self.start].min(), self.table[self.start].max()
+            begin = self.table[self.start].min()
+            end = self.table[next((c for c in _ENDS if c in self.table), self.start)].max()
             span = f", {begin:.1f} to {end:.1f} s"
-        out = _table(f"{self.name}: {len(self.table)} rows{span}", "column", "values", "such as")
+        out = _table(
+            f"{Path(self.name).name}: {len(self.table)} rows{span}", "column", "values", "such as"
+        )
+        out.min_width = len(str(out.title))  # a title is folded to the width of its table
         for name, column in self.table.items():
             values = column.dropna().unique()
             shown = ", ".join(_short(v) for v in values[:3])
@@ -83,7 +113,7 @@ class Contents:
     command: str
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def shown(self) -> Iterator[Table | Text]:
+    def shown(self, *, missing: bool = True) -> Iterator[Table | Text]:
         """Yield what is printed, in order, all but the next command."""
         yield Text(self.name, "bold")
         for key, text in self.about.items():
@@ -100,7 +130,7 @@ class Contents:
             yield out
         for events in self.events:
             yield events.lines()
-        for line in self.missing:
+        for line in self.missing if missing else ():
             yield Text(f"missing: {line}", "yellow")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,24 @@ def contents_of(options: Mapping[str, Any]) -> list[Contents] | None:
         return None
 
 
+def training_line(recording: Recording, given: Iterable[str]) -> str:
+    """The line that trains on a recording, of which ``given`` are the options that read it."""
+    return shlex.join(["mua-decode", "train", *given, *_training_options(recording)])
+
+
+def _training_options(recording: Recording) -> list[str]:
+    """Options without which a recording cannot be trained on: one long film, things shown once."""
+    known = range(recording.stimuli.n_conditions)
+    fewest = min(np.bincount(s.condition, minlength=len(known)).min() for s in recording.sessions)
+    rarely = bool(fewest < 3)  # train, val and test need a trial each
+    if len(known) == 1 and recording.stimuli.n_frames > 1:
+        return ["experiment=continuous", *(["data.split.unit=block"] if rarely else [])]
+    most = max(np.bincount(s.condition).max() for s in recording.sessions)
+    once = bool(most == 1) and len(recording.sessions) == 1
+    apart = ["data.split.unit=condition"] if rarely else []
+    return [*apart, *(["data.pseudo.draw=recorded"] if once else [])]
+
+
 def stimuli_lines(stimuli: StimulusSet) -> Iterator[str]:
     """Yield number, shape and segments of the videos."""
     c, h, w = stimuli.frame_shape
@@ -56,7 +75,8 @@ def stimuli_lines(stimuli: StimulusSet) -> Iterator[str]:
 
 def sessions_table(recording: Recording) -> Table:
     """Trials, bins and missing data of every session."""
-    table = _table("sessions", "session", "trials", "per condition", "bins", "missing site-trials")
+    names = ("session", "trials", "per condition", "bins", "missing site-trials")
+    table = _table("sessions", *names, fold=True)
     for s in recording.sessions:
         per = np.bincount(s.condition, minlength=recording.stimuli.n_conditions)
         if s.counts is not None:
@@ -89,10 +109,12 @@ def sites_table(recording: Recording) -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, *columns: str, fold: bool = False) -> Table:
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+        table.add_column(
+            name, justify="right" if number else "left", no_wrap=not fold, overflow="fold"
+        )
     return table
 
 

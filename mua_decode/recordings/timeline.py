@@ -33,7 +33,8 @@ class Timeline:
     where
         Column of that table -> value, or values, of the rows that are trials; ``None``: all are.
     condition
-        Columns of the trials; every distinct combination of their values is a condition.
+        Columns of the trials; every distinct combination of their values is a condition. An empty
+        list: all trials show the same.
     align, offset_s, duration_s
         A trial runs from ``offset_s`` after the time in column ``align`` for ``duration_s``
         seconds; ``None``: ``start_s``, ``start_time`` or ``time_s``, whichever there is, and until
@@ -110,10 +111,10 @@ class Timeline:
                 f"{where}: no column of the trials is called {', '.join(_STARTS)}; set "
                 f"recording.align; found: {', '.join(columns)}"
             )
-        if not self.columns and self.stimuli is None:
+        if self.condition is None and self.stimuli is None:
             raise InputError(
                 f"recording.condition is not set; name the trials columns that make up a condition "
-                f"in {where}: {', '.join(columns)}"
+                f"in {where}: {', '.join(columns)}; or [] where all trials show the same"
             )
         stop = next((c for c in _STOPS if c in columns), _STOPS[0])
         return table, self.table(align=align, stop=stop)

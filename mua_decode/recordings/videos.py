@@ -41,7 +41,8 @@ class VideoSource:
     grey
         Keep luminance only (C = 1); ``None`` keeps the colour of the files.
     frame_s
-        Seconds from frame to frame; ``None`` takes the rate of the series.
+        Seconds from frame to frame; ``None`` takes the rate of the series, and of stills in a
+        folder the length of a trial.
     segments
         [name, number of frames, weight in the loss] of each; ``None``: all frames are one.
     rows_first
@@ -85,7 +86,7 @@ class VideoSource:
         """Videos of a folder, or stand-ins as long as a trial; ``None``: the recording has them."""
         if self.stand_in is not None:
             return self._blank(conditions, duration_s)
-        return None if self.folder is None else self.read_folder(conditions)
+        return None if self.folder is None else self.read_folder(conditions, duration_s)
 
     def _blank(self, conditions: pd.DataFrame, duration_s: float) -> StimulusSet:
         frame_s = min(self.frame_s or duration_s, duration_s)
@@ -147,11 +148,15 @@ class VideoSource:
             frame_s=frame_s,
         )
 
-    def read_folder(self, conditions: pd.DataFrame) -> StimulusSet:
-        """Read the videos of all conditions from ``folder``."""
+    def read_folder(self, conditions: pd.DataFrame, duration_s: float | None = None) -> StimulusSet:
+        """Read the videos of all conditions from ``folder``.
+
+        Stills last ``duration_s``, where ``frame_s`` does not say how long a frame lasts.
+        """
         folder = existing_folder(self.folder, "recording.videos.folder")
-        if self.frame_s is None:
-            raise InputError("recording.videos.frame_s is not set; give the seconds of a frame")
+        unknown = InputError("recording.videos.frame_s is not set; give the seconds of a frame")
+        if self.frame_s is None and duration_s is None:
+            raise unknown
         column = self.column or "name"
         if column not in conditions.columns:
             raise InputError(
@@ -162,7 +167,11 @@ class VideoSource:
             k: [self.shape_video(self._oriented(p), str(p)) for p in _find(folder, str(name))]
             for k, name in enumerate(conditions[column])
         }
-        return self.assemble(videos, conditions, self.frame_s)
+        still = all(len(video) == 1 for found in videos.values() for video in found)
+        frame_s = duration_s if self.frame_s is None and still else self.frame_s
+        if frame_s is None:
+            raise unknown
+        return self.assemble(videos, conditions, frame_s)
 
     def _oriented(self, path: Path) -> Iterator[np.ndarray]:
         turn = path.suffix == ".npy" and not self.rows_first

@@ -26,6 +26,7 @@ from mua_decode.runs.blocks import (
     split_blocks,
 )
 from mua_decode.runs.config_files import KeptConfigs, top_level
+from mua_decode.runs.group_files import check_package, check_whole
 from mua_decode.runs.options import check_hydra, check_kinds, check_lists, check_seed, keys, quoted
 from mua_decode.runs.search_path import (
     command_text,
@@ -98,7 +99,8 @@ def _finished(
             f"'{unknown[0]}' is not an option of {command}{nearest_name(unknown[0], known)}"
         )
     for group in known & set(groups()) & set(cfg):
-        _check_packages(cfg, group)
+        check_package(cfg, group)
+        check_whole(cfg, group)
     missing = [name for name in top_level(command_text(command))[0] if name not in cfg]
     if missing:
         raise InputError(
@@ -202,20 +204,6 @@ def _no_such(error: MissingConfigException) -> InputError:
     )
 
 
-def _check_packages(cfg: DictConfig, group: str) -> None:
-    """Refuse an option that lies beside those of its group, where it has to have a name in it."""
-    here = cfg.get(group)
-    package = package_of(group)
-    if package is None or here is None:
-        return
-    if package == "_global_" or (isinstance(here, DictConfig) and "_target_" in here):
-        line = package.format(group=group, name="NAME")
-        raise InputError(
-            f"{group}: the first line of your file has to be '# @package {line}'"
-            + ("" if package == "_global_" else ", NAME that of the file")
-        )
-
-
 def declared(command: str) -> set[str]:
     """Top-level options of a command: those of its file and its config groups."""
     plain, groups_named = top_level(command_text(command))
@@ -235,7 +223,7 @@ def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
             found = _shipped_option(group, option)
         else:
             found = _option(group, option)
-        _check_packages(found, group)
+        check_package(found, group)
         merged.merge_with(found.get(group) or {})
     return merged
 
@@ -326,10 +314,12 @@ def _one_line(command: str, error: Exception) -> str:
         return " ".join(text.split())
     found = re.search(r"full_key: (\S+)", str(error.__cause__))
     name = found.group(1) if found else unknown.group(1)
+    top = name.split(".")[0]
     known = dict.fromkeys([*keys(compose(command, [])), *declared(command)])
     said = f"'{name}' is not an option of {command}{nearest_name(name, known)}"
     if name == unknown.group(1):
-        return said
+        # Lightning's trainer and loggers take more than their files list.
+        return f"{said}; +{name}=... adds it" if "." in name and top in groups() else said
     return (
         f"{said}; +{name}=... adds it, {unknown.group(1)}={{_target_:...}} takes the place of all "
         "that is there"

@@ -11,6 +11,7 @@ from rich.progress import Progress, TextColumn
 from rich.status import Status
 from rich.text import Text
 
+from mua_decode.runs import progress
 from mua_decode.runs.progress import Screen, bar, console, duration, took
 
 
@@ -21,6 +22,7 @@ class TrainingProgress(pl.Callback):
         self._bar: Progress | None = None
         self._task: Any = None
         self._epoch_start = 0.0
+        self._said = 0.0
         self._seen = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
@@ -35,6 +37,7 @@ class TrainingProgress(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Start the epoch's clock."""
         self._epoch_start, self._seen = time.perf_counter(), 0
+        self._said = self._epoch_start
 
     def on_train_batch_end(
         self,
@@ -42,12 +45,18 @@ class TrainingProgress(pl.Callback):
         pl_module: pl.LightningModule,  # noqa: ARG002
         outputs: Any,  # noqa: ARG002
         batch: Any,
-        batch_idx: int,  # noqa: ARG002
+        batch_idx: int,
     ) -> None:
-        """Advance."""
+        """Advance; where there is no terminal, say now and then how far a long epoch is."""
         self._seen += len(batch[0])
         if self._bar is not None:
             self._bar.update(self._task, advance=1, state=self._state(trainer))
+        elif trainer.is_global_zero and time.perf_counter() - self._said >= progress.LINE_EVERY_S:
+            done, total = batch_idx + 1, int(trainer.num_training_batches)
+            left = (total - done) * (time.perf_counter() - self._epoch_start) / done
+            line = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: {done} of {total}"
+            print(f"{line} batches, {duration(left)} left of it", file=sys.stderr, flush=True)
+            self._said = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Print a line where there is no terminal."""

@@ -49,7 +49,8 @@ def instantiate(
     place
         ``logger``, ``launcher``, ``trainer``, ``sweep`` or ``callbacks``: what the shipped configs
         of this group name; ``None``: what those of every other group name. Trusted packages and
-        torch stand in any place but the trainer's and the logger's.
+        torch stand in any place but the trainer's, a Lightning logger of a trusted package in the
+        logger's.
 
     Raises InputError if a target is not allowed, not found, refuses its arguments, or asks for more
     memory than there is.
@@ -128,9 +129,10 @@ def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> N
     target = RENAMED.get(target, target)
     if target in _shipped_targets(place) or (place is None and registered(target)):
         return
-    elsewhere = place in ("trainer", "logger")  # these reach the network and other processes
+    misplaced = InputError(f"_target_: {target} cannot stand in the place of a {place or 'part'}")
+    elsewhere = place == "trainer"  # it reaches the network and other processes
     if elsewhere or any(target in _shipped_targets(p) for p in (None, *_OWN_PLACE) if p != place):
-        raise InputError(f"_target_: {target} cannot stand in the place of a {place or 'part'}")
+        raise misplaced
     mine = any(target.startswith(f"{p}.") for p in trusted)
     if mine or (place is None and target.startswith("torch.optim.")):
         try:
@@ -141,6 +143,8 @@ def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> N
             said = " ".join(str(error.__cause__ or error).split())
             why = f" ({said[:200]})" if mine else ""
             raise InputError(f"_target_: there is no {target}{why}") from error
+        if place == "logger" and not _logs(found):
+            raise misplaced
         if isinstance(found, type) and _optimises(found):
             return
         # A dotted path can wander into other modules; what counts is where the object is from.
@@ -151,6 +155,12 @@ def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> N
         f"_target_: {target} is named by no config of mua_decode; list its package in "
         "trusted=[PACKAGE] if you trust this config"
     )
+
+
+def _logs(found: object) -> bool:
+    from pytorch_lightning.loggers import Logger  # takes seconds
+
+    return isinstance(found, type) and issubclass(found, Logger)
 
 
 def _optimises(found: type) -> bool:

@@ -93,6 +93,11 @@ def check_parts(cfg: DictConfig, *, logged: bool) -> None:
     for name in ("callbacks", "logger"):
         if cfg.trainer.get(name):
             raise InputError(f"trainer.{name}: give {name}=NAME instead, which is merged with ours")
+    if cfg.trainer.get("fast_dev_run"):
+        raise InputError(
+            "trainer.fast_dev_run: keeps no weights to score; trainer.max_epochs=1 "
+            "+trainer.limit_train_batches=1 +trainer.limit_val_batches=1 tries a run"
+        )
 
 
 def own_metrics(metrics: Iterable[VideoMetric]) -> list[VideoMetric]:

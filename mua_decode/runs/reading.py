@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from mua_decode.data import FramePlan, pairing
 from mua_decode.runs.instantiate import instantiate
@@ -17,6 +17,26 @@ def build_recording(cfg: DictConfig) -> Recording:
     if not isinstance(found, Recording):
         raise InputError(f"recording: {cfg.recording.get('_target_')} returns no Recording")
     return found
+
+
+def build_unseen(cfg: DictConfig) -> Recording:
+    """Read a recording of which neither the conditions nor the videos have to be known.
+
+    Where its reader cannot do without, all trials show the same, and blank pictures stand in.
+    """
+    try:
+        return build_recording(cfg)
+    except InputError:
+        options = cfg.recording
+        if not {"condition", "videos"} <= set(options) or options.get("stimuli") is not None:
+            raise
+        own = cfg.copy()
+        with open_dict(own):
+            if own.recording.condition is None:
+                own.recording.condition = []
+            if not (own.recording.videos.get("folder") or own.recording.videos.get("series")):
+                own.recording.videos.stand_in = "blank"
+        return build_recording(own)
 
 
 def pairing_notes(recording: Recording, data: DictConfig) -> list[str]:

@@ -220,11 +220,12 @@ def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[s
     console.print(table)
     if "weights" in flat:
         console.print(flat["weights"], highlight=False, soft_wrap=True)
+    names = ("frames_single_trial.png", "reconstruction.gif")
+    pictures = [run / "figures" / name for name in names if (run / "figures" / name).is_file()]
     for line in (
         *said(flat, part),
         f"chance of identification {flat['chance/identification']:.4f}; {flat['audit']}",
-        f"look at  {run / 'figures' / 'frames_single_trial.png'}",
-        f"         {run / 'figures' / 'reconstruction.gif'}",
+        *(f"{'look at' if not k else '':<7}  {path}" for k, path in enumerate(pictures)),
         f"numbers  {run / 'metrics.json'}",
         *([f"report   {run / PAGE}"] if (run / PAGE).is_file() else []),
     ):

@@ -148,6 +148,13 @@ def groups() -> dict[str, list[str]]:
     return {group: sorted(found[group]) for group in sorted(found)}
 
 
+def option_text(group: str, name: str) -> str:
+    """Text of an option's file, its comments with it; empty where it has none."""
+    files = (folder / group / f"{name}.yaml" for folder in (config_folder(), *user_folders()))
+    found = next((file for file in files if file.is_file()), None)
+    return found.read_text(encoding="utf-8").rstrip() if found else ""
+
+
 @lru_cache
 def package_of(group: str) -> str | None:
     """Where a group's options say that they belong: ``_global_``, ``metric.NAME``, or nothing."""

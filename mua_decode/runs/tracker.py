@@ -6,9 +6,11 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import hydra
 import numpy as np
 import pandas as pd
 from matplotlib.image import imread
@@ -18,7 +20,7 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from mua_decode.figures import live_film
 from mua_decode.files import write_text
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.instantiate import instantiate
+from mua_decode.runs.instantiate import check_targets, instantiate
 from mua_decode.types import InputError, nearest_name
 
 Tracker = Logger | None
@@ -37,7 +39,8 @@ def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
     """Return the tracker the config names, with the config logged, or ``None`` for ``logger=csv``.
 
     A W&B run keeps its id in ``wandb_id.txt`` of the run's folder, so that a resumed training goes
-    on with the same run.
+    on with the same run. Any other Lightning logger of a package in ``trusted`` is given its own
+    options, and ``save_dir`` where it takes one: the folder of the run.
 
     Raises InputError if the tracker is not installed, refuses its options, or an option is not one
     of those it may be given.
@@ -45,17 +48,10 @@ def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
     if not cfg.logger:
         return None
     target = str(cfg.logger.get("_target_", "")).rpartition(".")[2]
-    known = _OPTIONS.get(target, set())
-    for name, value in cfg.logger.items():
-        if name == "_target_" or (name in known and not isinstance(value, DictConfig)):
-            continue
-        raise InputError(
-            f"logger.{name}: is no option a logger may be given"
-            f"{nearest_name(str(name), known)}; choose from: {', '.join(sorted(known))}"
-        )
-    extra = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
+    trusted = cfg.get("trusted") or ()
     try:
-        logger: Logger = instantiate(cfg.logger, place="logger", save_dir=str(folder.path), **extra)
+        extra = _for_shipped(cfg.logger, folder) or _for_own(cfg, folder)
+        logger: Logger = instantiate(cfg.logger, trusted=trusted, place="logger", **extra)
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         if isinstance(logger, WandbLogger):
             _start(logger).config.update(plain, allow_val_change=True)
@@ -172,6 +168,31 @@ def abandon(logger: Logger | None) -> None:
         logger.finalize("aborted")
 
 
+def _for_shipped(options: DictConfig, folder: RunFolder) -> dict[str, str]:
+    """What a logger of ours is given beside its options, which are checked; nothing for others."""
+    package, _, target = str(options.get("_target_", "")).rpartition(".")
+    if package != "pytorch_lightning.loggers" or target not in _OPTIONS:
+        return {}
+    known = _OPTIONS[target]
+    for name, value in options.items():
+        if name == "_target_" or (name in known and not isinstance(value, DictConfig)):
+            continue
+        raise InputError(
+            f"logger.{name!s}: is no option a logger may be given"
+            f"{nearest_name(str(name), known)}; choose from: {', '.join(sorted(known))}"
+        )
+    resumed = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
+    return {"save_dir": str(folder.path), **resumed}
+
+
+def _for_own(cfg: DictConfig, folder: RunFolder) -> dict[str, str]:
+    """Where a logger of the user's writes, if it asks and the config does not say."""
+    check_targets(cfg, ["logger"])
+    takes = signature(hydra.utils.get_class(cfg.logger._target_)).parameters
+    asks = "save_dir" in takes and "save_dir" not in cfg.logger
+    return {"save_dir": str(folder.path)} if asks else {}
+
+
 def _run_id(folder: RunFolder) -> str:
     path = folder.path / "wandb_id.txt"
     if not path.is_file():
@@ -181,6 +202,8 @@ def _run_id(folder: RunFolder) -> str:
 
 def _start(logger: WandbLogger) -> Any:
     """Begin the W&B run; where the server cannot be had, say so in one line."""
+    # Lightning still says whether the run is anonymous; W&B warns that this means nothing any more.
+    getattr(logger, "_wandb_init", {}).pop("anonymous", None)
     try:
         return logger.experiment
     except Exception as error:

@@ -44,6 +44,11 @@ def _as_asked(cfg: Any) -> AbstractContextManager[None]:
     return styled(read_plan(FigureStyle, asked))
 
 
+def typed_options() -> tuple[str, ...]:
+    """Options of the command that is being carried out, as they were typed, without passwords."""
+    return tuple(masked(word) for word in _typed.get()[1:])
+
+
 def keep_typed(folder: Path, *, source: Path | None = None) -> None:
     """Write ``command.json``: the command, its options without passwords, and the run it asks.
 

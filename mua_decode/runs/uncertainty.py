@@ -70,14 +70,14 @@ def uncertainty(run: Run, part: str) -> Uncertainty | None:
     intervals = calibrate(decode, partial(data.batches, "val"), varying)
     if intervals is None:
         return None
-    found = cover(decode, _batches(run, part), intervals, varying)
+    found = cover(decode, _batches(run, part, "how sure it is of pixels"), intervals, varying)
     conditions = np.unique(found.condition)
     units = metric_units(data, ["coverage"], conditions=conditions)["coverage"]
     table = found.table(data.stimuli.names, units, part=part, seed=run.seed)
     sure = confidence(
         lambda batch: run.decode(batch.spikes),
         data.batches("val"),
-        _batches(run, part),
+        _batches(run, part, "how sure it is of conditions"),
         data.mean_videos(None),
     )
     curve = sure.curve(part=part)
@@ -97,10 +97,10 @@ def stating(run: Run) -> Decode:
     return decode
 
 
-def _batches(run: Run, part: str) -> Iterable[Batch]:
+def _batches(run: Run, part: str, what: str) -> Iterable[Batch]:
     data = run.data
     number = -(-len(data.dataset(part)) // data.batch_size)
-    return track(data.batches(part), "how sure it is", number)
+    return track(data.batches(part), what, number)
 
 
 def _flat(coverage: pd.DataFrame, curve: pd.DataFrame, part: str) -> dict[str, float]:

@@ -37,6 +37,8 @@ class SiteMask:
         bool (N,), the sites left in; or (T, N) where it depends on the bin.
     regions
         Regions taken away, wholly or in part; those left in by a ``subset``.
+    others
+        Whether a ``subset`` leaves in regions that it was not asked about.
     segment, draw, site
         The segment they are taken away in, the number of the draw from 1, the site taken away: of
         the families ``segment``, ``equal`` and ``site``.
@@ -50,6 +52,7 @@ class SiteMask:
     family: Family
     keep: np.ndarray
     regions: tuple[str, ...] = ()
+    others: bool = False
     segment: str | None = None
     draw: int | None = None
     site: str | None = None
@@ -82,5 +85,5 @@ class SiteMask:
         if self.family == "unmasked":
             return "none"
         if self.family == "subset":
-            return only(self.label or "nothing")
+            return only(self.label or "nothing") + (" of those asked" if self.others else "")
         return f"without {self.label}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageSequence
+from pynwb import NWBHDF5IO, NWBFile
 
 from mua_decode.api import load_run
 from mua_decode.commands.main import main
@@ -202,3 +204,32 @@ def test_a_full_disk_is_said_in_one_line(
     if kind == "npy":
         assert "No space left on device" in line
     assert [p.name for p in small_disk.iterdir()] == ["other"]
+
+
+def test_trials_of_an_nwb_file_that_knows_no_condition_are_decoded(
+    run: tuple[Path, Recording], tmp_path: Path
+) -> None:
+    folder, recording = run
+    session = recording.sessions[0]
+    counts = session.counts.astype(int)
+    length_s = counts.shape[1] * session.bin_s
+    nwb = NWBFile("today", "m", datetime(2024, 1, 1, tzinfo=UTC), session_id=session.name)
+    nwb.add_unit_column("location", "region")
+    nwb.add_unit_column("site_id", "name")
+    for trial in range(session.n_trials):
+        nwb.add_trial(start_time=trial * length_s, stop_time=(trial + 1) * length_s)
+    middle = (np.arange(counts.shape[0] * counts.shape[1]) + 0.5) * session.bin_s
+    for site in range(counts.shape[2]):
+        nwb.add_unit(
+            spike_times=np.repeat(middle, counts[..., site].ravel()),
+            location=str(session.sites.region[site]),
+            site_id=str(session.sites.site_id[site]),
+        )
+    with NWBHDF5IO(str(tmp_path / "today.nwb"), "w") as file:
+        file.write(nwb)
+    given = [f"recording.path={tmp_path / 'today.nwb'}", f"run_dir={folder}", "least_share=0.01"]
+    main(["decode", "recording=nwb", *given, f"out={tmp_path / 'out'}"])
+    found = load_run(folder).decode_recording(
+        dataclasses.replace(recording, sessions=(session,)), least_share=0.01
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "videos.npy"), found.video, atol=1e-5)

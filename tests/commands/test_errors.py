@@ -86,6 +86,8 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    from mua_decode.runs.config import declared, groups
+
     main([])
     overview = capsys.readouterr().out
     for command in COMMANDS:
@@ -93,7 +95,8 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         main([command, "--help"])
         text = capsys.readouterr().out
         assert f"conf/{command}.yaml" in text
-        assert "recording" in text
+        listed = re.findall(r"^  (\w+)=", text.partition("config groups:")[2], re.MULTILINE)
+        assert set(listed) == declared(command) & set(groups())
 
 
 def test_every_option_of_every_group_composes() -> None:

@@ -291,3 +291,47 @@ def test_nothing_lying_about_is_imported(tmp_path: Path, monkeypatch: pytest.Mon
         time.sleep(0.1)
     assert "sweep.yaml" in (tmp_path / "workers/0.log").read_text()
     assert not mark.exists()
+
+
+def test_a_space_of_ones_own_says_what_it_lacks(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = "n_trials: 2\nspace:\n  - {option: model.width, kind: int, low: 2, high: 4}\n"
+    (place / "conf/sweep").mkdir()
+    (place / "conf/sweep/own.yaml").write_text(space)
+    with pytest.raises(InputError, match=r"sweep: lacks 'grid'; begin your file with defaults: \["):
+        compose("sweep", ["sweep=own"])
+    (place / "conf/sweep/own.yaml").write_text(f"defaults: [default, _self_]\n{space}")
+    cfg = compose("sweep", ["sweep=own"])
+    assert (cfg.sweep.n_trials, cfg.sweep.grid) == (2, False)
+    with pytest.raises(SystemExit):
+        main(["train", "trainer.limit_train_batches=2"])
+    assert "; +trainer.limit_train_batches=... adds it" in capsys.readouterr().err
+
+
+def test_help_shows_the_groups_of_the_command_and_the_options_of_those_typed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["inspect", "recording=film", "--help"])
+    shown = capsys.readouterr().out
+    assert "Of a file that does not say itself" in shown
+    assert "  data=default\n" in shown
+    assert "model=" not in shown
+    assert "recording=film:\n  # One long film" in shown
+    main(["train", "model=own", "--help"])
+    assert "model=own:\n  _target_: own_code_here.Net" in capsys.readouterr().out
+    main(["plugins", "--help"])
+    plugins = capsys.readouterr().out
+    assert "config groups" not in plugins
+    main(["help", "plugins"])
+    assert capsys.readouterr().out == plugins
+
+
+def test_help_and_a_wrong_option_need_none_of_what_trains() -> None:
+    code = (
+        "import sys\nfrom mua_decode.commands.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    for typed in (["train", "--help"], ["train", "trainer.epochs=3"], ["reproduce", "sied=1"]):
+        subprocess.run([sys.executable, "-c", code, *typed], check=True, capture_output=True)

@@ -70,3 +70,22 @@ def test_training_says_so() -> None:
     apart = replace(stimuli, videos=make_stimuli(8, n_frames=10, shape=(1, 16, 16)).videos)
     recording = replace(recording, stimuli=apart)
     assert notes("condition") == []
+
+
+def test_blank_pictures_are_not_called_one_video_and_copies_are_called_copies() -> None:
+    stimuli = make_stimuli(8, n_frames=10, shape=(1, 16, 16))
+    stimuli = replace(stimuli, videos=np.full_like(stimuli.videos, 128))
+    recording = Recording(
+        name="r", sessions=(make_session("s", stimuli, trials=1),), stimuli=stimuli
+    )
+
+    def notes(draw: str) -> list[str]:
+        data = DecodingData(
+            recording, window=None, split=SplitPlan(unit="condition"),
+            pseudo=PseudoTrialPlan(per_condition=4, draw=draw),
+        )  # fmt: skip
+        return data.notes
+
+    assert not any("the same video" in n for n in notes("site"))
+    assert any("copies of that: data.pseudo.draw=recorded" in n for n in notes("site"))
+    assert not any("copies" in n for n in notes("recorded"))

@@ -122,6 +122,8 @@ def test_conditions_shown_once_are_split_and_folded() -> None:
     assert sorted(k for f in folds for k in f["test"]) == list(range(90))
     with pytest.raises(InputError, match=r"too few for train.*data.split.unit=condition"):
         split_recording(recording, SplitPlan(), seed=0)
+    with pytest.raises(InputError, match=r"blocks of time can be held apart .*unit=block"):
+        split_recording(recording, SplitPlan(block_s=5.0), seed=0)
     few = SplitPlan(unit="condition", train=0.01, val=0.98, test=0.01)
     with pytest.raises(InputError, match=r"3 conditions .* are too few"):
         split_recording(shown_once(3), few, seed=0)

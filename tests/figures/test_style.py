@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -68,3 +69,20 @@ def test_live_frames_are_those_given() -> None:
     film = iio.imread(figures.live_film(true, decoded, frame_s=0.1), extension=".gif", index=None)
     assert film.shape[0] == 5
     assert np.abs(film[0, :48:4, :48:4, 0].astype(int) - true[0, 0, 0]).mean() < 12  # 256 colours
+
+
+@pytest.mark.parametrize("style", [{"width_mm": 180.0}, {"width_mm": 180.0, "font_size": 7.0}])
+def test_eighteen_names_and_long_axes_stay_apart_on_paper(style: dict) -> None:
+    names = [f"VIS{k}" for k in range(18)]
+    rows = [(n, m, float(k + j), "fraction of trials") for m in ("identification", "ssim")
+            for k, n in enumerate(names) for j in range(3)]  # fmt: skip
+    drawn = figures.boxes(pd.DataFrame(rows, columns=["row", "metric", "value", "unit"]))
+    FigureStyle(**style).apply(drawn)
+    drawn.draw_without_rendering()
+    for ax in drawn.axes:
+        places = [t.get_window_extent() for t in ax.get_xticklabels()]
+        assert len(places) == 18
+        assert all(a.x1 <= b.x0 for a, b in itertools.pairwise(places))
+        assert ax.yaxis.label.get_window_extent().height <= ax.get_window_extent().height
+    upper, lower = (ax.get_window_extent() for ax in drawn.axes)
+    assert upper.y0 > lower.y1  # one below the other: side by side they fit no page

@@ -118,3 +118,16 @@ def test_conditions_are_sorted_combinations_over_all_sessions() -> None:
     conditions, rows = make_conditions([one, two], ["cue", "angle"])
     assert conditions["name"].tolist() == ["a 90", "b 0.5", "b 90", "c 1"]
     assert [r.tolist() for r in rows] == [[2, 0, 1], [0, 3]]
+
+
+def test_stills_last_as_long_as_a_trial_where_nothing_else_is_said(tmp_path: Path) -> None:
+    for name in NAMES["name"]:
+        iio.imwrite(tmp_path / f"{name}.png", np.full((8, 8), 90, np.uint8))
+    source = VideoSource(folder=str(tmp_path))
+    stimuli = source.without_recording(NAMES, 0.5)
+    assert stimuli is not None
+    assert (stimuli.frame_s, stimuli.n_frames) == (0.5, 1)
+    np.save(tmp_path / "b.npy", np.zeros((5, 8, 8), np.uint8))
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(InputError, match="frame_s is not set"):
+        source.without_recording(NAMES, 0.5)

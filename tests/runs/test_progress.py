@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 from rich.table import Table
 from rich.text import Text
 
 from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
 from mua_decode.runs import progress
-from mua_decode.runs.epochs import Overall
+from mua_decode.runs.epochs import Overall, TrainingProgress
 from mua_decode.runs.progress import Screen, console, hushed, track, working
 from mua_decode.types import Recording, printable
 
@@ -104,3 +105,27 @@ def test_names_in_a_recording_and_in_an_error(
     with pytest.raises(SystemExit):
         main(["inspect", "recording=native", f"recording.path={tmp_path}/{EVIL}.h5"])
     assert controls(capsys.readouterr().err) == []
+
+
+def test_a_long_epoch_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where output is a file; a short one prints its one line."""
+    bare = pl.Trainer(accelerator="cpu", logger=False, max_epochs=4, barebones=True)
+    monkeypatch.setattr(type(bare), "num_training_batches", 8)
+    shown, module = TrainingProgress(), pl.LightningModule()
+
+    def epoch() -> list[str]:
+        shown.on_train_epoch_start(bare, module)
+        for batch in range(2):
+            time.sleep(0.03)
+            shown.on_train_batch_end(bare, module, None, [np.zeros(4)], batch)
+        return capsys.readouterr().err.splitlines()
+
+    assert epoch() == []
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.02)
+    lines = epoch()
+    assert [line.split(",")[0] for line in lines] == [
+        "epoch 1/4: 1 of 8 batches", "epoch 1/4: 2 of 8 batches"
+    ]  # fmt: skip
+    assert lines[1].endswith("left of it")

@@ -49,13 +49,15 @@ def test_without_a_tracker_nothing_is_opened(run: RunFolder) -> None:
 
 @pytest.mark.usefixtures("offline")
 def test_a_resumed_training_goes_on_with_the_same_wandb_run(
-    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "false")
     cfg = config("wandb")
     cfg.logger.group = "sweep"
     first = open_tracker(cfg, run)
     assert first is not None
     identity = first.experiment.id
+    assert "WARNING" not in capfd.readouterr().err
     assert first.experiment.group == "sweep"
     first.log_metrics({"train/loss": 1.0}, step=1)
     abandon(first)  # the training crashed
@@ -104,3 +106,46 @@ def test_a_tracker_that_is_not_installed_is_named(
     with pytest.raises(InputError, match="pip install tensorboard") as error:
         open_tracker(config("tensorboard"), run)
     assert "\n" not in str(error.value)
+
+
+OWN = """
+from pytorch_lightning.loggers import Logger
+
+
+class Lines(Logger):
+    name, version = "lines", "0"
+
+    def __init__(self, save_dir, prefix=""):
+        super().__init__()
+        self.path, self.prefix = f"{save_dir}/lines.txt", prefix
+
+    def log_hyperparams(self, params, *args, **kwargs):
+        self.log_metrics({"seed": params["seed"]})
+
+    def log_metrics(self, metrics, step=None):
+        with open(self.path, "a") as file:
+            file.write("".join(f"{self.prefix}{k}={v}\\n" for k, v in metrics.items()))
+"""
+
+
+def test_a_logger_of_a_trusted_package_stands_beside_ours(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_logger.py").write_text(OWN)
+    cfg = config("csv")
+    cfg.logger = {"_target_": "own_logger.Lines", "prefix": "mine/"}
+    with pytest.raises(InputError, match=r"list its package in trusted=\[PACKAGE\]"):
+        open_tracker(cfg, run)
+    cfg.trusted = ["own_logger"]
+    logger = open_tracker(cfg, run)
+    publish(logger, run, METRICS)
+    lines = (run.path / "lines.txt").read_text().splitlines()
+    assert lines == ["mine/seed=3", "mine/test/single_trial/mse=0.25"]
+    cfg.logger = {"_target_": "pytorch_lightning.loggers.CSVLogger", "name": "csv"}
+    cfg.trusted = ["pytorch_lightning"]
+    publish(open_tracker(cfg, run), run, METRICS)
+    assert list((run.path / "csv").rglob("metrics.csv"))
+    cfg.logger = {"_target_": "pytorch_lightning.callbacks.Timer"}
+    with pytest.raises(InputError, match="cannot stand in the place of a logger"):
+        open_tracker(cfg, run)

@@ -89,7 +89,8 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
     withheld = standing is not None and standing.below
     shown = as_bytes(data.mean_videos(plan.part)[conditions])
     films = masked_films(once, data.stimuli, shown, names=of_names["names"])
-    printed = region_table(means, tests, sites.regions, withheld=withheld)
+    asked = sites.regions if plan.regions is None else plan.regions
+    printed = region_table(means, tests, asked, withheld=withheld)
     lines = [f"{m}: not applicable to this recording: {why}" for m, why in reasons.items()]
     return Findings(
         results=mask_results(once, split=data.leaks.label(plan.part), guess=guess, **of_names),

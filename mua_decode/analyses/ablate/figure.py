@@ -36,11 +36,13 @@ def boxes(
     n = _n(known.min(), known.max())
     if kind == "two-sample t" and len(marks):
         test = f"{test}, df up to {marks['df'].max():g}"
+    no_p = len(marks) > 0 and not marks["p_corrected"].notna().any()
     marks = marks[(marks["effect"] > 0) | (marks["p_corrected"] >= 0.05)]  # stars mark losses
     marks = marks.rename(columns={"group": "row"}).drop(columns=["p", "metric"])
     marks = marks.rename(columns={"p_corrected": "p", "name": "metric"})
     marks = marks[marks["row"].isin(values["row"].unique()) & marks["p"].notna()]
     about = f"n = {n}, {test}, {correction}" if test else f"n = {n}, not tested here"
+    about = f"n = {n}, no p-value (tests.csv says why)" if no_p else about
     figure = figures.boxes(
         values,
         tests=marks[["row", "metric", "p"]],

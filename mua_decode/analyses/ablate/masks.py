@@ -19,16 +19,21 @@ def masks_asked(
     """Every mask a plan asks for, family after family, the unmasked population first.
 
     Families that compare regions with each other are left out where there is but one.
+
+    Raises InputError if the plan asks for a region that is not among the sites.
     """
-    several = len(sites.regions) > 1
-    masks = [no_mask(sites), *region_masks(sites), *group_masks(sites, plan.groups)]
+    asked = sites.regions if plan.regions is None else list(plan.regions)
+    sites.in_regions(asked)  # all are known
+    several = len(asked) > 1
+    masks = [no_mask(sites), *region_masks(sites, asked), *group_masks(sites, plan.groups)]
     if plan.subsets and several:
-        masks += subset_masks(sites)
+        masks += subset_masks(sites, asked)
     if plan.segments and len(segments) > 1:
-        masks += segment_masks(sites, segments)
+        masks += segment_masks(sites, segments, asked)
     if plan.equal.repeats > 0 and several:
         masks += equal_masks(
             sites,
+            asked,
             n_sites=plan.equal.n_sites,
             repeats=plan.equal.repeats,
             rng=Stream.EQUAL_SITES.rng(plan.seed),
@@ -41,11 +46,11 @@ def no_mask(sites: SiteTable) -> SiteMask:
     return SiteMask(family="unmasked", keep=np.ones(len(sites), bool))
 
 
-def region_masks(sites: SiteTable) -> list[SiteMask]:
-    """One mask per region, which takes that region away."""
+def region_masks(sites: SiteTable, regions: Sequence[str] | None = None) -> list[SiteMask]:
+    """One mask per region, or per region named, which takes that region away."""
     return [
         SiteMask(family="region", keep=sites.region != region, regions=(region,))
-        for region in sites.regions
+        for region in (sites.regions if regions is None else regions)
     ]
 
 
@@ -62,32 +67,49 @@ def group_masks(sites: SiteTable, groups: Sequence[Sequence[str]]) -> list[SiteM
     ]
 
 
-def subset_masks(sites: SiteTable) -> list[SiteMask]:
-    """All 2^R masks that leave a subset of the R regions in.
+def subset_masks(sites: SiteTable, regions: Sequence[str] | None = None) -> list[SiteMask]:
+    """All 2^R masks that leave a subset of the R regions in, and all sites of others.
 
     Mask number s leaves in the regions whose bit is set in s (bit 0 is the first region), so the
-    first mask takes everything away and the last leaves everything in.
+    first mask takes all of these regions away and the last leaves everything in.
+
+    Parameters
+    ----------
+    regions
+        ``None``: every region.
 
     Raises InputError if there are more than 10 regions.
     """
-    regions = sites.regions
+    regions = sites.regions if regions is None else regions
+    others = ~sites.in_regions(list(regions))
     if len(regions) > _MOST_REGIONS:
         raise InputError(
             f"{len(regions)} regions have {2 ** len(regions)} subsets; exact Shapley values need "
-            f"at most {_MOST_REGIONS} regions: join some, or choose with data.regions"
+            f"at most {_MOST_REGIONS}: name those to take away, regions=[{','.join(regions[:3])}], "
+            "or leave Shapley values out, subsets=false"
         )
     subsets = [
         tuple(region for i, region in enumerate(regions) if bits >> i & 1)
         for bits in range(2 ** len(regions))
     ]
-    return [SiteMask(family="subset", keep=np.isin(sites.region, s), regions=s) for s in subsets]
+    return [
+        SiteMask(
+            family="subset",
+            keep=np.isin(sites.region, s) | others,
+            regions=s,
+            others=bool(others.any()),
+        )
+        for s in subsets
+    ]
 
 
-def segment_masks(sites: SiteTable, segments: Sequence[Segment]) -> list[SiteMask]:
+def segment_masks(
+    sites: SiteTable, segments: Sequence[Segment], regions: Sequence[str] | None = None
+) -> list[SiteMask]:
     """One mask per region and segment, which takes the region away in the bins of the segment."""
     n_bins = segments[-1].stop
     masks: list[SiteMask] = []
-    for region, segment in itertools.product(sites.regions, segments):
+    for region, segment in itertools.product(regions or sites.regions, segments):
         keep = np.ones((n_bins, len(sites)), bool)
         keep[segment.start : segment.stop, sites.in_regions([region])] = False
         masks.append(SiteMask(family="segment", keep=keep, regions=(region,), segment=segment.name))
@@ -103,7 +125,12 @@ def site_masks(sites: SiteTable) -> list[SiteMask]:
 
 
 def equal_masks(
-    sites: SiteTable, *, n_sites: int | None, repeats: int, rng: np.random.Generator
+    sites: SiteTable,
+    regions: Sequence[str] | None = None,
+    *,
+    n_sites: int | None,
+    repeats: int,
+    rng: np.random.Generator,
 ) -> list[SiteMask]:
     """Masks that take the same number of sites away from every region, drawn ``repeats`` times.
 
@@ -117,7 +144,7 @@ def equal_masks(
 
     Raises InputError if a region has fewer sites.
     """
-    sizes = {region: int((sites.region == region).sum()) for region in sites.regions}
+    sizes = {region: int((sites.region == region).sum()) for region in regions or sites.regions}
     number = min(sizes.values()) if n_sites is None else n_sites
     if not 1 <= number <= min(sizes.values()):
         smallest = min(sizes, key=lambda r: sizes[r])
@@ -126,7 +153,7 @@ def equal_masks(
             f"{smallest} has {sizes[smallest]}"
         )
     masks: list[SiteMask] = []
-    for region in sites.regions:
+    for region in sizes:
         available = np.flatnonzero(sites.region == region)
         for repeat in range(repeats):
             keep = np.ones(len(sites), bool)

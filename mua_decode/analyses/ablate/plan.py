@@ -28,6 +28,7 @@ class AblationPlan:
     part: str
     fills: tuple[str, ...]
     donors: int
+    regions: tuple[str, ...] | None
     groups: tuple[tuple[str, ...], ...] = field(
         metadata={"expected": "lists of regions such as [[LIP,PFC],[MT,V4]]"}
     )
@@ -44,6 +45,8 @@ class AblationPlan:
 
     def __post_init__(self) -> None:
         check_part(self.part)
+        if self.regions is not None and len(set(self.regions)) < max(1, len(self.regions)):
+            raise InputError(f"regions: expected names, each once, found {list(self.regions)}")
         if self.donors < 1:
             raise InputError(f"donors: expected >= 1, found {self.donors}")
         unknown = [f for f in self.fills if f not in FILLS]

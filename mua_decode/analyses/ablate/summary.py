@@ -60,7 +60,7 @@ def region_table(
             significant = not withheld and p["p_corrected"].get(region, math.nan) < 0.05
             star = "*" if significant else " "
             undefined = math.isnan(lost[region])
-            cells[region].append("undefined" if undefined else f"{lost[region]:.3g}{star}")
+            cells[region].append("undefined" if undefined else f"{_short(lost[region])}{star}")
     for region, row_cells in cells.items():
         table.add_row(region, *row_cells)
     return table
@@ -101,4 +101,9 @@ def _interval(row: Mapping[Any, Any] | None) -> str:
         return "undefined"
     low, high = row["low"], row["high"]
     ends = "" if math.isnan(low) else f"\n{low:.2g} to {high:.2g}"
-    return f"{row['value']:.3g}{ends}"
+    return f"{_short(row['value'])}{ends}"
+
+
+def _short(value: float) -> str:
+    """Three digits; a difference that rounding in single precision makes is none."""
+    return f"{value:.3g}" if abs(value) > 1e-6 else "0"

@@ -50,16 +50,18 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
         )
     blocks = Stretches.of(run.data.stimuli).blocks(float(run.cfg.data.split.block_s))
     search = LagSearch(run, plan, blocks)
-    lag = search.curve(run)
+    with working("lag and penalty on the training blocks"):
+        lag = search.curve(run)
     trained = run if plan.lag == "run" else _trained_at(run, Choice.of(lag).lag_s, folder)
     films = Stretches.of(trained.data.stimuli)
     tuned = search.tuned(trained) if trained.data.plan.unit == "block" else trained
-    with hushed():
+    with working("fitting floors and decoding the test part"), hushed():
         predictors = {"decoder": network_of(trained), **floors_of(tuned)}
         found = decode_part(
             trained.data, trained.scored_part, predictors, plan.trials_per_condition
         )
-    curve = _curve(tuned, plan, found)
+    with working("identification over length"):
+        curve = _curve(tuned, plan, found)
     least_s = float((films.stop_s - films.start_s).max())
     shifts = shifts_s(plan.shifts, duration_s=float(films.stop_s.max()), least_s=least_s)
     scorer = BlockScorer.of(trained, plan, search, blocks=blocks, folder=folder)

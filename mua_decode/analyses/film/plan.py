@@ -28,7 +28,7 @@ class FilmPlan:
     lengths_s
         Lengths of stretches to identify, in seconds, whole numbers of bins.
     folds
-        Of blocks of time, in which floors are fitted; ``None``: one for every block.
+        Of blocks of time, in which floors are fitted; ``None``: one for every block, at most 10.
     network
         Where blocks are held out: ``own`` tests the network on those it was trained without,
         ``folds`` trains one in every fold, so that every block is tested.

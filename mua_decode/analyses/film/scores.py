@@ -32,6 +32,9 @@ def network_of(run: Run) -> Predict:
     return lambda batch: run.decode(batch.spikes)
 
 
+_MOST_FOLDS = 10  # time grows with the square of the film's length otherwise
+
+
 @dataclass(frozen=True, eq=False)
 class BlockScorer:
     """Tests every decoder on every block it can be tested on.
@@ -80,33 +83,43 @@ class BlockScorer:
 
     def folds(self) -> list[tuple[str, ...]]:
         """Changes of the run that hold out each fold of the blocks."""
-        n = len(np.unique(self.blocks)) if self.plan.folds is None else self.plan.folds
+        n = self.plan.folds or min(len(np.unique(self.blocks)), _MOST_FOLDS)
         return [(f"data.split.n_folds={n}", f"data.split.fold={i}") for i in range(n)]
 
     def observed(self) -> pd.DataFrame:
         """Scores as :func:`block_scores` has them."""
-        return self._scores(self.run.recording)
+        return self._scored([0.0], "scoring every fold")
 
     def shifted(self, shifts_s: np.ndarray) -> pd.DataFrame:
         """The same of responses turned round the film, with a column shift_s.
 
         Lag, penalty and floors are found again on them; networks decode them as they are.
         """
-        tables = [
-            self._scores(shift_responses(self.run.recording, s)).assign(shift_s=s)
-            for s in track(shifts_s.tolist(), "turning responses round the film", len(shifts_s))
-        ]
+        return self._scored(shifts_s.tolist(), "turning responses round the film", named=True)
+
+    def _scored(self, shifts_s: list[float], what: str, *, named: bool = False) -> pd.DataFrame:
+        """Scores of responses turned by each of the shifts; ``named``: with their column."""
+        each = len(self.networks or (self.run,)) + len(self.folds()) if self.folded else 1
+        tables = []
+        for shift_s, run, predictors in track(self._parts(shifts_s), what, each * len(shifts_s)):
+            found = decode_part(
+                run.data, run.scored_part, predictors, self.plan.trials_per_condition
+            )
+            table = block_scores(found, self.blocks)
+            tables.append(table.assign(shift_s=shift_s) if named else table)
         return pd.concat(tables, ignore_index=True)
 
-    def _scores(self, recording: Recording) -> pd.DataFrame:
-        tables = []
-        with hushed():
-            for run, predictors in self._tested(recording):
-                found = decode_part(
-                    run.data, run.scored_part, predictors, self.plan.trials_per_condition
-                )
-                tables.append(block_scores(found, self.blocks))
-        return pd.concat(tables, ignore_index=True)
+    def _parts(self, shifts_s: list[float]) -> Iterator[tuple[float, Run, dict[str, Predict]]]:
+        """Shift, run, and what is tested on its test part; nothing is said meanwhile."""
+        for shift_s in shifts_s:
+            turned = shift_responses(self.run.recording, shift_s) if shift_s else None
+            tested = self._tested(self.run.recording if turned is None else turned)
+            while True:
+                with hushed():
+                    found = next(tested, None)
+                if found is None:
+                    break
+                yield shift_s, *found
 
     def _tested(self, recording: Recording) -> Iterator[tuple[Run, dict[str, Predict]]]:
         """Runs on a recording, and what is tested on the test part of each."""

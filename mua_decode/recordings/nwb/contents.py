@@ -11,8 +11,8 @@ import numpy as np
 
 from mua_decode.recordings.contents import Contents, EventTable, by_region
 from mua_decode.recordings.nwb.open import nwb_sources, open_nwb
-from mua_decode.recordings.nwb.spikes import unit_regions
-from mua_decode.recordings.nwb.tables import interval_tables, plain_table, text_of
+from mua_decode.recordings.nwb.spikes import unit_regions, units_of
+from mua_decode.recordings.nwb.tables import beside, interval_tables, plain_table, text_of
 from mua_decode.recordings.nwb.videos import missing_films
 from mua_decode.types import InputError
 
@@ -22,6 +22,7 @@ def nwb_contents(
     *,
     region: str = "location",
     stream: str | None = None,
+    trials: object = None,
     **_: object,
 ) -> list[Contents]:
     """Return what each file holds; whatever it lacks is said in ``missing``.
@@ -33,23 +34,34 @@ def nwb_contents(
     for source in nwb_sources(path, stream):
         with open_nwb(source) as nwb:
             given = source.address or str(source.path)
-            found.append(_contents(nwb, source.path, given, region=region, stream=stream))
+            tables = beside(trials) | {n: plain_table(t) for n, t in interval_tables(nwb).items()}
+            events = [EventTable(name=n, table=t) for n, t in tables.items()]
+            found.append(
+                _contents(nwb, source.path, given, events=events, region=region, stream=stream)
+            )
     return found
 
 
-def _contents(nwb: Any, path: Path, given: str, *, region: str, stream: str | None) -> Contents:
+def _contents(
+    nwb: Any,
+    path: Path,
+    given: str,
+    *,
+    events: Sequence[EventTable],
+    region: str,
+    stream: str | None,
+) -> Contents:
     missing: list[str] = []
-    events = [EventTable(name=n, table=plain_table(t)) for n, t in interval_tables(nwb).items()]
     if not events:
         missing.append("no table of intervals, so no trials: recording.trials=FILE.csv gives them")
-    elif events[0].name != "trials":
+    elif events[0].name != "trials" and not events[0].name.endswith(".csv"):
         missing.append("no table called trials: recording.trials names another")
     regions, set_region = _regions(nwb, path, region, missing)
     series, usable = _series(nwb, path, missing)
     electrodes = nwb.electrodes
     columns: dict[str, Sequence[str]] = {}
-    if nwb.units is not None:
-        columns["units"] = [text_of(c) for c in nwb.units.colnames]
+    if (units := units_of(nwb)) is not None:
+        columns["units"] = [text_of(c) for c in units.colnames]
     if electrodes is not None:
         columns["electrodes"] = [text_of(c) for c in electrodes.colnames]
     about = {
@@ -76,26 +88,28 @@ def _contents(nwb: Any, path: Path, given: str, *, region: str, stream: str | No
 
 
 def _units(nwb: Any) -> str:
-    if nwb.units is None or not len(nwb.units):
+    units = units_of(nwb)
+    if units is None:
         return "none"
-    if "spike_times" not in nwb.units.colnames:
-        return f"{len(nwb.units)}, without spike times"
-    column = nwb.units["spike_times"]
-    return f"{len(nwb.units)}, {len(getattr(column, 'target', column).data)} spikes"
+    if "spike_times" not in units.colnames:
+        return f"{len(units)}, without spike times"
+    column = units["spike_times"]
+    return f"{len(units)}, {len(getattr(column, 'target', column).data)} spikes"
 
 
 def _regions(
     nwb: Any, path: Path, region: str, missing: list[str]
 ) -> tuple[Mapping[str, int], list[str]]:
     """Units by region, and the option that the next command needs for them."""
-    if nwb.units is None or not len(nwb.units):
+    units = units_of(nwb)
+    if units is None:
         missing.append("no units, so no spikes: sort the raw voltage, or recording=raw")
         return {}, []
     try:
         return by_region(unit_regions(nwb, path, region)), []
     except InputError:
         missing.append(f"no column '{region}' of units or electrodes says where units lie")
-        return {"unknown": len(nwb.units)}, ["recording.everywhere=REGION"]
+        return {"unknown": len(units)}, ["recording.everywhere=REGION"]
 
 
 def _series(nwb: Any, path: Path, missing: list[str]) -> tuple[list[str], str | None]:
@@ -139,14 +153,22 @@ def _raw(nwb: Any) -> dict[str, str]:
 
 def _next(events: Sequence[EventTable], options: list[str], series: str | None) -> str:
     if not events:
-        options = [*options, "recording.trials=FILE.csv", "recording.condition=[COLUMN]"]
+        options = [*options, "recording.trials=FILE.csv", "recording.condition=[]"]
     else:
         # The table with trials is the one called so, or else the one with columns to tell them.
         chosen = next((e for e in events if e.candidates()), events[0])
         if chosen.name != "trials":
             options = [*options, f"recording.trials={chosen.name}"]
-        column = (chosen.candidates() or ["COLUMN"])[0]
-        options = [*options, f"recording.condition=[{column}]"]
+        columns, frames = chosen.candidates(), chosen.frame_rows()
+        if frames is not None:
+            name, first, seconds = frames
+            columns = [c for c in columns if c != name]
+            options += [
+                f"recording.where={{{name}: {first:g}}}",
+                f"recording.duration_s={seconds:g}",
+            ]
+        # Without a column that tells trials apart, all of them show the same.
+        options = [*options, f"recording.condition=[{''.join(columns[:1])}]"]
     videos = f"series={series}" if series else "stand_in=blank"
     options = [*options, f"recording.videos.{videos}"]
     return " ".join(["mua-decode inspect recording=nwb", *map(shlex.quote, options)])

@@ -50,7 +50,8 @@ def read_nwb(
     timeline
         Trials, conditions and videos, as :class:`mua_decode.recordings.timeline.Timeline` has
         them, by default those of the table ``trials`` from ``start_time`` on. Without
-        ``condition`` and ``stimuli`` the file was written by ``write_nwb`` and says so itself.
+        ``condition`` and ``stimuli`` the file was written by ``write_nwb`` and says so itself. A
+        series that is a stimulus template begins with every trial's ``align``.
     """
     given = Timeline.of(timeline)
     plan = _Plan(
@@ -66,8 +67,9 @@ def read_nwb(
         assert given.stimuli is not None
         return _recording(found, rows, given.stimuli, ())
     videos = given.videos or VideoSource()
-    stimuli, rows = _videos_shown(found, given.columns, videos)
-    return _recording(found, rows, stimuli, videos.notes if given.columns else ())
+    columns = None if given.condition is None else given.columns
+    stimuli, rows = _videos_shown(found, columns, videos, offset_s=float(given.offset_s))
+    return _recording(found, rows, stimuli, () if columns is None else videos.notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,15 +152,17 @@ def _read_file(source: NwbSource, plan: _Plan) -> _File:
 
 
 def _videos_shown(
-    files: Sequence[_File], columns: list[str], source: VideoSource
+    files: Sequence[_File], columns: list[str] | None, source: VideoSource, *, offset_s: float
 ) -> tuple[StimulusSet, list[np.ndarray]]:
     """Videos as the files or a folder have them, and the condition of every trial of each file."""
-    if not columns:
+    if columns is None:
         return _written_by_us(files)
     parts = [f.part for f in files]
     conditions, rows = make_conditions([p.trials for p in parts], columns)
     elsewhere = source.without_recording(conditions, parts[0].duration_s)
-    return elsewhere or _from_series(files, rows, conditions, source), rows
+    if elsewhere is not None:
+        return elsewhere, rows
+    return _from_series(files, rows, conditions, source, offset_s=offset_s), rows
 
 
 def _written_by_us(files: Sequence[_File]) -> tuple[StimulusSet, list[np.ndarray]]:
@@ -169,7 +173,7 @@ def _written_by_us(files: Sequence[_File]) -> tuple[StimulusSet, list[np.ndarray
             known = ", ".join(map(str, trials.columns))
             raise InputError(
                 f"recording.condition is not set; name the trials columns that make up a "
-                f"condition in {file.source.path}: {known}"
+                f"condition in {file.source.path}: {known}; or [] where all trials show the same"
             )
         require_columns(trials, ["condition"], f"{file.source.path}: trials table")
         found.append(file.stimuli)
@@ -184,6 +188,8 @@ def _from_series(
     rows: Sequence[np.ndarray],
     conditions: pd.DataFrame,
     source: VideoSource,
+    *,
+    offset_s: float,
 ) -> StimulusSet:
     """Videos from the series in the files; a condition missing from one may be in another."""
     found: dict[int, list[np.ndarray]] = {}
@@ -198,6 +204,7 @@ def _from_series(
                 file.source.path,
                 starts=starts,
                 duration_s=part.duration_s,
+                offset_s=offset_s,
                 names=names,
                 source=source,
             )

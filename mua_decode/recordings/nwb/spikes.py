@@ -31,8 +31,8 @@ def read_units(
 
     An InputError if no column says where a unit lies.
     """
-    units = nwb.units
-    if units is None or not len(units):
+    units = units_of(nwb)
+    if units is None:
         raise InputError(f"{path}: has no units table")
     if "spike_times" not in units.colnames:
         raise InputError(f"{path}: units table has no column 'spike_times'")
@@ -54,13 +54,26 @@ def read_units(
         return site_table(session, names, region=region_of, subject=owner)
 
 
+def units_of(nwb: Any) -> Any:
+    """The table of units: the file's own, or the one that stands in a processing module instead.
+
+    ``None`` if there is none, or it is empty, or several stand there.
+    """
+    from pynwb.misc import Units
+
+    if nwb.units is not None and len(nwb.units):
+        return nwb.units
+    elsewhere = [o for o in nwb.objects.values() if isinstance(o, Units) and len(o)]
+    return elsewhere[0] if len(elsewhere) == 1 else None
+
+
 def unit_regions(nwb: Any, path: Path, region: str) -> list[str]:
     """Region of every unit by a column of the units, or else of their electrodes."""
     return [place.strip() or "unknown" for place in _regions(nwb, path, region)]
 
 
 def _regions(nwb: Any, path: Path, region: str) -> list[str]:
-    units = nwb.units
+    units = units_of(nwb)
     if region in units.colnames:
         return _text(units[region].data[:])
     if "electrodes" in units.colnames:
@@ -96,7 +109,7 @@ def _regions(nwb: Any, path: Path, region: str) -> list[str]:
 def _at_peak(nwb: Any, path: Path, places: list[str]) -> list[str]:
     """Place of the electrode that each unit names by its id, as the Allen Institute's files do."""
     row = {int(e): r for r, e in enumerate(nwb.electrodes.id[:])}
-    peaks = [int(p) for p in nwb.units[_PEAK].data[:]]
+    peaks = [int(p) for p in units_of(nwb)[_PEAK].data[:]]
     lost = [p for p in peaks if p not in row]
     if lost:
         raise InputError(f"{path}: a unit names electrode {lost[0]}, which the file does not have")
@@ -113,15 +126,16 @@ def read_spikes(nwb: Any, path: Path, *, start_s: np.ndarray, duration_s: float)
     Trials start at ``start_s`` (trials,) on the session's clock and may overlap. Spike times that
     are negative or not sorted, or that the index does not fit, are an InputError.
     """
-    times, index = nwb.units["spike_times"].target.data, nwb.units["spike_times"].data
+    units = units_of(nwb)
+    times, index = units["spike_times"].target.data, units["spike_times"].data
     ends = np.asarray(index[:], np.int64)
-    if len(ends) != len(nwb.units) or (np.diff(ends, prepend=0) < 0).any() or ends[-1] > len(times):
+    if len(ends) != len(units) or (np.diff(ends, prepend=0) < 0).any() or ends[-1] > len(times):
         raise InputError(
             f"{path}: units/spike_times_index ({len(ends)} entries up to {ends.max()}) does not "
-            f"fit {len(nwb.units)} units with {len(times)} spikes"
+            f"fit {len(units)} units with {len(times)} spikes"
         )
-    labels = [str(int(i)) for i in nwb.units.id[:]]
-    observed = _observed(nwb.units, start_s, duration_s)
+    labels = [str(int(i)) for i in units.id[:]]
+    observed = _observed(units, start_s, duration_s)
     return spikes_in_trials(
         times, ends, labels, start_s=start_s, duration_s=duration_s, where=str(path),
         observed=observed,

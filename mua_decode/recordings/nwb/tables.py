@@ -77,6 +77,12 @@ def _table_beside(path: Path) -> pd.DataFrame:
     return load_csv(path)
 
 
+def beside(names: object) -> dict[str, pd.DataFrame]:
+    """Table of a CSV file that is read instead of one of the file's, by its name; or nothing."""
+    there = isinstance(names, str) and names.endswith(".csv") and Path(names).expanduser().is_file()
+    return {str(names): _table_beside(Path(str(names)).expanduser())} if there else {}
+
+
 def _no_table(path: Path, name: str, known: dict[str, Any]) -> str:
     if not known:
         return (

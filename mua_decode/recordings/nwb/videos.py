@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,17 @@ def read_series(
     *,
     starts: Mapping[int, float],
     duration_s: float,
+    offset_s: float,
     names: Sequence[str],
     source: VideoSource,
 ) -> tuple[dict[int, np.ndarray], float]:
     """Read one video per condition, from the first trial that showed it.
 
-    ``starts`` are those of the first trial of each condition, seconds on the session's clock. With
-    ``source.series``, frames are cut from that series by time; without, every condition has a
-    series of its own name, or an external film, whose frames up to the trial's end are taken.
+    ``starts`` are those of the first trial of each condition, seconds on the session's clock,
+    ``offset_s`` after what trials are aligned to. With ``source.series``, frames are cut from that
+    series by time, or, of a template, which has no place on the clock, from what a trial is aligned
+    to on; without, every condition has a series of its own name, or an external film, whose frames
+    up to the trial's end are taken.
     Returns condition -> uint8 (T, C, H, W), and the seconds of a frame.
     """
     known = {**nwb.stimulus_template, **nwb.stimulus}
@@ -63,6 +66,10 @@ def read_series(
     if source.series is not None:
         series = _named(known, source.series, path)
         times = _times(series, path)
+        if _is_template(nwb, series, times, starts.values()):
+            # Its timestamps may be mere numbers of frames: those of the user come first.
+            times = np.arange(len(times)) * (frame_s or _step(times))
+            starts = dict.fromkeys(starts, offset_s)
         frame_s = frame_s or _step(times)
         n_frames = max(1, int(duration_s / frame_s + _TOLERANCE))
         wanted = {
@@ -133,6 +140,14 @@ def _times(series: Any, path: Path) -> np.ndarray:
     else:
         n = sum(1 for _ in _external(series, path))
     return float(series.starting_time or 0) + np.arange(n) / float(series.rate)
+
+
+def _is_template(nwb: Any, series: Any, times: np.ndarray, starts: Iterable[float]) -> bool:
+    """Whether a series is a film that trials show from its start, not what was on screen when."""
+    if series.name in nwb.stimulus or hasattr(series, "indexed_timeseries"):
+        return False
+    # Some put what was on screen there all the same, with the times it was.
+    return not (times[0] > 0 and times[0] <= min(starts) and max(starts) <= times[-1])
 
 
 def _step(times: np.ndarray) -> float:

@@ -15,9 +15,10 @@ from mua_decode.analyses.ablate.losses import (
 )
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.analyses.ablate.shapley import shapley_table
+from mua_decode.analyses.ablate.summary import region_table
 from mua_decode.metrics import MSE, Identification
 from mua_decode.statistics import Units
-from mua_decode.types import SiteMask
+from mua_decode.types import HypothesisTable, SiteMask
 
 METRICS = [MSE(), Identification(similarity="correlation")]
 NAMES = [f"c{i}" for i in range(24)]
@@ -253,3 +254,14 @@ def test_regions_are_compared_pair_by_pair() -> None:
     assert (tests.loc[with_v4, "p_corrected"] < 0.05).all()
     assert (tests.loc[with_v4, "effect"] > 0).all()
     assert (tests.loc[~with_v4, "p_corrected"] > 0.05).all()
+
+
+def test_what_rounding_makes_is_printed_as_nothing() -> None:
+    means = pd.DataFrame(
+        {
+            "family": "region", "fill": "shuffle", "trial": "single_trial", "metric": "ssim",
+            "unit": "1", "removed": ["V4", "MT"], "loss": [-2.68e-08, 0.0123],
+        }
+    )  # fmt: skip
+    table = region_table(means, HypothesisTable.from_rows([]), ["V4", "MT"])
+    assert [cell.strip() for cell in table.columns[1].cells] == ["0", "0.0123"]

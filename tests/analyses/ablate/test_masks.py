@@ -106,9 +106,10 @@ def test_a_mask_knows_what_it_takes_away_and_tables_make_a_name_of_it() -> None:
 
 def test_a_plan_names_the_families_and_one_region_is_compared_with_nothing() -> None:
     plan = AblationPlan(
-        part="test", fills=("zero",), donors=1, groups=(("V4",),), subsets=True, segments=True,
-        equal=EqualPlan(n_sites=None, repeats=1), sites=True, trials_per_condition=None,
-        average_only=(), guess=None, correction="holm", mixed=False, seed=0,
+        part="test", fills=("zero",), donors=1, regions=None, groups=(("V4",),), subsets=True,
+        segments=True, equal=EqualPlan(n_sites=None, repeats=1), sites=True,
+        trials_per_condition=None, average_only=(), guess=None, correction="holm", mixed=False,
+        seed=0,
     )  # fmt: skip
     segments = (Segment("cue", 0, 2), Segment("stimulus", 2, 5))
 
@@ -124,6 +125,36 @@ def test_a_plan_names_the_families_and_one_region_is_compared_with_nothing() -> 
                   equal=EqualPlan(n_sites=None, repeats=0))  # fmt: skip
     masks = masks_asked(few, SITES, segments)
     assert [m.name for m in masks] == ["none", "without V4", "without MT", "without PFC"]
+
+
+def test_some_regions_of_many_are_asked_about_and_the_others_stay_in() -> None:
+    many = SiteTable(
+        site_id=[f"s{i}" for i in range(18)],
+        region=[f"R{i:02d}" for i in range(18)],
+        session=["a"] * 18,
+        subject=["M"] * 18,
+    )
+    plan = AblationPlan(
+        part="test", fills=("shuffle",), donors=1, regions=("R02", "R00", "R17"), groups=(),
+        subsets=True, segments=False, equal=EqualPlan(n_sites=None, repeats=1), sites=False,
+        trials_per_condition=None, average_only=(), guess=None, correction="holm", mixed=False,
+        seed=0,
+    )  # fmt: skip
+    masks = masks_asked(plan, many, ())
+    assert [m.name for m in masks[1:4]] == ["without R02", "without R00", "without R17"]
+    subsets = [m for m in masks if m.family == "subset"]
+    assert len(subsets) == 8
+    assert subsets[0].keep.sum() == 15  # all but those asked about
+    assert subsets[-1].keep.all()
+    assert subsets[0b11].regions == ("R02", "R00")
+    assert subsets[0b11].name == "only R02+R00 of those asked"
+    assert {m.regions for m in masks if m.family == "equal"} == {("R02",), ("R00",), ("R17",)}
+    with pytest.raises(InputError, match=r"regions=\[R00,R01,R02\].*subsets=false"):
+        masks_asked(replace(plan, regions=None), many, ())
+    with pytest.raises(InputError, match="R99"):
+        masks_asked(replace(plan, regions=("R99",)), many, ())
+    with pytest.raises(InputError, match="each once"):
+        replace(plan, regions=("R01", "R01"))
 
 
 def test_a_mask_must_be_boolean() -> None:

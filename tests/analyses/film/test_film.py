@@ -14,6 +14,7 @@ from mua_decode.analyses.film.identify import identification_curve
 from mua_decode.analyses.film.lag import BlockRidge, LagSearch, _summed
 from mua_decode.analyses.film.null import against_shifts, shifts_s
 from mua_decode.analyses.film.plan import FilmPlan
+from mua_decode.analyses.film.scores import BlockScorer
 from mua_decode.commands.main import main
 from mua_decode.data.blocks import Stretches
 from mua_decode.models.ridge import RidgeDecoder
@@ -224,3 +225,10 @@ def test_shifts_keep_off_zero_and_p_is_the_rank() -> None:
     assert frame["p"].tolist() == [0.4, 0.4, 0.4]
     assert frame["n"].tolist() == [2, 1, 1]
     assert frame["correction"].tolist()[1].startswith("Holm")
+
+
+def test_folds_of_a_long_film_do_not_grow_with_it() -> None:
+    plan = read_plan(FilmPlan, compose("film", ["run_dir=x"]))
+    for blocks, folds in ((6, 6), (48, 10)):
+        scorer = BlockScorer(None, plan, None, np.repeat(np.arange(blocks), 5))  # type: ignore[arg-type]
+        assert len(scorer.folds()) == folds
