@@ -53,7 +53,8 @@ def seed_summary(
 
     A condition with an unknown score in some seed is left out of that seed alone; directions are
     never unknown where undefined ones count as guesses.
-    All are NaN for one seed; those over seeds and conditions for two, and ``note`` says so. Seeds share the recording: neither speaks for other animals.
+    All are NaN for one seed; those over seeds and conditions for two, and ``note`` says so. Seeds
+    share the recording: neither speaks for other animals.
     """
     whole = pd.concat(
         [table.frame.assign(seed=seed) for seed, table in tables.items()], ignore_index=True

@@ -131,7 +131,7 @@ def _pairings() -> list[Case]:
         return ranked(rng, better + rng.normal(size=(trials, k)).mean(), k, trials)
 
     def pooled(rng: Rng, k: int = 8, sites: int = 30) -> bool:
-        """What is decoded of a pseudo-trial is a sum over sites of what each recorded trial says."""
+        """What a pseudo-trial scores is a sum over sites of what each recorded trial gives."""
         condition = np.repeat(np.arange(k), 100)
         source = rng.integers(0, 10, (len(condition), sites))
         pool = SimpleNamespace(sites=[None] * sites)
@@ -141,14 +141,16 @@ def _pairings() -> list[Case]:
         return ranked(rng, float(own), k, int(independent_trials(pseudo).min()))
 
     f, text = "isolate.compare_with_noise", f"{inputs} noise inputs, as many a condition as trials"
+    pools = f"{inputs} noise inputs, 8 conditions of 100 pseudo-trials of 10"
     return [
-        *(Case(f, text, f"{inputs} noise inputs, {k} conditions of {r} trials", "size",
+        *(Case(f, text, f"{inputs} noise inputs, {k} conditions, {r} a condition", "size",
                lambda rng, k=k, r=r: test(rng, k, r), draws)
-          for k, r, draws in ((16, 1, 2000), (16, 20, 2000), (64, 20, 1000), (512, 4, 1000))),
+          for k, r, draws in ((16, 1, 2000), (16, 20, 2000), (64, 20, 1000), (512, 4, 500))),
         Case(f, f"{text}; pseudo-trials draw from recorded ones",
-             f"{inputs} noise inputs, 8 conditions of 100 pseudo-trials of 10", "size", pooled, 2000),
-        Case(f, f"half an s.d. better; {text}", f"{inputs} noise inputs, 64 conditions of 20 trials",
-             "power", lambda rng: test(rng, 64, 20, 0.5), 200),
+             pools, "size", pooled, 2000),
+        Case(f, f"half an s.d. better; {text}",
+             f"{inputs} noise inputs, 64 conditions of 20 trials", "power",
+             lambda rng: test(rng, 64, 20, 0.5), 200),
     ]  # fmt: skip
 
 

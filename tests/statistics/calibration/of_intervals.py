@@ -60,7 +60,7 @@ def _unit_intervals() -> list[Case]:
             lambda rng, shape=shape, of=of: covers(
                 unit_interval(*two_way(rng, shape, of_first=of), rng=rng)
             ),
-            6000,
+            3000,
         )
         for shape, of, text in TWO_WAY
     ]  # fmt: skip
@@ -205,15 +205,16 @@ def _shares_and_medians() -> list[Case]:
         values = rng.exponential(size=n) - np.log(2) if skewed else rng.normal(size=n)
         return covers(median_interval(values, rng=rng))
 
+    any_share = "any share of them hit, drawn evenly"
     cases = [
         Case("share", f"sites independent, {text}", f"{n} sites", "coverage",
              lambda rng, n=n, truth=truth: of_sites(rng, n, truth))
-        for truth, text in ((None, "any share of them hit, drawn evenly"), (0.5, "half of them hit"))
+        for truth, text in ((None, any_share), (0.5, "half of them hit"))
         for n in (8, 40, 200)
     ]  # fmt: skip
     cases += [
-        Case("share", "sites independent, any share of them hit, drawn evenly", "3 sites",
-             "coverage", lambda rng: of_sites(rng, 3, None), target=0.986,
+        Case("share", f"sites independent, {any_share}", "3 sites", "coverage",
+             lambda rng: of_sites(rng, 3, None), target=0.986,
              theory="counts of 0 to 3, summed over all shares"),
         *(Case("share", _SITES, f"{k} sessions, 3 to 19 sites each", "coverage",
                lambda rng, k=k: of_sessions(rng, k)) for k in (3, 6, 24)),

@@ -17,9 +17,8 @@ def _mixed() -> list[Case]:
             return rejects(mixed_mean(factorial(rng, icc, factors=k), CROSSED, **ASKED))
 
         text, n = f"64 conditions, {name}", "4 × 4 × 4 crossed"
-        cases.append(
-            Case("mixed_mean", text, n, "size", crossed, _DRAWS * (3 if icc <= 0.1 else 1))
-        )
+        draws = _DRAWS if icc else 2 * _DRAWS
+        cases.append(Case("mixed_mean", text, n, "size", crossed, draws))
     for k in (6, 15):
 
         def of_sites(rng: Rng, k: int = k) -> bool:
