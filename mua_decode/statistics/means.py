@@ -73,14 +73,9 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
     found = mean_of_units(values, units)
     row["effect"] = found.mean
     if np.isnan(found.error):
-        return HypothesisTable.of_test(
-            row,
-            [
-                *notes,
-                units.lacking(values),
-                f"fewer than {2 if units.levels.shape[1] == 1 else 3} units",
-            ],
-        )
+        least = 2 if units.levels.shape[1] == 1 else 3
+        notes += [units.lacking(values), f"fewer than {least} units"]
+        return HypothesisTable.of_test(row, notes)
     row["df"] = found.df
     if found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values))):
         row |= {"low": found.mean, "high": found.mean}

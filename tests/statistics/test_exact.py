@@ -145,7 +145,7 @@ def test_two_levels_of_a_crossed_factor_have_neither_interval_nor_p_and_say_so()
 
 
 def test_a_weak_factor_of_three_levels_is_not_taken_for_known() -> None:
-    """Three levels alike by chance: half way from Satterthwaite's degrees of freedom to their two."""
+    """Alike by chance: half way from Satterthwaite's degrees of freedom to their two."""
     rng = np.random.default_rng(0)
     level = np.indices((3, 64)).reshape(2, -1)
     units = Units.crossed(zip(("seeds", "conditions"), level, strict=True))
