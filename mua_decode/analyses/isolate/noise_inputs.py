@@ -175,10 +175,9 @@ def compare_with_noise(
     """Put the scores of noise beside those of the data.
 
     A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
-    every condition is paired with as many reconstructions, drawn at random, as it has independent
-    trials, and counts as often as it has trials, else a decoder that ignores its input would differ
-    from itself. They reuse few reconstructions, drawn anew for each: else 512 conditions seem
-    surer than these few are (size .25).
+    every condition is paired with as many reconstructions as it has independent trials, and counts
+    as often as it has trials, else a decoder that ignores its input would differ from itself. They
+    reuse few, drawn anew for each: else 512 conditions seem surer than these few are (size .25).
 
     Parameters
     ----------
@@ -195,12 +194,10 @@ def compare_with_noise(
     Returns
     -------
     One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of the
-    mean over single trials among them: our test of what :func:`published_comparison` asks. Activity
+    mean over single trials among them: ours, of what :func:`published_comparison` asks. Activity
     that only says when the trial began passes both.
     """
-    frame = table.frame[table.frame["run"] == "decoder"]
-    frame = frame[frame["trial"] == "single_trial"]
-    own, each = frame[frame["condition"] == "all"], frame[frame["condition"] != "all"]
+    own, each = _single_trials(table.frame)
     rows: list[dict[str, object]] = []
     tests: list[HypothesisTable] = []
     for row in own.to_dict("records"):
@@ -216,27 +213,28 @@ def compare_with_noise(
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
-        note = f"{number} noise inputs, reused in {pairings} random pairings with conditions, of "
-        note += f"each as many as it has independent trials ({_span(times)})"
-        note += f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
-        test = gaussian_input_null(
-            null,
-            float(row["value"]),
-            question=USED,
-            group=mask,
+        tests.append(gaussian_input_null(
+            null, float(row["value"]), question=USED, group=mask,
             metric=metric if segment == "all" else f"{metric}/{segment}",
-            n_unit="noise inputs",
-            inputs=number,
+            n_unit="noise inputs", inputs=number,
             better="higher" if higher_is_better[metric] else "lower",
-            note=note,
-        )
-        tests.append(test)
+            note=_note(metric, number, times, pairings),
+        ))  # fmt: skip
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
 
 
-def _span(times: np.ndarray) -> str:
+def _single_trials(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of the decoder over all conditions, and by condition."""
+    frame = frame[(frame["run"] == "decoder") & (frame["trial"] == "single_trial")]
+    return frame[frame["condition"] == "all"], frame[frame["condition"] != "all"]
+
+
+def _note(metric: str, number: int, times: np.ndarray, pairings: int) -> str:
     low, high = int(times.min()), int(times.max())
-    return f"{low}" if low == high else f"{low} to {high}"
+    each = f"{low}" if low == high else f"{low} to {high}"
+    note = f"{number} noise inputs, reused in {pairings} random pairings with conditions, of "
+    note += f"each as many as it has independent trials ({each})"
+    return note + (f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else "")
 
 
 def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np.ndarray:
