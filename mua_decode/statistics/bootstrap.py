@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, special, stats
 
 from mua_decode.statistics.crossed import mean_of_units
 from mua_decode.statistics.intervals import Interval, NoInterval
@@ -66,7 +66,8 @@ def crossed_bootstrap(
 
     Returns
     -------
-    Interval; :class:`NoInterval` with the reason where fewer than two rows or columns have a value.
+    Interval; :class:`NoInterval` with the reason where fewer than three rows or columns have a
+    value.
     """
     values = np.asarray(values, float)
     if values.ndim != 2:
@@ -77,11 +78,11 @@ def crossed_bootstrap(
     values, known = (m[known.any(axis=1)][:, known.any(axis=0)] for m in (values, known))
     filled = np.where(known, values, 0.0)
     estimate = float(filled.sum() / known.sum())
-    if min(values.shape) < 2:
-        name = names[int(np.argmin(values.shape))]
-        return NoInterval(estimate, f"one of the {name}, no interval over {name}")
     level = np.indices(values.shape).reshape(2, -1)
-    found = mean_of_units(values.ravel(), Units.crossed(zip(names, level, strict=True)))
+    units = Units.crossed(zip(names, level, strict=True))
+    if lacking := units.lacking(values.ravel()):
+        return NoInterval(estimate, lacking)
+    found = mean_of_units(values.ravel(), units)
     if min(values.shape) < FEW:
         reach = float(found.error * stats.t.ppf(0.975, found.df))
         return Interval(estimate, estimate - reach, estimate + reach)
@@ -96,24 +97,39 @@ def crossed_bootstrap(
 
 
 def share(hits: np.ndarray, units: Units | np.ndarray | None = None) -> Interval:
-    """Share of True with its exact (Clopper and Pearson 1934) confidence interval.
+    """Share of True with its exact confidence interval, mid-P.
 
-    The exact interval covers at least 95 %. Where hits share ``units`` (sites a session) it is the
-    interval over units of :func:`pooled_interval`, inside [0, 1] and never narrower than the exact
-    one: few units that happen to agree, or a share of 0 or 1, would make it so. One unit has none.
+    The interval of Clopper and Pearson (1934) that counts half of the probability of what was
+    found (Lancaster 1961; Brown, Cai and DasGupta 2001, doi 10.1214/ss/1009213286): counts are
+    whole, so that all of it covers .995 of 8 sites. Over shares drawn evenly it covers .97 with 8
+    values, .95 with 200, and with 3, whose counts are coarse, .986. Where hits share ``units``
+    (sites a session) it is the interval over units of :func:`pooled_interval`, inside [0, 1] and
+    never narrower than the exact one: few units that happen to agree, or a share of 0 or 1, would
+    make it so. One unit has none.
     """
     hits = np.asarray(hits, bool)
     n = len(hits)
     if n == 0:
         return NoInterval(float("nan"), "no value")
-    exact = stats.binomtest(int(hits.sum()), n).proportion_ci(0.95, method="exact")
-    low, high = float(exact.low), float(exact.high)
+    low, high = _mid_p(int(hits.sum()), n)
     if units is None:
         return Interval(float(hits.mean()), low, high)
     found = pooled_interval(hits.astype(float), units)
     if found.reason:
         return found
     return Interval(found.estimate, max(0.0, min(low, found.low)), min(1.0, max(high, found.high)))
+
+
+def _mid_p(hits: int, n: int) -> tuple[float, float]:
+    """Shares at which as few, or as many, have a probability of .025, what was found half."""
+
+    def above(p: float, k: int) -> float:
+        """Probability of more than k, and half of that of k."""
+        return float(special.bdtrc(k, n, p) + special.bdtrc(k - 1, n, p)) / 2
+
+    low = float(optimize.brentq(lambda p: above(p, hits) - 0.025, 0, 1)) if hits else 0.0
+    high = float(optimize.brentq(lambda p: above(p, hits) - 0.975, 0, 1)) if hits < n else 1.0
+    return low, high
 
 
 def median_interval(

@@ -28,7 +28,8 @@ def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator)
 
     Returns
     -------
-    Interval; :class:`NoInterval` with the reason where fewer than two units have a value.
+    Interval; :class:`NoInterval` with the reason where fewer than two units have a value, or a
+    crossed factor has fewer than three levels.
     """
     values = np.asarray(values, float)
     if units.levels.shape[1] == 1 and units.count(values) >= FEW:
@@ -59,7 +60,8 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
     Returns
     -------
     One row. ``n`` is the number of units, of the factor with the fewest; ``effect`` is the mean
-    with its 95 % interval. Values that are all zero have p = 1; fewer than two units have none.
+    with its 95 % interval. Values that are all zero have p = 1; fewer than two units, or than three
+    levels of a crossed factor, have none.
     """
     values = np.asarray(values, float)
     lost = int(np.isnan(values).sum())
@@ -71,7 +73,9 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
     found = mean_of_units(values, units)
     row["effect"] = found.mean
     if np.isnan(found.error):
-        return HypothesisTable.of_test(row, [*notes, units.lacking(values), "fewer than 2 units"])
+        least = 2 if units.levels.shape[1] == 1 else 3
+        notes += [units.lacking(values), f"fewer than {least} units"]
+        return HypothesisTable.of_test(row, notes)
     row["df"] = found.df
     if found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values))):
         row |= {"low": found.mean, "high": found.mean}
@@ -96,6 +100,7 @@ def interval_columns(
         alone ("these 64 conditions"), n (values that are defined); ``units_mean``,
         ``units_low`` and ``units_high`` of :func:`unit_interval`, for other ``units``, and
         ``n_units``. Where units have unequally many values, their mean is not that of the values.
+        ``note`` says why one of them is missing.
     """
     values = np.asarray(values, float)
     n = int((~np.isnan(values)).sum())
@@ -106,4 +111,5 @@ def interval_columns(
         "low": these.low, "high": these.high, "n": n, "interval_of": f"these {n} {what}",
         "units": units.name, "n_units": units.count(values),
         "units_mean": others.estimate, "units_low": others.low, "units_high": others.high,
+        "note": these.reason or others.reason,
     }  # fmt: skip

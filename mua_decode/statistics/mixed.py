@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from mua_decode.statistics.correction import correct
+from mua_decode.statistics.crossed import quiet_factors, summed
 from mua_decode.statistics.means import unit_t
 from mua_decode.statistics.units import Units
 from mua_decode.types import HypothesisTable, Question
@@ -32,6 +33,13 @@ class _Fit(NamedTuple):
     error: float
     variances: np.ndarray  # (F + 1,): of the factors' effects, and the residual
 
+    @classmethod
+    def of_values(cls, values: np.ndarray) -> _Fit:
+        """Nothing is shared: one variance, that of the values."""
+        variance = float(values.var(ddof=1))
+        error = (variance / len(values)) ** 0.5
+        return cls(float(values.mean()), error, np.array([variance]))
+
 
 def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> HypothesisTable:
     """Test a mean against zero in a linear mixed model with an intercept per level of every factor.
@@ -39,8 +47,10 @@ def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> H
     Restricted maximum likelihood (statsmodels' MixedLM), crossed factors as variance components.
     Its normal approximation is too sure with few levels (4 cues: size .12 for .05), so the
     statistic is referred to t, degrees of freedom after Satterthwaite (1946, doi 10.2307/3002019)
-    from the variances that were estimated. It stands beside :func:`unit_t`, whose variances
-    are those of the level means.
+    from the variances that were estimated. Crossed factors that move their means no more than
+    noise may are left out, as :func:`unit_t` leaves them out: variances that cannot be negative
+    add up to too much where nothing is shared (size .018). It stands beside :func:`unit_t`,
+    whose variances are those of the level means; over balanced factors both agree.
 
     Parameters
     ----------
@@ -70,16 +80,19 @@ def mixed_mean(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> H
         row |= {"effect": float(values.mean())}
         row |= {"statistic": 0.0, "p": 1.0} if not values.any() else {}
         return HypothesisTable.of_test(row, [*notes, "every value is the same"])
-    found = _fit(values, units)
+    random = _at_work(values, units)
+    found = _fit(values, random) if random is not None else _Fit.of_values(values)
     if found is None:
         return HypothesisTable.of_test(row, [*notes, "the model could not be fitted"])
-    df = _freedom(found, units)
+    df = _freedom(found, random, len(values))
     t, reach = found.mean / found.error, float(stats.t.ppf(0.975, df)) * found.error
     row |= {"effect": found.mean, "low": found.mean - reach, "high": found.mean + reach}
     row |= {"statistic": t, "df": df, "p": 2 * float(stats.t.sf(abs(t), df))}
-    names = [*units.name.split(" × "), "residual"]
+    left = [] if random is None else random.name.split(" × ")
     shares = found.variances / found.variances.sum()
-    said = ", ".join(f"{n} {s:.2f}" for n, s in zip(names, shares, strict=True))
+    of = dict.fromkeys([*units.name.split(" × "), "residual"], 0.0)
+    of |= dict(zip([*left, "residual"], shares.tolist(), strict=True))
+    said = ", ".join(f"{name} {share:.2f}" for name, share in of.items())
     return HypothesisTable.of_test(row, [*notes, f"share of the variance: {said}"])
 
 
@@ -135,21 +148,28 @@ def _fit(values: np.ndarray, units: Units) -> _Fit | None:
     return _Fit(mean * scale, error * scale, np.maximum(variances, 0) * scale**2)
 
 
-def _freedom(found: _Fit, units: Units) -> float:
-    """Degrees of freedom of the mean's variance, the sum of what the factors and the rest give.
+def _at_work(values: np.ndarray, units: Units) -> Units | None:
+    """Units without the crossed factors that count as noise (:func:`unit_t`); None if all do."""
+    if units.levels.shape[1] == 1:
+        return units
+    kept = np.flatnonzero(~quiet_factors(values, units))
+    names = units.name.split(" × ")
+    return Units.crossed([(names[i], units.levels[:, i]) for i in kept]) if len(kept) else None
+
+
+def _freedom(found: _Fit, units: Units | None, m: int) -> float:
+    """Degrees of freedom of the mean of m values.
 
     One kind of unit has one less than there are: that few of them seem to differ by nothing is
-    no reason to count values.
+    no reason to count values. Crossed factors: see :func:`summed`.
     """
-    m = len(units.levels)
-    if len(found.variances) == 2:
+    if units is None:
+        return m - 1.0
+    if units.levels.shape[1] == 1:
         return float(len(np.unique(units.levels)) - 1)
-    parts, dfs = [], []
-    for column, variance in zip(units.levels.T, found.variances[:-1], strict=True):
-        share = np.unique(column, return_counts=True)[1] / m
-        parts.append(variance * float((share**2).sum()))
-        dfs.append(len(share) - 1)
-    rest = max(m - 1 - sum(dfs), 1)
-    parts, dfs = [*parts, found.variances[-1] / m], [*dfs, rest]
-    total = sum(parts)
-    return total**2 / sum(p**2 / d for p, d in zip(parts, dfs, strict=True))
+    share = [np.unique(c, return_counts=True)[1] / m for c in units.levels.T]
+    part = np.array([float(np.square(s).sum()) for s in share]) * found.variances[:-1]
+    df = np.array([len(s) - 1.0 for s in share])
+    felt = part > 0
+    noise, rest = float(found.variances[-1]) / m, max(m - 1 - float(df[felt].sum()), 1.0)
+    return summed(part[felt] + noise, df[felt], noise=noise, df_noise=rest)[1]

@@ -83,11 +83,24 @@ class Units:
         return min((len(np.unique(column)) for column in known.T), default=0) if len(known) else 0
 
     def lacking(self, values: np.ndarray) -> str:
-        """Why values (M,) give neither interval nor p; empty where two units or more have one."""
+        """Why values (M,) give neither interval nor p; empty where units suffice for both.
+
+        Two do, but not two levels of a factor that is crossed with others (2 × 64 values: size
+        .13): how much they differ by chance cannot be told from the noise of what they meet.
+        """
         n = self.count(values)
-        if n > 1:
+        if n > 2 or (n == 2 and self.levels.shape[1] == 1):
             return ""
-        return f"one of the {self.name}, no interval over {self.name}" if n else "no value"
+        if not n:
+            return "no value"
+        name, among = self._fewest(values), " of a crossed design" if n == 2 else ""
+        return f"{'one' if n == 1 else 'two'} of the {name}{among}, no interval over {name}"
+
+    def _fewest(self, values: np.ndarray) -> str:
+        """Name of the factor with the fewest levels that have a value."""
+        known = self.levels[~np.isnan(np.asarray(values, float))]
+        number = [len(np.unique(column)) for column in known.T]
+        return self.name.split(_CROSSED)[int(np.argmin(number))]
 
     @property
     def code(self) -> np.ndarray:

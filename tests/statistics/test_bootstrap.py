@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from mua_decode.statistics import cluster_bootstrap, median_interval, share
 from mua_decode.types import InputError
@@ -43,7 +44,14 @@ def test_same_generator_gives_the_same_interval() -> None:
 
 
 def test_share_has_an_exact_interval_and_none_of_nothing() -> None:
-    assert share(np.arange(20) < 16) == pytest.approx((0.8, 0.5634, 0.9427), abs=1e-3)
+    found = share(np.arange(20) < 16)
+    assert found == pytest.approx((0.8, 0.5851, 0.9330), abs=1e-3)
+    # Half of what was found counts on either side, .025 in all; counted whole it would be too wide.
+    for k, end in ((15, found.low), (16, found.high)):
+        beyond = stats.binom.sf(k, 20, end) if k == 15 else stats.binom.cdf(k, 20, end)
+        assert beyond - stats.binom.pmf(16, 20, end) / 2 == pytest.approx(0.025, abs=1e-9)
+    assert share(np.ones(8, bool)) == pytest.approx((1, 0.05 ** (1 / 8), 1))
+    assert share(np.zeros(8, bool)) == pytest.approx((0, 0, 1 - 0.05 ** (1 / 8)))
     assert np.isnan(share(np.zeros(0, bool))).all()
 
 

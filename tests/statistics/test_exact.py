@@ -16,6 +16,7 @@ from mua_decode.statistics import (
     gaussian_input_null,
     label_permutation,
     median_interval,
+    mixed_mean,
     out_of_reach,
     paired_circular,
     paired_t,
@@ -111,6 +112,47 @@ def test_one_unit_has_neither_interval_nor_p_and_says_so() -> None:
     assert pooled_interval(values, PAIRS).reason == ""
     few = median_interval(values[:5], rng=rng)
     assert few.reason == "5 values: the interval of a median needs 6"
+
+
+def test_two_levels_of_a_crossed_factor_have_neither_interval_nor_p_and_say_so() -> None:
+    """How much two seeds differ by chance is not told by 64 conditions: size .13."""
+    rng = np.random.default_rng(0)
+    values, reason = (
+        9 + rng.normal(size=(2, 64)),
+        "two of the seeds of a crossed design, no interval",
+    )
+    level = np.indices((2, 64)).reshape(2, -1)
+    units = Units.crossed(zip(("seeds", "conditions"), level, strict=True))
+    for found in (
+        crossed_bootstrap(values, rng=rng, names=("seeds", "conditions")),
+        unit_interval(values.ravel(), units, rng=rng),
+    ):
+        assert isinstance(found, NoInterval)
+        assert found.reason.startswith(reason)
+        assert found.estimate == pytest.approx(values.mean())
+    for table in (
+        unit_t(values.ravel(), units, **ASKED),
+        mixed_mean(values.ravel(), units, **ASKED),
+    ):
+        row = table.frame.iloc[0]
+        assert np.isnan(row["p"])
+        assert row["note"].startswith(reason)
+        assert row["n"] == 2
+    third = np.vstack([values, values[:1]]).ravel()
+    level = np.indices((3, 64)).reshape(2, -1)
+    units = Units.crossed(zip(("seeds", "conditions"), level, strict=True))
+    assert unit_t(third, units, **ASKED).frame["p"][0] < 0.01
+
+
+def test_a_weak_factor_of_three_levels_is_not_taken_for_known() -> None:
+    """Alike by chance: half way from Satterthwaite's degrees of freedom to their two."""
+    rng = np.random.default_rng(0)
+    level = np.indices((3, 64)).reshape(2, -1)
+    units = Units.crossed(zip(("seeds", "conditions"), level, strict=True))
+    values = rng.normal(size=(3, 1)) * 0.02 + rng.normal(size=64) + 0.1 * rng.normal(size=(3, 64))
+    few = unit_t(values.ravel(), units, **ASKED).frame["df"][0]
+    plain = unit_t(values.mean(axis=0), Units.each(64), **ASKED).frame["df"][0]
+    assert 2 < few < 0.6 * plain + 1
 
 
 def test_values_of_a_unit_speak_once_in_every_test() -> None:

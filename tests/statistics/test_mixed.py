@@ -36,6 +36,21 @@ def test_its_size_holds_it_finds_what_is_planted_and_agrees_with_unit_means(draw
     assert np.mean([row["low"] < 4 < row["high"] for row in found]) > 0.7
 
 
+def test_factors_that_do_nothing_are_left_out_and_what_is_left_agrees_with_unit_means() -> None:
+    rng, p = np.random.default_rng(0), []
+    for _ in range(60):
+        values = rng.normal(size=64)
+        mixed, plain = (f(values, ALL, **ASKED).frame.iloc[0] for f in (mixed_mean, unit_t))
+        assert mixed["p"] == pytest.approx(plain["p"], abs=0.06)
+        left_out = mixed["note"] == (
+            "share of the variance: cues 0.00, colours 0.00, directions 0.00, residual 1.00"
+        )
+        if left_out:
+            assert mixed["df"] == 63
+        p.append(left_out)
+    assert 0.3 < np.mean(p) < 0.8  # by chance a factor moves its means in .46 of them
+
+
 def test_what_cannot_be_fitted_says_so() -> None:
     one = Units.crossed([("sessions", np.zeros(5))])
     for values, units, said in (

@@ -35,7 +35,9 @@ _MEASURED = {
     "colour_error": "colour: RGB",
     "direction_error": "motion: degrees",
 }
-_INTERVALS = ["interval_of", "units", "n_units", "units_mean", "units_low", "units_high"]
+_INTERVALS = [
+    "interval_of", "units", "n_units", "units_mean", "units_low", "units_high", "note"
+]  # fmt: skip
 
 
 def masking(results: Results, metric: str) -> PaperTable:

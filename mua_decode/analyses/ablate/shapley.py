@@ -18,7 +18,7 @@ from mua_decode.types import Stream
 
 _COLUMNS = [
     "fill", "trial", "metric", "unit", "region", "value", "low", "high", "nothing", "full", "n",
-    "interval_of", "units", "n_units", "units_mean", "units_low", "units_high",
+    "interval_of", "units", "n_units", "units_mean", "units_low", "units_high", "note",
 ]  # fmt: skip
 
 

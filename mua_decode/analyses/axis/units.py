@@ -47,17 +47,8 @@ def unit_correlation(values: np.ndarray, units: np.ndarray, *, level: float = 0.
 
 
 def unit_share(hits: np.ndarray, units: np.ndarray) -> Interval:
-    """Share of True over sites with its 95 % interval over units, inside [0, 1].
-
-    Never narrower than the exact interval of independent sites (Clopper and Pearson 1934): few
-    units that happen to agree, or a share of 0 or 1, would make it so.
-    """
-    found = pooled_interval(np.asarray(hits, float), units)
-    if np.isnan(found.low):
-        return found
-    exact = share(np.asarray(hits, bool))
-    low, high = min(found.low, exact.low), max(found.high, exact.high)
-    return Interval(found.estimate, max(0.0, low), min(1.0, high))
+    """Share of True over sites with its 95 % interval over units; see ``statistics.share``."""
+    return share(hits, units)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -15,9 +15,17 @@ from mua_decode.metrics import VideoMetric
 from mua_decode.scoring.condition_tables import Tables, VideoScorer, scored_segment
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, with_guesses
 from mua_decode.statistics import gaussian_input_null, noise_comparison, row_means
-from mua_decode.types import HypothesisTable, InputError, ResultTable, StimulusSet, Stream
+from mua_decode.types import (
+    HypothesisTable,
+    InputError,
+    PseudoTrials,
+    ResultTable,
+    StimulusSet,
+    Stream,
+)
 
 PAIRINGS = 9999
+_AT_ONCE = 1_000_000  # scores gathered
 USED = "is the input used at all?"
 PUBLISHED = "published test: is the input used at all?"
 SAME_TEST = "same test as published, other quantity: is the input used at all?"
@@ -131,6 +139,28 @@ def score_noise_inputs(
     return scores
 
 
+def independent_trials(pseudo: PseudoTrials) -> np.ndarray:
+    """How many independent trials the pseudo-trials of every condition are worth, int (Q,).
+
+    Pseudo-trials draw from the same recorded trials, so that averaging many of them leaves what
+    those few have in common: of n that draw from h each, n·h / (n + h - 1) (Kish 1965, section 8.2,
+    the mean over sites of the shares of each recorded trial, squared and summed).
+    """
+    found = []
+    for k in np.unique(pseudo.condition):
+        mine = pseudo.condition == k
+        source = pseudo.source_trial[mine].astype(np.int64)
+        if pseudo.source_site is not None:
+            source += pseudo.source_site[mine] * (int(pseudo.source_trial.max()) + 1)
+        source = np.sort(source, axis=0)
+        n = len(source)
+        new = np.vstack([np.ones((1, source.shape[1]), bool), source[1:] != source[:-1]])
+        run = np.cumsum(new, axis=0) + np.arange(source.shape[1]) * n
+        times = np.bincount(run.ravel())
+        found.append(1 / (float(np.square(times).sum()) / source.shape[1] / n**2))
+    return np.maximum(1, np.floor(np.array(found) + 1e-9)).astype(np.int64)
+
+
 def compare_with_noise(
     scores: Tables,
     table: ResultTable,
@@ -138,14 +168,16 @@ def compare_with_noise(
     mask: str,
     higher_is_better: Mapping[str, bool],
     seed: int,
+    independent: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     pairings: int = PAIRINGS,
 ) -> tuple[ResultTable, HypothesisTable]:
     """Put the scores of noise beside those of the data.
 
     A score of the data is a mean over trials, so each of ``pairings`` scores of noise is one too:
-    every condition is paired with a reconstruction at random and counts as often as it has trials,
-    else a decoder that ignores its input would differ from itself. They reuse few reconstructions,
-    drawn anew for each: else 512 conditions seem surer than these few are (size .25).
+    every condition is paired with as many reconstructions as it has independent trials, and counts
+    as often as it has trials, else a decoder that ignores its input would differ from itself. They
+    reuse few, drawn anew for each: else 512 conditions seem surer than these few are (size .25).
 
     Parameters
     ----------
@@ -154,16 +186,18 @@ def compare_with_noise(
     table
         Scores of the decoder on the data, undefined trials counted as guesses; a row over all and
         one per condition, in their order, with its trials in ``n``, else they count alike.
+    independent
+        int (Q,): independent trials of every condition (:func:`independent_trials`); one without.
+    groups
+        (Q,): conditions of a group share presentations, and are paired with the same inputs.
 
     Returns
     -------
     One row per metric with the mean score of the noise (run ``chance/noise``), and the rank of the
-    mean over single trials among them: our test of what :func:`published_comparison` asks. Activity
+    mean over single trials among them: ours, of what :func:`published_comparison` asks. Activity
     that only says when the trial began passes both.
     """
-    frame = table.frame[table.frame["run"] == "decoder"]
-    frame = frame[frame["trial"] == "single_trial"]
-    own, each = frame[frame["condition"] == "all"], frame[frame["condition"] != "all"]
+    own, each = _single_trials(table.frame)
     rows: list[dict[str, object]] = []
     tests: list[HypothesisTable] = []
     for row in own.to_dict("records"):
@@ -171,26 +205,36 @@ def compare_with_noise(
         if (metric, segment) not in scores:
             continue
         found = scores[metric, segment]
-        trials, number = _trials(each, metric, segment, number=found.shape[1]), len(found)
-        null = _paired(found, trials, pairings, Stream.NOISE_PAIRINGS.rng(seed))
+        number, q = found.shape
+        trials = _trials(each, metric, segment, number=q)
+        times = np.ones(q, np.int64) if independent is None else independent
+        rng = Stream.NOISE_PAIRINGS.rng(seed)
+        null = noise_means(found, trials, times=times, groups=groups, draws=pairings, rng=rng)
         value = float(np.nanmean(null)) if np.isfinite(null).any() else float("nan")
         labels = {str(k): v for k, v in row.items()} | {"run": "chance/noise", "mask": mask}
         rows.append(labels | {"value": value, "n": number if np.isfinite(value) else 0})
-        note = f"{number} noise inputs, reused in {pairings} random pairings with conditions"
-        note += f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else ""
-        test = gaussian_input_null(
-            null,
-            float(row["value"]),
-            question=USED,
-            group=mask,
+        tests.append(gaussian_input_null(
+            null, float(row["value"]), question=USED, group=mask,
             metric=metric if segment == "all" else f"{metric}/{segment}",
-            n_unit="noise inputs",
-            inputs=number,
+            n_unit="noise inputs", inputs=number,
             better="higher" if higher_is_better[metric] else "lower",
-            note=note,
-        )
-        tests.append(test)
+            note=_note(metric, number, times, pairings),
+        ))  # fmt: skip
     return ResultTable.from_rows(rows), HypothesisTable.concat(tests)
+
+
+def _single_trials(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores of the decoder over all conditions, and by condition."""
+    frame = frame[(frame["run"] == "decoder") & (frame["trial"] == "single_trial")]
+    return frame[frame["condition"] == "all"], frame[frame["condition"] != "all"]
+
+
+def _note(metric: str, number: int, times: np.ndarray, pairings: int) -> str:
+    low, high = int(times.min()), int(times.max())
+    each = f"{low}" if low == high else f"{low} to {high}"
+    note = f"{number} noise inputs, reused in {pairings} random pairings with conditions, of "
+    note += f"each as many as it has independent trials ({each})"
+    return note + (f"; undefined trials count as {GUESSES[metric]:g}" if metric in GUESSES else "")
 
 
 def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np.ndarray:
@@ -203,23 +247,46 @@ def _trials(each: pd.DataFrame, metric: str, segment: str, *, number: int) -> np
     return mine["n"].to_numpy(float)
 
 
-def _paired(
-    found: np.ndarray, trials: np.ndarray, pairings: int, rng: np.random.Generator
+def noise_means(
+    found: np.ndarray,
+    trials: np.ndarray,
+    *,
+    times: np.ndarray,
+    groups: np.ndarray | None,
+    draws: int,
+    rng: np.random.Generator,
 ) -> np.ndarray:
-    """Scores (pairings,) of conditions each paired with one of some noise inputs drawn anew."""
-    known = ~np.isnan(found).all(axis=0)
-    found = found[:, known]
-    number, n_conditions = found.shape
-    drawn = rng.integers(0, number, (pairings, number))
-    picks = np.take_along_axis(drawn, rng.integers(0, number, (pairings, n_conditions)), axis=1)
-    return _means_over_trials(found[picks, np.arange(n_conditions)], trials[known])
+    """Mean scores (draws,) of noise, each over as many inputs as there are independent trials.
 
-
-def _means_over_trials(values: np.ndarray, trials: np.ndarray) -> np.ndarray:
-    """Mean of every row of (n, K), every condition as often as it has trials; NaN is left out."""
-    weight = np.where(np.isnan(values), 0, trials)
-    with np.errstate(invalid="ignore"):
-        return np.asarray((np.nan_to_num(values) * weight).sum(axis=1) / weight.sum(axis=1))
+    Parameters
+    ----------
+    found
+        float (n, Q): score of every input in every condition; NaN is left out.
+    trials, times
+        (Q,): how much a condition counts, and over how many inputs its score is a mean.
+    groups
+        (Q,): conditions that get the same inputs; without it each gets its own.
+    """
+    number, q = found.shape
+    known, score = ~np.isnan(found), np.nan_to_num(found)
+    label = np.arange(q) if groups is None else np.unique(groups, return_inverse=True)[1]
+    most = np.zeros(int(label.max()) + 1, np.int64)
+    np.maximum.at(most, label, times)
+    first = np.cumsum(most) - most
+    # One entry for every input that a condition is paired with: whose place, which condition.
+    condition = np.repeat(np.arange(q), times)
+    place = np.concatenate([first[g] + np.arange(t) for g, t in zip(label, times, strict=True)])
+    each = (trials / times)[condition]
+    out, size = [], max(1, _AT_ONCE // int(most.sum()))
+    for begun in range(0, draws, size):
+        n = min(size, draws - begun)
+        reused = rng.integers(0, number, (n, number))
+        drawn = rng.integers(0, number, (n, int(most.sum())))
+        picks = np.take_along_axis(reused, drawn, axis=1)[:, place]
+        weight = each.sum() if known.all() else known[picks, condition] @ each
+        with np.errstate(invalid="ignore"):
+            out.append(score[picks, condition] @ each / weight)
+    return np.concatenate(out)
 
 
 def published_comparison(

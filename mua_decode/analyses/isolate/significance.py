@@ -11,6 +11,7 @@ from mua_decode.analyses.isolate.measures import Frames, colour_tests, measure_a
 from mua_decode.analyses.isolate.noise_inputs import (
     ShownTrials,
     compare_with_noise,
+    independent_trials,
     noise_videos,
     published_comparison,
     score_noise_inputs,
@@ -63,6 +64,7 @@ def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTes
     for _ in averages.over(lambda batch: run.decode(batch.spikes), data.batches(part)):
         pass
     noise = candidates[:0]
+    groups = condition_groups(data)[averages.present.numpy()]
     if plan.noise_inputs:
         trials = ShownTrials.of(data, part)
         noise = noise_videos(
@@ -72,15 +74,15 @@ def network_tests(run: Run, table: ResultTable, plan: IsolatePlan) -> NetworkTes
             run.decode, trials, metrics=metrics, number=plan.noise_inputs, seed=run.seed
         )
         rows, test = compare_with_noise(
-            scores, table, mask=mask, higher_is_better=higher, seed=run.seed
-        )
+            scores, table, mask=mask, higher_is_better=higher, seed=run.seed,
+            independent=independent_trials(data.pseudo_trials(part)), groups=groups,
+        )  # fmt: skip
         chance.append(rows)
         tests += [test, published_comparison(scores, table, mask=mask, higher_is_better=higher)]
     measures = measure_alone(averages, noise, metrics=metrics, stimuli=data.stimuli)
     tests.append(colour_tests(measures, mask=mask))
     if plan.permutations:
         found = tables_of(averages, candidates=candidates, metrics=metrics, stimuli=data.stimuli)
-        groups = condition_groups(data)[averages.present.numpy()]
         tests.append(
             permutation_tests(
                 found,

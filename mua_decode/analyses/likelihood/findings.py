@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__
 from mua_decode.analyses.likelihood.figure import identification_curve
-from mua_decode.analyses.likelihood.identify import curve
+from mua_decode.analyses.likelihood.identify import above_chance, curve
 from mua_decode.analyses.likelihood.likelihood import LikelihoodResults
 from mua_decode.figures.image_gallery import image_gallery
 from mua_decode.runs.findings import Findings
@@ -20,13 +19,14 @@ from mua_decode.statistics import Units, correct, unit_t
 from mua_decode.types import HypothesisTable, Question, ResultTable, Stream
 
 _DRAWN = 10  # videos of the figure
+_CHANCE = "chance of a video: how often the trials of its fold name it, whatever was shown"
 
 
 def findings(results: LikelihoodResults) -> Findings:
     """Gather what goes into the files of a run."""
     rng = Stream.HELD_OUT.rng(results.plan.seed)
     found = curve(results.trials, results.plan.candidates, groups=results.groups.name, rng=rng)
-    tests = _tests(results)
+    tests = identification_tests(results.trials, results.groups.name)
     said = _said(found, results.responses.of)
     flat = _flat(results, found, tests) | {"said": said}
     drawn = {"identification": identification_curve(found, of=results.responses.of)}
@@ -47,24 +47,29 @@ def findings(results: LikelihoodResults) -> Findings:
     )  # fmt: skip
 
 
-def _tests(results: LikelihoodResults) -> HypothesisTable:
-    """Identification by likelihood among all of a fold, against chance and the other methods."""
-    trials = results.trials
+def identification_tests(trials: pd.DataFrame, groups: str) -> HypothesisTable:
+    """Identification by likelihood among all of a fold, against chance and the other methods.
+
+    ``trials`` as in :func:`above_chance`, of all methods; ``groups`` are what leaves together.
+    """
     own = {str(m): part.reset_index(drop=True) for m, part in trials.groupby("method", sort=False)}
-    score = {m: (p["beaten"] == 1).to_numpy().astype(np.float64) for m, p in own.items()}
-    first = own["likelihood"]
-    units = Units(results.groups.name, first["group"].to_numpy().astype(str)[:, None])
-    against: dict[str, np.ndarray] = {"chance": 1 / first["size"].to_numpy()}
-    against |= {m: v for m, v in score.items() if m != "likelihood"}
+    score = {m: above_chance(p) for m, p in own.items()}
+    units = Units(groups, own["likelihood"]["group"].to_numpy().astype(str)[:, None])
+    others = {"chance": 0.0} | {m: v for m, v in score.items() if m != "likelihood"}
     tests = []
-    for name, other in against.items():
+    for name, other in others.items():
         asked: Question = {
             "question": "does likelihood identify what was never shown better?",
             "group": f"likelihood less {name}",
             "metric": "identification",
         }
-        tests.append(unit_t(score["likelihood"] - other, units, **asked))
+        found = unit_t(score["likelihood"] - other, units, **asked).frame
+        tests.append(HypothesisTable(found.assign(note=[_with(_CHANCE, n) for n in found["note"]])))
     return correct(HypothesisTable.concat(tests), method="holm")
+
+
+def _with(*notes: str) -> str:
+    return "; ".join(n for n in notes if n)
 
 
 def _said(found: pd.DataFrame, of: str) -> str:

@@ -20,7 +20,7 @@ from mua_decode.analyses.likelihood.folds import (
     make_folds,
 )
 from mua_decode.analyses.likelihood.gaussian import fit_noise
-from mua_decode.analyses.likelihood.identify import beaten
+from mua_decode.analyses.likelihood.identify import beaten, guesses
 from mua_decode.analyses.likelihood.made import Made
 from mua_decode.analyses.likelihood.plan import LikelihoodPlan
 from mua_decode.analyses.likelihood.readback import Material, read_back
@@ -40,7 +40,9 @@ class LikelihoodResults:
     responses: Responses
     groups: Groups
     folds: list[Fold]
-    # Method, condition, group, partition, fold, trial, beaten and size; a row a held-out trial.
+    # Method, condition, group, presentations (conditions of one number share some), partition,
+    # fold, trial, guess (the condition named, empty where
+    # the best are tied), beaten and size; a row a held-out trial.
     trials: pd.DataFrame
     sites: pd.DataFrame  # site_id, region and r, the held-out correlation, mean over folds
     made: Mapping[str, np.ndarray] = field(default_factory=dict)  # by method, (V, T, C, H, W)
@@ -56,6 +58,7 @@ class _Source:
     material: Material
     space: FeatureSpace
     groups: Groups
+    linked: np.ndarray  # int (K,): conditions that share recorded presentations are alike
 
 
 def likelihood(
@@ -70,14 +73,12 @@ def likelihood(
     with working("counting spikes"):
         responses = collect(recording, plan)
     conditions = recording.stimuli.conditions.iloc[responses.condition].reset_index(drop=True)
-    groups = keep_presentations_whole(
-        group_conditions(conditions, plan.leave_out.by),
-        condition_groups(recording)[responses.condition],
-    )
+    linked = condition_groups(recording)[responses.condition]
+    groups = keep_presentations_whole(group_conditions(conditions, plan.leave_out.by), linked)
     folds = make_folds(groups, plan.leave_out, seed=plan.seed)
     with working("features of every frame"):
         material = _material(recording, responses, space, plan.pixel_size)
-    source = _Source(recording, responses, material, space, groups)
+    source = _Source(recording, responses, material, space, groups, linked)
     rows, sites, made = [], [], Made(space, recording.stimuli, plan, [], {})
     for i, fold in enumerate(folds):
         with working(f"fold {i + 1} of {len(folds)}"):
@@ -129,16 +130,20 @@ def _fold(
     rows = []
     for method, like in (likeness | others).items():
         share = beaten(like)
-        condition = np.repeat(responses.condition[test], r)
+        names = np.array(
+            [*(source.recording.stimuli.names[k] for k in responses.condition[test]), ""]
+        )
         rows.append(
             pd.DataFrame(
                 {
                     "method": method,
-                    "condition": np.array(source.recording.stimuli.names)[condition],
+                    "condition": np.repeat(names[:-1], r),
                     "group": np.repeat(source.groups.label[test], r),
+                    "presentations": np.repeat(source.linked[test], r),
                     "partition": fold.partition,
                     "fold": fold.number,
                     "trial": np.tile(np.arange(r), m),
+                    "guess": names[guesses(like)].ravel(),
                     "beaten": share.ravel(),
                     "size": m,
                 }

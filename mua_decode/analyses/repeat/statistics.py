@@ -16,7 +16,7 @@ _KEYS = ["run", "trial", "metric", "segment", "unit"]
 SEED_COLUMNS = (
     *_KEYS, "minus", "mean", "sd", "low", "high", "low_seeds", "high_seeds", "n_seeds",
     "n_conditions", "interval_of", "seeds_interval_of", "units", "n_units", "units_low",
-    "units_high",
+    "units_high", "note",
 )  # fmt: skip
 
 
@@ -53,7 +53,8 @@ def seed_summary(
 
     A condition with an unknown score in some seed is left out of that seed alone; directions are
     never unknown where undefined ones count as guesses.
-    All are NaN for one seed. Seeds share the recording: neither speaks for other animals.
+    All are NaN for one seed; those over seeds and conditions for two, and ``note`` says so. Seeds
+    share the recording: neither speaks for other animals.
     """
     whole = pd.concat(
         [table.frame.assign(seed=seed) for seed, table in tables.items()], ignore_index=True
@@ -102,5 +103,5 @@ def _interval(
         "n_conditions": table.shape[1], "interval_of": "other seeds, trials and conditions",
         "seeds_interval_of": "other seeds on these trials", "units": kinds.name,
         "n_units": kinds.count(value.to_numpy()), "units_low": others.low,
-        "units_high": others.high,
+        "units_high": others.high, "note": these.reason or others.reason,
     }  # fmt: skip

@@ -61,7 +61,14 @@ def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
     tests = pd.read_csv(ablated / "tests.csv")
     assert list(tests.columns) == list(HYPOTHESIS_COLUMNS)
     assert set(tests["group"]) == {"PFC", "FEF", "LIP", "MT", "IT", "V4", "LIP+MT"}
-    assert tests["correction"].isin(["Holm over 6", "Holm over 1"]).all()
+    tested = tests["p"].notna()
+    assert tests.loc[tested, "correction"].isin(["Holm over 6", "Holm over 1"]).all()
+    assert set(tests.loc[tested, "n_unit"]) >= {"conditions, masked and unmasked", "cues"}
+    # Two cues, two colours and two directions, crossed, cannot speak for others.
+    crossed = tests["n_unit"] == "cues × colours × directions"
+    assert crossed.any()
+    assert not (crossed & tested).any()
+    assert tests.loc[crossed, "note"].str.contains("two of the cues of a crossed design").all()
     changes = pd.read_csv(ablated / "changes.csv")
     assert len(changes) == 2 * 7 * 3
     assert (changes.loc[changes["metric"] == "cue_pixels", "change"].dropna() >= 0).all()
@@ -80,6 +87,8 @@ def test_an_ablation_leaves_everything_that_was_promised(ablated: Path) -> None:
     assert set(means.loc["colour_error", "units"]) == {"colours"}
     assert set(means.loc["ssim", "units"]) == {"cues × colours × directions"}
     assert (means["n_units"] <= means["n"]).all()
+    assert means.loc["ssim", "note"].str.startswith("two of the cues of a crossed design").all()
+    assert means.loc["ssim", "units_low"].isna().all()
     subsets = pd.read_csv(ablated / "subsets.csv")
     assert len(subsets) == 2 * 64
     video = np.load(ablated / subsets["file"].iloc[-1])["predicted"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +11,16 @@ from torch import Tensor
 from mua_decode.analyses.isolate.noise_inputs import (
     PUBLISHED,
     ShownTrials,
-    _paired,
     asked,
     compare_with_noise,
+    independent_trials,
+    noise_means,
     published_comparison,
     score_noise_inputs,
 )
 from mua_decode.metrics import MSE, Identification, Shown
 from mua_decode.statistics import correct, rank_p
-from mua_decode.types import HypothesisTable, ResultTable
+from mua_decode.types import HypothesisTable, PseudoTrials, ResultTable
 from tests.conftest import make_stimuli
 
 STIMULI = make_stimuli(4, variants=5)
@@ -161,14 +164,49 @@ def test_a_worse_score_than_noise_is_beyond_none_of_it() -> None:
     assert worse["effect"][1] == 1
 
 
-def test_many_conditions_do_not_make_few_noise_inputs_sure() -> None:
+def draws(noise: np.ndarray, rng: np.random.Generator, times: int, groups=None) -> np.ndarray:
+    k = noise.shape[1]
+    of = np.full(k, times)
+    return noise_means(noise, np.ones(k), times=of, groups=groups, draws=199, rng=rng)
+
+
+@pytest.mark.parametrize(("conditions", "trials"), [(512, 4), (8, 20), (8, 1)])
+def test_noise_is_as_sure_as_data_that_is_no_better(conditions: int, trials: int) -> None:
     """Of 512 conditions the mean is surer than that of the hundred inputs it is compared with."""
     rng, p, found = np.random.default_rng(1), [], []
-    for _ in range(40):
-        noise = np.repeat(rng.normal(size=(100, 1)), 512, axis=1)
-        own = rng.normal(size=(20, 512)).mean()
-        null = _paired(noise, np.ones(512), 199, rng)
+    for _ in range(60):
+        noise = np.repeat(rng.normal(size=(100, 1)), conditions, axis=1)
+        own = rng.normal(size=(trials, conditions)).mean()
+        null = draws(noise, rng, trials)
         p.append(float(rank_p(null, own)))
-        found.append(float(rank_p(null, own + 0.5)))
-    assert np.mean(np.array(p) <= 0.05) <= 0.125  # of 40; the same hundred throughout: .25
+        found.append(float(rank_p(null, own + 4 * null.std())))
+    # Of 60; the same hundred throughout: .25 of 512 conditions; one input a condition: p of 8
+    # conditions of 20 trials between .2 and .8.
+    assert np.mean(np.array(p) <= 0.05) <= 0.133
+    assert np.mean((np.array(p) < 0.2) | (np.array(p) > 0.8)) > 0.2
     assert np.mean(np.array(found) <= 0.05) > 0.9
+
+
+def test_conditions_of_one_presentation_get_the_same_inputs() -> None:
+    noise = np.repeat(np.random.default_rng(0).normal(size=(100, 1)), 8, axis=1)
+    alone, pairs = (
+        draws(noise, np.random.default_rng(0), 3, groups).std()
+        for groups in (None, np.arange(8) // 4)
+    )
+    assert pairs > 1.5 * alone
+    undefined = noise.copy()
+    undefined[:, 0], undefined[3] = np.nan, np.nan
+    assert np.isfinite(draws(undefined, np.random.default_rng(0), 3)).all()
+
+
+def test_pseudo_trials_of_few_recorded_trials_are_worth_those_few() -> None:
+    rng = np.random.default_rng(0)
+    condition = np.repeat([0, 2], [100, 4])
+    source = np.concatenate([rng.integers(0, 10, (100, 50)), np.tile(np.arange(4), (50, 1)).T])
+    pool = SimpleNamespace(sites=[None] * 50)
+    pseudo = PseudoTrials(pool, condition, source, condition)  # type: ignore[arg-type]
+    # 100 that draw from 10 have in common what 100 * 10 / 109 have; each once is each its own.
+    assert independent_trials(pseudo).tolist() == [9, 4]
+    random_sites = np.where(np.arange(104)[:, None] < 100, rng.integers(0, 50, (100 + 4, 50)), 0)
+    more = PseudoTrials(pool, condition, source, condition, source_site=random_sites)  # type: ignore[arg-type]
+    assert independent_trials(more)[0] > 60

@@ -29,7 +29,10 @@ def test_repeat_draws_split_population_and_weights_anew(run: Path) -> None:
     row = intervals[(intervals["metric"] == "mse") & (intervals["trial"] == "single_trial")]
     row = row[(row["run"] == "decoder") & (row["segment"] == "all")].set_index("minus")
     assert list(row.index) == ["", "floor/lookup"]
-    assert float(row.loc["", "low"]) < float(row.loc["", "mean"]) < float(row.loc["", "high"])
+    mean = float(row.loc["", "mean"])
+    assert float(row.loc["", "low_seeds"]) < mean < float(row.loc["", "high_seeds"])
+    assert row.loc["", "low"] == row.loc["", "units_high"] == ""
+    assert row.loc["", "note"] == "two of the seeds of a crossed design, no interval over seeds"
     six_digits = pytest.approx(float(row.loc["", "mean"]), rel=1e-5)
     assert metrics["decoder/single_trial/mse/mean"] == six_digits
     assert "decoder_minus_floor/lookup/single_trial/mse/low_seeds" in metrics

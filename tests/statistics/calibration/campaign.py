@@ -61,7 +61,9 @@ def table(rates: Sequence[Rate]) -> str:
         lines = [f"**{title[0].upper()}{title[1:]}**{within}", ""]
         lines += ["| function | structure | n | rate ± s.e. | draws |", "|---|---|---|---|---|"]
         for r in rows:
-            what = r.case.structure + (f" ({r.case.one_sided})" if r.case.one_sided else "")
+            low, high = r.case.bounds
+            theory = f" ({r.case.theory}: {r.case.target:g}, bounds {low:.3g} to {high:.3g})"
+            what = r.case.structure + (theory if r.case.theory else "")
             rate = "yes" if kind == "says" and r.sound else f"{r.rate:.3f} ± {r.error:.3f}"
             mark = "" if r.sound else " **outside**"
             lines.append(

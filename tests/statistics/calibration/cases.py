@@ -35,8 +35,8 @@ class Case:
         Takes a generator and draws one data set; whether it rejects, covers or says.
     draws
         Data sets in a whole campaign.
-    one_sided
-        Why only the harmful side is judged (discrete, exact, conservative); empty where both are.
+    target, theory
+        Rate that theory fixes where it is neither .05 nor .95, and why; bounds are scaled to it.
     """
 
     function: str
@@ -45,11 +45,22 @@ class Case:
     kind: Kind
     draw: Callable[[np.random.Generator], bool]
     draws: int = 2000
-    one_sided: str = ""
+    target: float = 0.0
+    theory: str = ""
 
     @property
     def title(self) -> str:
         return f"{self.function}: {self.structure}, {self.n}, {self.kind}"
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        low, high = BOUNDS[self.kind]
+        if not self.target:
+            return low, high
+        if self.kind == "coverage":
+            part = (1 - self.target) / _ALPHA
+            return 1 - (1 - low) * part, 1 - (1 - high) * part
+        return low * self.target / _ALPHA, high * self.target / _ALPHA
 
 
 @dataclass(frozen=True)
@@ -63,16 +74,14 @@ class Rate:
     @property
     def error(self) -> float:
         """Monte Carlo standard error; that of the nearest bound where every draw says the same."""
-        low, high = BOUNDS[self.case.kind]
+        low, high = self.case.bounds
         p = self.rate if 0 < self.rate < 1 else min(max(self.rate, low), high)
         return float((p * (1 - p) / self.draws) ** 0.5)
 
     @property
     def sound(self) -> bool:
         """Whether it lies within its bounds or no more than two Monte Carlo errors beside."""
-        low, high = BOUNDS[self.case.kind]
-        if self.case.one_sided:
-            low, high = (low, 1.0) if self.case.kind == "coverage" else (0.0, high)
+        low, high = self.case.bounds
         return low - 2 * self.error <= self.rate <= high + 2 * self.error
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 
 from mua_decode.analyses.axis.comparison import _median_interval, _over_units
 from mua_decode.analyses.axis.controls import equivalence_p
@@ -13,9 +15,11 @@ from mua_decode.analyses.axis.ramp import measure_ramps
 from mua_decode.analyses.axis.reality import measure_reality
 from mua_decode.analyses.axis.trials import StateTrials
 from mua_decode.analyses.axis.units import Units as SiteUnits
-from mua_decode.analyses.isolate.noise_inputs import _paired
-from mua_decode.statistics import Units, jackknife_interval, rank_p, unit_interval, unit_t
-from mua_decode.types import HypothesisTable, SiteTable
+from mua_decode.analyses.isolate.noise_inputs import independent_trials, noise_means
+from mua_decode.analyses.likelihood.findings import identification_tests
+from mua_decode.analyses.likelihood.identify import beaten, curve, guesses
+from mua_decode.statistics import jackknife_interval, rank_p, unit_interval
+from mua_decode.types import HypothesisTable, PseudoTrials, SiteTable
 from tests.statistics.calibration.cases import ASKED, Case, covers, rejects
 from tests.statistics.calibration.structures import Rng, seed_units
 
@@ -93,8 +97,7 @@ def _spaces() -> list[Case]:
         Case(f, text, n, "size", test, 1000),
         Case(f, f"effect of 1.5 s.d.; {text}", n, "power", lambda rng: test(rng, 1.5), 300),
         Case(f, f"median difference; {text}", n, "coverage",
-             lambda rng: covers(_median_interval(*drawn(rng, 0.0))), 600,
-             "noise of single sites counts over units and over images"),
+             lambda rng: covers(_median_interval(*drawn(rng, 0.0))), 1000),
     ]  # fmt: skip
 
 
@@ -115,36 +118,86 @@ def _equivalence() -> list[Case]:
 
 
 def _pairings() -> list[Case]:
-    def test(rng: Rng, k: int, better: float = 0.0) -> bool:
-        """The output depends on the input, and is as good for noise as for the data."""
-        own = better + rng.normal(size=(20, k)).mean()
-        noise = np.repeat(rng.normal(size=(100, 1)), k, axis=1)
-        return rejects(rank_p(_paired(noise, np.ones(k), 199, rng), own))
+    """The output depends on the input, and is as good for noise as for the data."""
+    inputs = 100
 
-    f, text = "isolate.compare_with_noise", "100 noise inputs in random pairings"
-    cases = [
-        Case(f, text, f"100 noise inputs, {k} conditions", "size", lambda rng, k=k: test(rng, k),
-             600, "data are averaged over trials, noise is not")
-        for k in (16, 64, 512)
+    def ranked(rng: Rng, own: float, k: int, times: int) -> bool:
+        noise = np.repeat(rng.normal(size=(inputs, 1)), k, axis=1)
+        of = np.full(k, times)
+        null = noise_means(noise, np.ones(k), times=of, groups=None, draws=199, rng=rng)
+        return rejects(rank_p(null, own))
+
+    def test(rng: Rng, k: int, trials: int, better: float = 0.0) -> bool:
+        return ranked(rng, better + rng.normal(size=(trials, k)).mean(), k, trials)
+
+    def pooled(rng: Rng, k: int = 8, sites: int = 30) -> bool:
+        """What a pseudo-trial scores is a sum over sites of what each recorded trial gives."""
+        condition = np.repeat(np.arange(k), 100)
+        source = rng.integers(0, 10, (len(condition), sites))
+        pool = SimpleNamespace(sites=[None] * sites)
+        pseudo = PseudoTrials(pool, condition, source, condition)  # type: ignore[arg-type]
+        recorded = rng.normal(size=(k, 10, sites)) / sites**0.5
+        own = recorded[condition[:, None], source, np.arange(sites)].sum(axis=1).mean()
+        return ranked(rng, float(own), k, int(independent_trials(pseudo).min()))
+
+    f, text = "isolate.compare_with_noise", f"{inputs} noise inputs, as many a condition as trials"
+    pools = f"{inputs} noise inputs, 8 conditions of 100 pseudo-trials of 10"
+    return [
+        *(Case(f, text, f"{inputs} noise inputs, {k} conditions, {r} a condition", "size",
+               lambda rng, k=k, r=r: test(rng, k, r), draws)
+          for k, r, draws in ((16, 1, 2000), (16, 20, 2000), (64, 20, 1000), (512, 4, 500))),
+        Case(f, f"{text}; pseudo-trials draw from recorded ones",
+             pools, "size", pooled, 2000),
+        Case(f, f"half an s.d. better; {text}",
+             f"{inputs} noise inputs, 64 conditions of 20 trials", "power",
+             lambda rng: test(rng, 64, 20, 0.5), 200),
     ]  # fmt: skip
-    return [*cases, Case(f, f"half an s.d. better; {text}", "100 noise inputs, 64 conditions",
-                         "power", lambda rng: test(rng, 64, 0.5), 200)]  # fmt: skip
+
+
+def _named(
+    rng: Rng, *, folds: int, videos: int, to_group: int = 1, knows: float = 0.0
+) -> pd.DataFrame:
+    """Held-out trials, 20 a video, named by liking: some videos are, whatever was shown."""
+    parts, shape = [], (videos, 20, videos)
+    for fold in range(folds):
+        like = 1.5 * rng.normal(size=videos) + rng.gumbel(size=shape)
+        like[np.arange(videos), :, np.arange(videos)] += knows
+        names = np.array([*(f"{fold} {i}" for i in range(videos)), ""])
+        own = fold * videos + np.arange(videos)
+        each = {"condition": names[:-1], "group": own // to_group, "presentations": own}
+        parts.append(
+            pd.DataFrame(
+                {name: np.repeat(label, shape[1]) for name, label in each.items()}
+                | {"method": "likelihood", "partition": 0, "fold": fold, "size": videos,
+                   "guess": names[guesses(like)].ravel(), "beaten": beaten(like).ravel()}
+            )
+        )  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def _identified() -> list[Case]:
-    """Hits among 10 videos never shown, 20 trials each, by whoever knows nothing of them."""
+    """Identification of videos never shown, by whoever knows nothing of them."""
 
-    def test(rng: Rng, knows: float = 0.0) -> HypothesisTable:
-        liked = rng.dirichlet(np.ones(10), 6).ravel()
-        hits = rng.binomial(20, liked * (1 - knows) + knows) / 20
-        return unit_t(hits - 0.1, Units.each(60), **ASKED)
+    def test(rng: Rng, **design: float) -> HypothesisTable:
+        return identification_tests(_named(rng, **design), "conditions")  # type: ignore[arg-type]
 
-    f, n = "likelihood.identification", "60 conditions in 6 folds"
+    def coverage(rng: Rng) -> bool:
+        trials = _named(rng, folds=6, videos=10)
+        row = curve(trials, [], groups="conditions", rng=rng).iloc[-1]
+        return bool(row["low"] <= row["chance"] <= row["high"])
+
+    f, text = "likelihood.identification", "some videos are named whatever was shown"
+    designs = (
+        ("60 conditions in 6 folds", {"folds": 6, "videos": 10}),
+        ("15 conditions in 5 folds", {"folds": 5, "videos": 3}),
+        ("15 groups of 4 conditions in 5 folds", {"folds": 5, "videos": 12, "to_group": 4}),
+    )
     return [
-        Case(f, "some videos are preferred whatever the response", n, "size",
-             lambda rng: rejects(test(rng)), 1000, "guesses of a fold add up to chance"),
-        Case(f, "a tenth of the trials known", n, "power",
-             lambda rng: rejects(test(rng, 0.1)), 300),
+        *(Case(f, text, n, "size", lambda rng, of=of: rejects(test(rng, **of)), 1000)
+          for n, of in designs),
+        Case(f, f"{text}; interval of the curve", designs[0][0], "coverage", coverage, 1000),
+        Case(f, f"half a s.d. of the noise likelier; {text}", designs[0][0], "power",
+             lambda rng: rejects(test(rng, **designs[0][1], knows=0.5)), 200),
     ]  # fmt: skip
 
 

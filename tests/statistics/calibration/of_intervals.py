@@ -20,12 +20,14 @@ from tests.statistics.calibration.structures import (
     AT_WORK,
     CROSSED,
     CUES,
+    TWO_WAY,
     Rng,
     draws_of,
     factorial,
     seeds,
     sessions,
     shared,
+    two_way,
 )
 
 _SITES = "sites share sessions"
@@ -50,6 +52,17 @@ def _unit_intervals() -> list[Case]:
             draws_of(icc),
         )
         for name, icc, k in AT_WORK
+    ]  # fmt: skip
+
+    cases += [
+        Case(
+            f, text, f"{shape[0]} × {shape[1]}", "coverage",
+            lambda rng, shape=shape, of=of: covers(
+                unit_interval(*two_way(rng, shape, of_first=of), rng=rng)
+            ),
+            3000,
+        )
+        for shape, of, text in TWO_WAY
     ]  # fmt: skip
 
     def independent(rng: Rng, k: int) -> bool:
@@ -168,12 +181,21 @@ def _crossed() -> list[Case]:
         found = crossed_bootstrap(rng.normal(size=(1, 64)), rng=rng, names=("seeds", "conditions"))
         return absent(found, "one of the seeds, no interval over seeds")
 
-    return [*cases, Case(f, "seeds × conditions", "1 × 64", "says", one)]
+    def two(rng: Rng) -> bool:
+        found = crossed_bootstrap(rng.normal(size=(2, 64)), rng=rng, names=("seeds", "conditions"))
+        return absent(found, "two of the seeds of a crossed design, no interval over seeds")
+
+    return [
+        *cases,
+        Case(f, "seeds × conditions", "1 × 64", "says", one),
+        Case(f, "seeds × conditions", "2 × 64", "says", two),
+    ]
 
 
 def _shares_and_medians() -> list[Case]:
-    def of_sites(rng: Rng, n: int) -> bool:
-        return covers(share(rng.random(n) < 0.5), 0.5)
+    def of_sites(rng: Rng, n: int, truth: float | None) -> bool:
+        truth = float(rng.random()) if truth is None else truth
+        return covers(share(rng.random(n) < truth), truth)
 
     def of_sessions(rng: Rng, k: int) -> bool:
         values, units = sessions(rng, k)
@@ -183,16 +205,19 @@ def _shares_and_medians() -> list[Case]:
         values = rng.exponential(size=n) - np.log(2) if skewed else rng.normal(size=n)
         return covers(median_interval(values, rng=rng))
 
+    any_share = "any share of them hit, drawn evenly"
     cases = [
-        Case("share", "sites independent, half of them hit", f"{n} sites", "coverage",
-             lambda rng, n=n: of_sites(rng, n), one_sided="exact: at least 95 %")
+        Case("share", f"sites independent, {text}", f"{n} sites", "coverage",
+             lambda rng, n=n, truth=truth: of_sites(rng, n, truth))
+        for truth, text in ((None, any_share), (0.5, "half of them hit"))
         for n in (8, 40, 200)
     ]  # fmt: skip
     cases += [
-        Case("share", _SITES, f"{k} sessions, 3 to 19 sites each", "coverage",
-             lambda rng, k=k: of_sessions(rng, k),
-             one_sided="never narrower than the exact one")
-        for k in (3, 6, 24)
+        Case("share", f"sites independent, {any_share}", "3 sites", "coverage",
+             lambda rng: of_sites(rng, 3, None), target=0.986,
+             theory="counts of 0 to 3, summed over all shares"),
+        *(Case("share", _SITES, f"{k} sessions, 3 to 19 sites each", "coverage",
+               lambda rng, k=k: of_sessions(rng, k)) for k in (3, 6, 24)),
     ]  # fmt: skip
     cases += [
         Case("median_interval", f"values independent, {'skewed' if s else 'normal'}",

@@ -6,8 +6,7 @@ from mua_decode.statistics import mixed_mean
 from tests.statistics.calibration.cases import ASKED, Case, absent, covers, rejects
 from tests.statistics.calibration.structures import AT_WORK, CROSSED, Rng, factorial, sessions
 
-_DRAWS = 200  # a fit takes a tenth of a second
-_SAFE = "conservative where nothing is shared"
+_DRAWS = 1000  # a fit takes a hundredth of a second
 
 
 def _mixed() -> list[Case]:
@@ -18,7 +17,8 @@ def _mixed() -> list[Case]:
             return rejects(mixed_mean(factorial(rng, icc, factors=k), CROSSED, **ASKED))
 
         text, n = f"64 conditions, {name}", "4 × 4 × 4 crossed"
-        cases.append(Case("mixed_mean", text, n, "size", crossed, _DRAWS, _SAFE))
+        draws = _DRAWS if icc else 2 * _DRAWS
+        cases.append(Case("mixed_mean", text, n, "size", crossed, draws))
     for k in (6, 15):
 
         def of_sites(rng: Rng, k: int = k) -> bool:
@@ -40,7 +40,7 @@ def _mixed() -> list[Case]:
     return [
         *cases,
         Case("mixed_mean", "sites share sessions", "15 sessions", "coverage", interval, _DRAWS),
-        Case("mixed_mean", "effect of .7 s.d.; sites", "6 sessions", "power", power, _DRAWS),
+        Case("mixed_mean", "effect of .7 s.d.; sites", "6 sessions", "power", power, 300),
         Case("mixed_mean", "sites share sessions", "1 session", "says", one, 100),
     ]
 

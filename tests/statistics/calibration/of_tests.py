@@ -25,6 +25,7 @@ from tests.statistics.calibration.structures import (
     AT_WORK,
     CROSSED,
     CUES,
+    TWO_WAY,
     Rng,
     draws_of,
     factorial,
@@ -34,6 +35,7 @@ from tests.statistics.calibration.structures import (
     seeds,
     sessions,
     shared,
+    two_way,
 )
 
 _LINKED = "16 conditions, {} to a presentation"
@@ -72,6 +74,17 @@ def _t_of_units() -> list[Case]:
             Case("unit_t", "seeds × conditions, both matter", f"{k} × 64", "size", of_seeds, 1000)
         )
 
+    for shape, of, text in TWO_WAY:
+
+        def both(rng: Rng, shape: tuple[int, int] = shape, of: float = of) -> bool:
+            return rejects(unit_t(*two_way(rng, shape, of_first=of), **ASKED))
+
+        n = f"{shape[0]} × {shape[1]}"
+        cases.append(Case("unit_t", text, n, "size", both, 12000 if of else 3000))
+
+    def two(rng: Rng) -> bool:
+        return absent(unit_t(*two_way(rng, (2, 64)), **ASKED), "two of the seeds")
+
     def interval(rng: Rng) -> bool:
         return covers(unit_t(factorial(rng, 0.3), CUES, **ASKED))
 
@@ -86,6 +99,7 @@ def _t_of_units() -> list[Case]:
         Case("unit_t", "effect; 30% of variance of the cue", "4 cues", "coverage", interval),
         Case("unit_t", "effect of 1 s.d.; 30% of variance of the cue", "4 cues", "power", power),
         Case("unit_t", "sites share sessions", "1 session", "says", one),
+        Case("unit_t", "seeds × conditions", "2 × 64", "says", two),
     ]
 
 
@@ -306,7 +320,7 @@ def _corrections() -> list[Case]:
     return [
         Case("adjust", "Holm, any of 6 rejected", "6 tests", "size", family),
         Case("adjust", "Benjamini-Hochberg, false discoveries", "6 of 12 tests", "size",
-             false_discoveries, one_sided="at most q times the share of true nulls"),
+             false_discoveries, 6000, 0.025, "q times the share of true nulls"),
         Case("adjust", "Holm, an effect among 6", "6 tests", "power", power),
         Case("correct", "Holm, any of 6 rejected", "6 tests", "size",
              lambda rng: any_hit(rng, "holm"), 1000),

@@ -56,17 +56,41 @@ def sessions(
     return values, Units.crossed([("sessions", label)])
 
 
+# What is at work in a design of two factors: its size, the first factor's share of the variance.
+TWO_WAY = (
+    ((4, 16), 0.0, "no factor at work"),
+    ((4, 16), 0.09, "the factor of few levels, 9% of variance"),
+    ((3, 64), 0.0, "no factor at work"),
+    ((3, 64), 0.045, "the factor of few levels, 4.5% of variance"),
+)
+
+
+def two_way(
+    rng: Rng, shape: tuple[int, int], *, of_first: float = 0.0, of_second: float = 0.0
+) -> tuple[np.ndarray, Units]:
+    """Values of two crossed factors with the shares of variance of each, and their units."""
+    out = rng.normal(size=shape) * (1 - of_first - of_second) ** 0.5
+    out += rng.normal(size=(shape[0], 1)) * of_first**0.5
+    out += rng.normal(size=shape[1]) * of_second**0.5
+    return out.ravel(), two_way_units(shape)
+
+
+def two_way_units(shape: tuple[int, int]) -> Units:
+    """Seeds × conditions of values in a row."""
+    return Units.crossed(
+        zip(("seeds", "conditions"), np.indices(shape).reshape(2, -1), strict=True)
+    )
+
+
 def seeds(rng: Rng, number: int, *, of_seed: float, of_condition: float) -> np.ndarray:
     """Values (seeds, 64 conditions); the shares of variance of seeds and of conditions."""
-    out = rng.normal(size=(number, 64)) * (1 - of_seed - of_condition) ** 0.5
-    out += rng.normal(size=(number, 1)) * of_seed**0.5
-    return np.asarray(out + rng.normal(size=64) * of_condition**0.5)
+    values, _ = two_way(rng, (number, 64), of_first=of_seed, of_second=of_condition)
+    return values.reshape(number, 64)
 
 
 def seed_units(number: int) -> Units:
     """Units of such values in a row."""
-    level = np.indices((number, 64)).reshape(2, -1)
-    return Units.crossed([("seeds", level[0]), ("conditions", level[1])])
+    return two_way_units((number, 64))
 
 
 def linked_table(rng: Rng, k: int, each: int) -> np.ndarray:

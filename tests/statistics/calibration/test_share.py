@@ -6,12 +6,13 @@ import inspect
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mua_decode import statistics
 from mua_decode.statistics import Units, unit_t
 from mua_decode.types import HypothesisTable
 from tests.statistics.calibration import campaign
-from tests.statistics.calibration.cases import ASKED, BOUNDS, Case, Rate, rejects, run
+from tests.statistics.calibration.cases import ASKED, Case, Rate, rejects, run
 from tests.statistics.calibration.structures import CUES, factorial
 
 
@@ -38,7 +39,7 @@ def test_a_share_of_every_case_is_sound() -> None:
     off = []
     for case in campaign.CASES:
         found = run(case, seed=2, scale=0.01)
-        low, high = BOUNDS[case.kind]
+        low, high = case.bounds
         too_low = case.kind != "size" and found.rate < low - 5 * found.error
         if too_low or (case.kind == "size" and found.rate > high + 5 * found.error):
             off.append(f"{case.title}: {found.rate:.3f}")
@@ -49,6 +50,11 @@ def test_a_wrong_unit_is_found(tmp_path: Path) -> None:
     def wrong(rng: np.random.Generator) -> bool:
         return rejects(unit_t(factorial(rng, 0.5), Units.each(64), **ASKED))
 
+    theirs = Case("adjust", "a", "b", "size", lambda rng: False, target=0.025, theory="half")
+    assert theirs.bounds == pytest.approx((0.015, 0.035))
+    assert not Rate(theirs, 0.05, 2000).sound  # as sound as another's, were it not for its target
+    assert Rate(theirs, 0.025, 2000).sound
+    assert "(half: 0.025, bounds 0.015 to 0.035)" in campaign.table([Rate(theirs, 0.025, 2000)])
     case = Case("unit_t", "64 conditions taken for units", "64", "size", wrong, 200)
     found = run(case, seed=0)
     assert found.rate > 0.3
