@@ -2,7 +2,8 @@
 
 import sys
 
-sys.path.pop(0)  # this folder: its inspect.py must not stand in for Python's own
+if not sys.flags.safe_path:
+    sys.path.pop(0)  # this folder: its inspect.py must not stand in for Python's own
 
 from mua_decode.commands.main import main
 
