@@ -30,7 +30,7 @@ def intervals(
         NaN: none), ``unit``.
     lines
         Columns ``metric``, ``label``, ``value``: horizontal lines, at most three labels. For
-        Shapley values the line "all regions minus none" is what the bars add up to.
+        Shapley values the line "all of these regions minus none" is what the bars add up to.
     """
     panels.require(scores, COLUMNS, "intervals: the scores lack")
     if lines is None:

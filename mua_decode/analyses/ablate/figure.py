@@ -77,7 +77,7 @@ def shapley_bars(protocol: str, table: pd.DataFrame, *, title: str) -> list[Pict
     lines = pd.DataFrame(
         {
             "metric": ends["metric"],
-            "label": "all regions minus none",
+            "label": "all of these regions minus none",
             "value": ends["full"] - ends["nothing"],
         }
     )
