@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from mua_decode.analyses.likelihood.command import ask
+from mua_decode.analyses.likelihood.command import read_options
+from mua_decode.analyses.likelihood.findings import findings
+from mua_decode.analyses.likelihood.likelihood import likelihood
 from mua_decode.files import write_text
 from mua_decode.leaderboard.plan import LeaderboardPlan
 from mua_decode.runs.build import build_recording, train_on
@@ -115,12 +117,13 @@ def through_encoder(plan: LeaderboardPlan, dataset: str, folder: Path) -> pd.Dat
     assert options is not None
     asked = compose("likelihood", [*options, f"seed={plan.seed}"])
     asked.trusted = list(plan.trusted)
+    question, space = read_options(asked)
     recording = build_recording(asked)
     digest = Fingerprint.of(asked, recording.checksum).digest
-    known = folder / "asked.txt"
+    known = folder / "fingerprint.txt"
     if not known.is_file() or known.read_text(encoding="utf-8") != digest:
         place = RunFolder.create(str(folder), "likelihood", option="out")
         with working(f"{dataset}: through a model of each site"), hushed():
-            ask(asked, recording).write(place.path)
+            findings(likelihood(recording, question, space)).write(place.path)
         write_text(known, digest)
     return pd.read_csv(folder / "curve.csv")

@@ -15,7 +15,7 @@ from mua_decode.leaderboard.plan import UNSEEN, LeaderboardPlan
 from mua_decode.leaderboard.standings import AMONG, encoder_rows, standings
 from mua_decode.runs.findings import Findings, score_table
 from mua_decode.scoring.flat import key, number
-from mua_decode.types import InputError, ResultTable
+from mua_decode.types import InputError, LeakState, ResultTable
 
 _SHOWN = ("identification", "among_held_out_identified", "pixel_correlation", "ssim")
 
@@ -59,7 +59,7 @@ def leaderboard(plan: LeaderboardPlan, folder: Path) -> Findings:
         metrics=_flat(own, failures, plan),
         tables={"leaderboard": own, "differences": less},
         figures=_drawn(own),
-        screen=[*_screen(own), *filter(None, [_below(own)])],
+        screen=[*filter(None, [_below(own)]), *_screen(own)],
     )
 
 
@@ -76,7 +76,7 @@ def _flat(own: pd.DataFrame, failures: Mapping[str, str], plan: LeaderboardPlan)
         "version": __version__,
         "seed": plan.seed,
         "n_seeds": plan.n_seeds,
-        "leaking": bool(own["leaking"].any()),
+        "leaking": LeakState.worst(own["leaking"]).flag,
         "failed": dict(failures),
     }
     if below := _below(own):

@@ -9,7 +9,7 @@ import pandas as pd
 from mua_decode.analyses.repeat.statistics import seed_summary
 from mua_decode.leaderboard.entries import Entry
 from mua_decode.leaderboard.plan import UNSEEN
-from mua_decode.types import ResultTable, Stream, whole
+from mua_decode.types import LeakState, ResultTable, Stream, whole
 
 AMONG = "identified_among_"
 COLUMNS = (
@@ -77,7 +77,7 @@ def _of_method(
         chance=pd.Series(chance, index=found.index, dtype=float),
         train_s=pd.Series(seconds, found.index).where(trained),
         parameters=pd.Series(float(first.parameters), found.index).where(trained),
-        leaking=any(bool(e.metrics["leaking"]) for e in entries),
+        leaking=LeakState.worst(e.metrics["leaking"] for e in entries).flag,
     )
 
 

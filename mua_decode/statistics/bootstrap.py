@@ -97,15 +97,15 @@ def crossed_bootstrap(
 
 
 def share(hits: np.ndarray, units: Units | np.ndarray | None = None) -> Interval:
-    """Share of True with its exact confidence interval, mid-P.
+    """Share of True with its binomial confidence interval, mid-P.
 
     The interval of Clopper and Pearson (1934) that counts half of the probability of what was
     found (Lancaster 1961; Brown, Cai and DasGupta 2001, doi 10.1214/ss/1009213286): counts are
     whole, so that all of it covers .995 of 8 sites. Over shares drawn evenly it covers .97 with 8
     values, .95 with 200, and with 3, whose counts are coarse, .986. Where hits share ``units``
     (sites a session) it is the interval over units of :func:`pooled_interval`, inside [0, 1] and
-    never narrower than the exact one: few units that happen to agree, or a share of 0 or 1, would
-    make it so. One unit has none.
+    never narrower than the binomial one: few units that happen to agree, or a share of 0 or 1,
+    would make it so. One unit has none.
     """
     hits = np.asarray(hits, bool)
     n = len(hits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -30,6 +31,12 @@ class LeakState(Enum):
     def of_flag(cls, flag: bool | str) -> LeakState:
         """State that a ``metrics.json`` names."""
         return cls.UNKNOWN if flag == "unknown" else cls.LEAKING if flag else cls.FREE
+
+    @classmethod
+    def worst(cls, flags: Iterable[bool | str]) -> LeakState:
+        """State of several splits that are told together, by what ``metrics.json`` says of each."""
+        states = {cls.of_flag(flag) for flag in flags}
+        return next((s for s in (cls.LEAKING, cls.UNKNOWN) if s in states), cls.FREE)
 
     @classmethod
     def of_label(cls, part: str) -> LeakState:

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
+from mua_decode.analyses.likelihood.command import read_options
 from mua_decode.commands.main import main
+from mua_decode.leaderboard.plan import LeaderboardPlan
 from mua_decode.leaderboard.standings import COLUMNS
+from mua_decode.runs.config import compose
+from mua_decode.runs.plan import read_plan
 from tests.tiny import TINY
 
+CONF = Path(__file__).parents[2] / "conf"
 TRAIN = [*(o for o in TINY if not o.startswith("model.")), "trainer.max_epochs=1"]
 FAST = ["metric=[identification,mse]", "floor=[lookup]", "figures.draw=false"]
 
@@ -56,8 +63,8 @@ def test_every_method_stands_beside_the_floors(made: Path) -> None:
         assert (rows["n_seeds"] == 3).all()
         assert set(rows["chance"]) == {1 / 8}
         assert rows["train_s"].notna().tolist() == [True, True, False, False]
-    widths = own.loc["shown", "parameters"]
-    assert widths["wide"] > widths["mlp_decoder"] / 100  # its dataset's option came last
+    stored = yaml.safe_load((made / "out/mine/shown_wide_seed_0/config.yaml").read_text())
+    assert stored["model"]["hidden_sizes"] == [24, 16]  # the dataset's option, after the method's
     # A lookup decoder never names what it has not seen; that is said, and so is where guessing is.
     assert own.loc[("never_shown", "floor/lookup"), "value"] == 0
     held = table[table["metric"] == "among_held_out_identified"]
@@ -107,6 +114,53 @@ def test_nothing_is_trained_twice(made: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in (made / "out").glob("**/*.ckpt")} == kept
     assert len(kept) == 24
     assert (made / "out/leaderboard.csv").read_bytes() == before
+
+
+def test_noise_is_at_chance_and_a_leak_is_said(tmp_path: Path) -> None:
+    noise = ["recording=noise", *TRAIN[1:], "data.pseudo.per_condition=64"]
+    (tmp_path / "pooled.yaml").write_text(
+        yaml.safe_dump({
+            "train": [*noise, "data.pseudo.fresh=false", "data.split.unit=pseudo_trial"],
+            "unseen": None, "methods": {}, "likelihood": None,
+        })
+    )  # fmt: skip
+    dataset = written(tmp_path, train=noise)[:-1] + f",{tmp_path / 'pooled.yaml'}]"
+    out = tmp_path / "out"
+    main(["leaderboard", dataset, "method=[mlp_decoder]", "n_seeds=1", f"out={out}", *FAST])
+    table = pd.read_csv(out / "leaderboard.csv")
+    table = table[table["metric"] == "identification"].set_index(["dataset", "method"])
+    chance = 1 / 16
+    for method in ("mlp_decoder", "floor/lookup"):
+        score = table.loc[("mine", method), "value"]
+        assert abs(score - chance) < 3 * math.sqrt(chance * (1 - chance) / 32)
+    assert table.loc[("pooled", "floor/lookup"), "value"] > 4 * chance
+    assert dict(zip(table.index.get_level_values(0), table["leaking"], strict=True)) == {
+        "mine": False, "pooled": True,
+    }  # fmt: skip
+    flat = json.loads((out / "metrics.json").read_text())
+    assert flat["leaking"] is True
+    assert "scores are inflated" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (CONF / "method").glob("*.yaml")))
+@pytest.mark.parametrize("dataset", sorted(p.stem for p in (CONF / "dataset").glob("*.yaml")))
+def test_what_ships_composes(dataset: str, name: str, tmp_path: Path) -> None:
+    given = {
+        "v1_movies": ["root"], "v1_film": ["path"], "v4_images": ["root", "session"],
+    }.get(dataset, [])  # fmt: skip
+    cfg = compose(
+        "leaderboard",
+        [f"dataset=[{dataset}]", f"method=[{name}]"]
+        + [f"dataset.{dataset}.{key}={tmp_path}" for key in given],
+    )
+    plan = read_plan(LeaderboardPlan, cfg)
+    method = plan.dataset[dataset].methods.get(name, ())
+    for options in plan.questions(dataset).values():
+        asked = compose("train", [*options, *plan.method[name].overrides, *method])
+        assert not OmegaConf.missing_keys(asked)
+    options = plan.dataset[dataset].likelihood
+    if options is not None:
+        read_options(compose("likelihood", [*options]))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from omegaconf import DictConfig
 from mua_decode.analyses.likelihood.findings import findings
 from mua_decode.analyses.likelihood.likelihood import likelihood
 from mua_decode.analyses.likelihood.plan import LikelihoodPlan
+from mua_decode.features import FeatureSpace
 from mua_decode.runs.build import build_recording
-from mua_decode.runs.findings import Findings
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.plan import read_plan
-from mua_decode.types import InputError, Recording
+from mua_decode.types import InputError
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -26,18 +26,22 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     metrics.json, results.csv, curve.csv (accuracy against candidates), trials.csv (a row a trial),
     sites.csv, videos.csv, tests.csv and figures/.
     """
-    read_plan(LikelihoodPlan, cfg)
+    plan, space = read_options(cfg)
     folder = RunFolder.create(cfg.run_dir, str(cfg.name))
-    found = ask(cfg, build_recording(cfg))
+    found = findings(likelihood(build_recording(cfg), plan, space))
     folder.save_config(cfg)
     return found.publish(folder.path)
 
 
-def ask(cfg: DictConfig, recording: Recording) -> Findings:
-    """Ask what a config says of a recording."""
+def read_options(cfg: DictConfig) -> tuple[LikelihoodPlan, FeatureSpace]:
+    """Read what is asked, and the feature space it is asked with; no data are read.
+
+    Raises InputError if an option cannot be used, or the spaces are not one.
+    """
+    plan = read_plan(LikelihoodPlan, cfg)
     spaces = [
         s for c in cfg.features.values() for s in instantiate(c, trusted=cfg.trusted).spaces()
     ]
     if len(spaces) != 1:
         raise InputError(f"features: expected one space, found {len(spaces)}")
-    return findings(likelihood(recording, read_plan(LikelihoodPlan, cfg), spaces[0]))
+    return plan, spaces[0]
