@@ -83,6 +83,7 @@ def write_run_page(
     here = RunFolder(folder)
     run = RunFolder(source) if source is not None else here
     flat = stored_json(here.metrics)
+    standing = Standing.of(flat) or Standing.read(run.metrics)
     name = stored_json(run.recording).get("name", "")
     parts = [_result(here, run), _figures(here), _tables(here), _read(run, flat), _again(here)]
     line = typed_line(folder).split()
@@ -91,7 +92,7 @@ def write_run_page(
         folder / PAGE,
         [part for part in parts if part is not None],
         title=f"{title}, {name}"[:300] if name else title[:300],
-        headlines=[*_headlines(flat, Standing.read(run.metrics)), *said],
+        headlines=[*_headlines(flat, standing), *said],
         footer=f"mua_decode {flat.get('version', '')}, seed {flat.get('seed', 'unknown')}; every "
         "number: metrics.json and the CSV files beside this page",
     )

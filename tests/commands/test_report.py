@@ -52,6 +52,18 @@ def test_a_run_leaves_its_page(root: Path) -> None:
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
+def test_an_evaluation_stands_beside_its_own_floors(root: Path, tmp_path: Path) -> None:
+    """What the run knew of another part, or did not know, says nothing of what was asked."""
+    metrics = "metrics.json"
+    for run, asked, below in (("good", "poor", True), ("poor", "good", False)):
+        for place in (tmp_path / run, tmp_path / f"{run}_asked"):
+            place.mkdir()
+        shutil.copy(root / run / metrics, tmp_path / run)
+        shutil.copy(root / asked / metrics, tmp_path / f"{run}_asked")
+        page = write_run_page(tmp_path / f"{run}_asked", tmp_path / run)
+        assert ("BELOW A FLOOR" in page.read_text()) == below
+
+
 def test_an_older_run_gets_its_page(root: Path, tmp_path: Path) -> None:
     old = tmp_path / "old"
     shutil.copytree(root / "poor", old)
