@@ -9,9 +9,10 @@ from scipy import stats
 
 from mua_decode.statistics.units import Units
 
-# Chance that noise alone moves the means of no factor beyond what is pooled with it. Any factors of
-# any strength over 4 × 4 × 4, 4 × 4, 4 × 16, 3 × 64, 5 × 64 or 10 × 64 values: size .029 to .070.
-_QUIET = 0.54
+# Chance that noise alone moves the means of one of F factors beyond what is pooled with it, times
+# F^(4/3). Any factors of any strength over 4 × 4 × 4, 4 × 16, 4 × 64, 3 × 64, 5 × 64 or 10 × 64
+# values: size .030 to .070; over 4 × 4 .028 to .055.
+_MOVED = 0.69
 _TELLING = 3  # degrees of freedom
 
 
@@ -50,7 +51,7 @@ def summed(
 
     The noise is counted once. Degrees of freedom after Satterthwaite; he trusts a small variance
     of two degrees of freedom as if it were known to be small (3 × 64 values: size .080), so that
-    with fewer than four levels they lie halfway to those of that factor (.070).
+    with fewer than four levels they lie nearer to those of that factor (.0696).
     """
     spare = (len(variance) - 1) * noise
     total = float(variance.sum()) - spare
@@ -59,7 +60,7 @@ def summed(
     found = total**2 / (float((variance**2 / df).sum()) + spare**2 / df_noise)
     least = float(df.min())
     found = max(found, least)
-    return float(total**0.5), (found + least) / 2 if least < _TELLING else found
+    return float(total**0.5), 0.4 * found + 0.6 * least if least < _TELLING else found
 
 
 def quiet_factors(values: np.ndarray, units: Units) -> np.ndarray:
@@ -79,7 +80,7 @@ def _quiet(variance: np.ndarray, df: np.ndarray, *, noise: float, df_noise: floa
     """
     if noise == 0:
         return np.zeros(len(df), bool)
-    within = stats.f.ppf(_QUIET ** (1 / len(df)), df, df_noise)
+    within = stats.f.isf(_MOVED / len(df) ** (4 / 3), df, df_noise)
     return np.asarray((variance <= noise * within) & (df >= _TELLING))
 
 

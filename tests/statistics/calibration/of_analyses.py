@@ -97,7 +97,7 @@ def _spaces() -> list[Case]:
         Case(f, text, n, "size", test, 1000),
         Case(f, f"effect of 1.5 s.d.; {text}", n, "power", lambda rng: test(rng, 1.5), 300),
         Case(f, f"median difference; {text}", n, "coverage",
-             lambda rng: covers(_median_interval(*drawn(rng, 0.0))), 1000),
+             lambda rng: covers(_median_interval(*drawn(rng, 0.0))), 6000),
     ]  # fmt: skip
 
 

@@ -175,7 +175,8 @@ def _crossed() -> list[Case]:
                 return covers(crossed_bootstrap(values, rng=rng, n=1000))
 
             n = f"{k} × 64"
-            cases.append(Case(f, f"seeds × conditions, {name}", n, "coverage", of, 1000))
+            draws = 1000 if k == 25 else 6000
+            cases.append(Case(f, f"seeds × conditions, {name}", n, "coverage", of, draws))
 
     def one(rng: Rng) -> bool:
         found = crossed_bootstrap(rng.normal(size=(1, 64)), rng=rng, names=("seeds", "conditions"))
@@ -208,7 +209,7 @@ def _shares_and_medians() -> list[Case]:
     any_share = "any share of them hit, drawn evenly"
     cases = [
         Case("share", f"sites independent, {text}", f"{n} sites", "coverage",
-             lambda rng, n=n, truth=truth: of_sites(rng, n, truth))
+             lambda rng, n=n, truth=truth: of_sites(rng, n, truth), 8000)
         for truth, text in ((None, any_share), (0.5, "half of them hit"))
         for n in (8, 40, 200)
     ]  # fmt: skip

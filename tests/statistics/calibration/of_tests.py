@@ -80,7 +80,7 @@ def _t_of_units() -> list[Case]:
             return rejects(unit_t(*two_way(rng, shape, of_first=of), **ASKED))
 
         n = f"{shape[0]} × {shape[1]}"
-        cases.append(Case("unit_t", text, n, "size", both, 12000 if of else 3000))
+        cases.append(Case("unit_t", text, n, "size", both, 24000))
 
     def two(rng: Rng) -> bool:
         return absent(unit_t(*two_way(rng, (2, 64)), **ASKED), "two of the seeds")

@@ -23,7 +23,7 @@ AT_WORK = (
 
 def draws_of(icc: float) -> int:
     """Data sets of a factorial design; more where its factors are weak, the hardest to count."""
-    return 6000 if icc <= 0.1 else 2000
+    return 24000 if icc <= 0.1 else 6000
 
 
 def factorial(rng: Rng, icc: float, *, factors: int = 1) -> np.ndarray:
