@@ -7,11 +7,14 @@ from typing import Unpack
 import numpy as np
 from scipy import stats
 
-from mua_decode.statistics.crossed import mean_of_units
+from mua_decode.statistics.crossed import UnitMean, mean_of_units
 from mua_decode.statistics.intervals import Interval, NoInterval
+from mua_decode.statistics.permutation import out_of_reach, smallest_p
 from mua_decode.statistics.pooled import pooled_interval
 from mua_decode.statistics.units import FEW, Units
 from mua_decode.types import HypothesisTable, Question
+
+_ALIKE = "the means of all units are the same"
 
 
 def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator) -> Interval:
@@ -29,15 +32,18 @@ def unit_interval(values: np.ndarray, units: Units, *, rng: np.random.Generator)
     Returns
     -------
     Interval; :class:`NoInterval` with the reason where fewer than two units have a value, or a
-    crossed factor has fewer than three levels.
+    crossed factor has fewer than three levels, or the means of all units are the same, which do not
+    show how much they vary.
     """
     values = np.asarray(values, float)
-    if units.levels.shape[1] == 1 and units.count(values) >= FEW:
-        means = units.means(values)[0]
-        return pooled_interval(means, Units.each(len(means), units.name), rng=rng, draws=2000)
     found = mean_of_units(values, units)
     if np.isnan(found.error):
         return NoInterval(found.mean, units.lacking(values))
+    if _alike(found, values):
+        return NoInterval(found.mean, f"{_ALIKE}: no interval")
+    if units.levels.shape[1] == 1 and units.count(values) >= FEW:
+        means = units.means(values)[0]
+        return pooled_interval(means, Units.each(len(means), units.name), rng=rng, draws=2000)
     reach = found.error * stats.t.ppf(0.975, found.df)
     return Interval(found.mean, float(found.mean - reach), float(found.mean + reach))
 
@@ -60,8 +66,9 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
     Returns
     -------
     One row. ``n`` is the number of units, of the factor with the fewest; ``effect`` is the mean
-    with its 95 % interval. Values that are all zero have p = 1; fewer than two units, or than three
-    levels of a crossed factor, have none.
+    with its 95 % interval. Fewer than two units, or than three levels of a crossed factor, have no
+    p. Where the means of all units are the same there is no t and no interval: p is 1 if they are
+    zero, else that of an exact sign flip.
     """
     values = np.asarray(values, float)
     lost = int(np.isnan(values).sum())
@@ -77,15 +84,23 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
         notes += [units.lacking(values), f"fewer than {least} units"]
         return HypothesisTable.of_test(row, notes)
     row["df"] = found.df
-    if found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values))):
-        row |= {"low": found.mean, "high": found.mean}
-        row |= {"statistic": 0.0, "p": 1.0} if found.mean == 0 else {}
-        return HypothesisTable.of_test(row, [*notes, "the means of all units are the same"])
+    if _alike(found, values):
+        n = units.count(values)
+        least = smallest_p("sign flip", n)
+        row |= {"test": f"exact sign flip over {units.name}, two-sided", "df": float("nan")}
+        row |= {"p": least if found.mean else 1.0}
+        notes += [f"{_ALIKE}: no t, no interval", out_of_reach(least, n, units.name)]
+        return HypothesisTable.of_test(row, notes)
     t = found.mean / found.error
     reach = found.error * stats.t.ppf(0.975, found.df)
     row |= {"statistic": t, "p": float(2 * stats.t.sf(abs(t), found.df))}
     row |= {"low": float(found.mean - reach), "high": float(found.mean + reach)}
     return HypothesisTable.of_test(row, notes)
+
+
+def _alike(found: UnitMean, values: np.ndarray) -> bool:
+    """Whether units differ by no more than the rounding of sums."""
+    return found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values)))
 
 
 def interval_columns(

@@ -85,6 +85,14 @@ def test_what_cannot_be_concluded_is_said() -> None:
     assert one["note"].endswith("fewer than 2 units")
     same = unit_t(np.zeros(64), CUES, **ASKED).frame.iloc[0]
     assert same["p"] == 1
+    for units, p in ((CUES, 2.0**-3), (EACH, 2.0**-63), (ALL, 2.0**-3)):
+        alike = unit_t(np.full(64, 0.3), units, **ASKED).frame.iloc[0]
+        assert alike["p"] == p
+        assert alike["test"].startswith("exact sign flip")
+        assert ("smallest possible p" in alike["note"]) == (p > 0.05)
+        assert np.isnan([alike["low"], alike["high"], alike["statistic"]]).all()
+        ends = unit_interval(np.full(64, 0.3), units, rng=np.random.default_rng(0))
+        assert (np.isnan(ends[1:]).all(), "are the same" in ends.reason) == (True, True)
     nothing = unit_interval(np.full(64, np.nan), ALL, rng=np.random.default_rng(0))
     assert all(np.isnan(nothing))
     with pytest.raises(InputError, match=r"expected levels \(M, 2\)"):

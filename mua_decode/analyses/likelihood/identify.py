@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from mua_decode.statistics import Units, unit_interval
+from mua_decode.statistics import Units, share, unit_interval
 
 
 def beaten(likeness: np.ndarray) -> np.ndarray:
@@ -100,11 +100,25 @@ def curve(
         for n in sorted({c for c in candidates if c < size} | {size}):
             own = accuracy(part["beaten"].to_numpy(), size, n)
             varies = above_chance(part) if n == size else own
-            found = unit_interval(varies, units, rng=rng)
-            shift = own.mean() - found.estimate
+            low, high = _bounds(own, varies, units, rng)
             rows.append(
-                {"method": method, "candidates": n, "accuracy": own.mean(),
-                 "low": found.low + shift, "high": found.high + shift, "chance": 1 / n,
-                 "n": units.count(own), "n_unit": groups}
+                {"method": method, "candidates": n, "accuracy": own.mean(), "low": low,
+                 "high": high, "chance": 1 / n, "n": units.count(own), "n_unit": groups}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _bounds(
+    own: np.ndarray, varies: np.ndarray, units: Units, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Ends of the interval of a mean of trials (L,), by ``varies`` (L,) over units.
+
+    Units that are all at 0 or at 1 do not show how much they vary; that so many are is binomial.
+    """
+    mean = float(own.mean())
+    if mean in (0.0, 1.0) and not units.lacking(own):
+        found = share(np.full(units.count(own), mean == 1))
+        return found.low, found.high
+    found = unit_interval(varies, units, rng=rng)
+    shift = mean - found.estimate
+    return float(np.clip(found.low + shift, 0, 1)), float(np.clip(found.high + shift, 0, 1))

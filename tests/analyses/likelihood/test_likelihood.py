@@ -16,7 +16,7 @@ from mua_decode.analyses.likelihood.folds import (
     make_folds,
 )
 from mua_decode.analyses.likelihood.gaussian import fit_noise, shrunk_covariance
-from mua_decode.analyses.likelihood.identify import accuracy, beaten
+from mua_decode.analyses.likelihood.identify import accuracy, beaten, curve
 from mua_decode.analyses.likelihood.likelihood import likelihood
 from mua_decode.analyses.likelihood.plan import LeaveOutPlan, LikelihoodPlan, MapPlan
 from mua_decode.analyses.likelihood.ridge import PENALTIES, fit_ridge
@@ -159,6 +159,18 @@ def test_accuracy_among_candidates_is_that_of_drawing_them():
     assert accuracy(share, 5, 3) == pytest.approx([1, 1 / 6, 0])  # both of 2 among 4
     tied = np.zeros((2, 1, 2))
     assert (beaten(tied) == 0).all()  # a tie is no win
+
+
+@pytest.mark.parametrize(("missed", "lowest"), [(0, 0.81), (1, 0.92)])
+def test_groups_at_the_ceiling_have_an_interval_below_it(missed: int, lowest: float) -> None:
+    group = np.repeat(np.arange(15), 8)
+    trials = pd.DataFrame(
+        {"method": "likelihood", "condition": group, "group": group, "presentations": group,
+         "partition": 0, "fold": group // 5, "size": 5, "beaten": 1.0, "guess": group}
+    )  # fmt: skip
+    trials.loc[: missed - 1, ["beaten", "guess"]] = [0.75, 1]
+    found = curve(trials, [], groups="movies", rng=np.random.default_rng(0)).iloc[0]
+    assert lowest < found["low"] < found["accuracy"] <= found["high"] == 1
 
 
 def test_groups_leave_as_a_whole_and_stills_as_in_axis():
