@@ -92,7 +92,7 @@ def _follows(train: list[np.ndarray], test: list[np.ndarray]) -> np.ndarray:
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.asarray(((a - b) ** 2).reshape(len(a), -1).mean(axis=1))
+    return np.asarray(((a - b) ** 2).mean(axis=(1, 2)))
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -19,8 +19,10 @@ class DatasetPlan:
     ----------
     train
         Options of ``mua-decode train``; ``None``: no network is trained.
+    shown
+        What a split with every video on both sides is, beside ``train``; ``None``: not asked.
     unseen
-        What holds videos out, beside ``train``; ``None``: that is not asked.
+        What holds videos out, beside ``train``; ``None``: not asked.
     methods
         What else a method is trained with here, by its name.
     likelihood
@@ -28,6 +30,7 @@ class DatasetPlan:
     """
 
     train: tuple[str, ...] | None
+    shown: tuple[str, ...] | None
     unseen: tuple[str, ...] | None
     methods: Mapping[str, tuple[str, ...]]
     likelihood: tuple[str, ...] | None
@@ -81,5 +84,5 @@ class LeaderboardPlan:
         of = self.dataset[dataset]
         if of.train is None:
             return {}
-        found = {SHOWN: of.train} if self.shown else {}
-        return found if of.unseen is None else found | {UNSEEN: (*of.train, *of.unseen)}
+        asked = {SHOWN: of.shown if self.shown else None, UNSEEN: of.unseen}
+        return {name: (*of.train, *own) for name, own in asked.items() if own is not None}

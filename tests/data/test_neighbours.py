@@ -40,6 +40,9 @@ def test_films_that_lie_apart_are_not_warned_of() -> None:
     # All begin and end with a fixation point.
     assert shared_content(cut([0, 30, 60, 90, 120, 150], fixation=3), TRAIN, test) == []
     assert shared_content(make_stimuli(6), TRAIN, test) == []  # noise
+    stills = cut([0, 30, 60, 90, 120, 0], length=1)  # nothing moves, so that nothing follows
+    (said,) = shared_content(stills, TRAIN, test)
+    assert said.startswith("warning: 1 of 2 held-out conditions show the same video")
 
 
 def test_the_same_overlapping_and_neighbouring_pieces_are_told_apart() -> None:

@@ -25,7 +25,13 @@ FAST = ["metric=[identification,mse]", "floor=[lookup]", "figures.draw=false"]
 
 def written(folder: Path, **said: object) -> str:
     """Own dataset in a file, of a tiny recording."""
-    own: dict[str, object] = {"train": TRAIN, "unseen": None, "methods": {}, "likelihood": None}
+    own: dict[str, object] = {
+        "train": TRAIN,
+        "shown": [],
+        "unseen": None,
+        "methods": {},
+        "likelihood": None,
+    }
     path = folder / "mine.yaml"
     path.write_text(yaml.safe_dump(own | said))
     return f"dataset=[{path}]"
@@ -121,7 +127,7 @@ def test_noise_is_at_chance_and_a_leak_is_said(tmp_path: Path) -> None:
     (tmp_path / "pooled.yaml").write_text(
         yaml.safe_dump({
             "train": [*noise, "data.pseudo.fresh=false", "data.split.unit=pseudo_trial"],
-            "unseen": None, "methods": {}, "likelihood": None,
+            "shown": [], "unseen": None, "methods": {}, "likelihood": None,
         })
     )  # fmt: skip
     dataset = written(tmp_path, train=noise)[:-1] + f",{tmp_path / 'pooled.yaml'}]"
