@@ -86,6 +86,11 @@ class RunFolder:
         return self.path / "films.npz"
 
     @property
+    def intervals(self) -> Path:
+        """Intervals of what the decoder shows, ``intervals.npz``."""
+        return self.path / "intervals.npz"
+
+    @property
     def trained(self) -> bool:
         """Whether weights were ever kept here."""
         return any(self.checkpoints.glob("*.ckpt"))

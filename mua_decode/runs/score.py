@@ -83,7 +83,7 @@ def score(
     if draw:
         sure = uncertainty(run, part)
         if sure is not None:
-            sure.write(out)
+            sure.write(out, run)
             flat |= sure.flat
         if figures.current_style().draw:
             _draw(out, data, evaluations["decoder"], table, sure)

@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from mua_decode import figures
 from mua_decode.data import Batch
 from mua_decode.files import write_text
-from mua_decode.models.uncertain import Uncertain
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.intervals import keep_intervals, with_variance
 from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
 from mua_decode.scoring.confidence import confidence
-from mua_decode.scoring.coverage import FEWEST, Decode, calibrate, cover, varying_pixels
+from mua_decode.scoring.coverage import FEWEST, PixelIntervals, calibrate, cover, varying_pixels
 from mua_decode.scoring.units import metric_units
 
 
@@ -36,15 +35,19 @@ class Uncertainty:
         Float (Q, C, T, H, W): width of the 90 % interval in the first trial of every condition.
     flat
         Headline numbers.
+    intervals
+        That were counted.
     """
 
     coverage: pd.DataFrame
     curve: pd.DataFrame
     width: np.ndarray
     flat: dict[str, float]
+    intervals: PixelIntervals
 
-    def write(self, out: RunFolder) -> None:
-        """Write both tables."""
+    def write(self, out: RunFolder, run: Run) -> None:
+        """Write both tables, and the intervals of the run's weights."""
+        keep_intervals(self.intervals, run, out)
         for name, table in (("coverage", self.coverage), ("confidence", self.curve)):
             text = table.to_csv(index=False, float_format="%.6g")
             write_text(out.path / f"{name}.csv", text)
@@ -65,7 +68,7 @@ def uncertainty(run: Run, part: str) -> Uncertainty | None:
         why = "they are what is scored" if part == "val" else f"fewer than {FEWEST}"
         console.print(f"note: no intervals, which validation trials calibrate: {why}", style="dim")
         return None
-    decode = stating(run)
+    decode = lambda batch: with_variance(run, batch.spikes)  # noqa: E731
     varying = varying_pixels(data.mean_videos("train"))
     intervals = calibrate(decode, partial(data.batches, "val"), varying)
     if intervals is None:
@@ -81,20 +84,8 @@ def uncertainty(run: Run, part: str) -> Uncertainty | None:
         data.mean_videos(None),
     )
     curve = sure.curve(part=part)
-    return Uncertainty(table, curve, found.example.numpy(), _flat(table, curve, part))
-
-
-def stating(run: Run) -> Decode:
-    """Decode with the variance that the run's decoder states, 0 where it states none."""
-
-    def decode(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        spikes = batch.spikes.to(run.device)
-        video = run.decode(spikes)
-        knows: Any = run.network
-        stated = knows.variance(spikes) if isinstance(knows, Uncertain) else torch.zeros_like(video)
-        return video.float(), stated.float()
-
-    return decode
+    flat = _flat(table, curve, part)
+    return Uncertainty(table, curve, found.example.numpy(), flat, intervals)
 
 
 def _batches(run: Run, part: str, what: str) -> Iterable[Batch]:
