@@ -83,24 +83,23 @@ def unit_t(values: np.ndarray, units: Units, **asked: Unpack[Question]) -> Hypot
         least = 2 if units.levels.shape[1] == 1 else 3
         notes += [units.lacking(values), f"fewer than {least} units"]
         return HypothesisTable.of_test(row, notes)
-    row["df"] = found.df
     if _alike(found, values):
         n = units.count(values)
-        least = smallest_p("sign flip", n)
-        row |= {"test": f"exact sign flip over {units.name}, two-sided", "df": float("nan")}
-        row |= {"p": least if found.mean else 1.0}
-        notes += [f"{_ALIKE}: no t, no interval", out_of_reach(least, n, units.name)]
+        smallest = smallest_p("sign flip", n)
+        row["test"] = f"exact sign flip over {units.name}, two-sided"
+        row["p"] = smallest if found.mean else 1.0
+        notes += [f"{_ALIKE}: no t, no interval", out_of_reach(smallest, n, units.name)]
         return HypothesisTable.of_test(row, notes)
     t = found.mean / found.error
     reach = found.error * stats.t.ppf(0.975, found.df)
-    row |= {"statistic": t, "p": float(2 * stats.t.sf(abs(t), found.df))}
+    row |= {"statistic": t, "df": found.df, "p": float(2 * stats.t.sf(abs(t), found.df))}
     row |= {"low": float(found.mean - reach), "high": float(found.mean + reach)}
     return HypothesisTable.of_test(row, notes)
 
 
 def _alike(found: UnitMean, values: np.ndarray) -> bool:
     """Whether units differ by no more than the rounding of sums."""
-    return found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values)))
+    return bool(found.error <= 8 * np.finfo(float).eps * float(np.nanmax(np.abs(values))))
 
 
 def interval_columns(
