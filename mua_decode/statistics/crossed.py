@@ -10,9 +10,9 @@ from scipy import stats
 from mua_decode.statistics.units import Units
 
 # Chance that noise alone moves the means of one of F factors beyond what is pooled with it, times
-# F^(4/3). Any factors of any strength over 4 × 4 × 4, 4 × 16, 4 × 64, 3 × 64, 5 × 64 or 10 × 64
+# F^1.3. Any factors of any strength over 4 × 4 × 4, 4 × 16, 4 × 64, 3 × 64, 5 × 64 or 10 × 64
 # values: size .030 to .070; over 4 × 4 .028 to .055.
-_MOVED = 0.69
+_MOVED = 0.685
 _TELLING = 3  # degrees of freedom
 
 
@@ -80,7 +80,7 @@ def _quiet(variance: np.ndarray, df: np.ndarray, *, noise: float, df_noise: floa
     """
     if noise == 0:
         return np.zeros(len(df), bool)
-    within = stats.f.isf(_MOVED / len(df) ** (4 / 3), df, df_noise)
+    within = stats.f.isf(_MOVED / len(df) ** 1.3, df, df_noise)
     return np.asarray((variance <= noise * within) & (df >= _TELLING))
 
 
