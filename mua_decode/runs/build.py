@@ -18,7 +18,7 @@ from mua_decode.models.floor import Batches, Repeats, Starts
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.allocations import WithinMemory
 from mua_decode.runs.instantiate import instantiate
-from mua_decode.runs.progress import working
+from mua_decode.runs.progress import console, working
 from mua_decode.runs.reading import build_recording as build_recording
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording
@@ -100,6 +100,14 @@ def floor_batches(data: DecodingData, part: str) -> Batches:
 def start(model: nn.Module, data: DecodingData) -> None:
     """Let a network that starts from what a floor knows take it from the training part."""
     if isinstance(model, Starts):
+        unseen = np.setdiff1d(data.conditions("test"), data.conditions("train"))
+        if len(unseen):
+            console.print(
+                f"note: this network begins with the videos of training and shows little else, and "
+                f"{len(unseen)} conditions of the test part are none of them; beside it try "
+                "model=video_unet, or mua-decode likelihood",
+                style="dim", highlight=False, soft_wrap=True,
+            )  # fmt: skip
         with working("fitting what the network starts from"):
             parts = floor_batches(data, "train"), floor_batches(data, "val")
             model.start(*parts, data.mean_videos("train"), _repeats(data))

@@ -54,8 +54,13 @@ def compose(
     config_name
         Config to begin with instead of ``COMMAND.yaml``; it has the same options.
 
+    ``inspect`` takes the options of a training with an experiment, of which it needs a part.
+
     Raises InputError in one line, with the nearest right name, if an override cannot be applied.
     """
+    if command == "inspect" and any(name_of(o) == "experiment" for o in overrides):
+        trained = compose("train", overrides, config_name=config_name)
+        return OmegaConf.masked_copy(trained, sorted(declared(command)))
     check_lists(overrides)
     folders, overrides = folders_asked(overrides, config_name)
     with searching(folders, option="hydra.searchpath"):

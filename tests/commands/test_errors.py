@@ -126,6 +126,18 @@ def test_simulate_then_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Pat
         assert word in text
 
 
+def test_inspect_takes_the_line_of_a_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    line = ["experiment=noise_canary", "recording.population.trials_per_condition=4", "seed=3"]
+    main(["inspect", *line, "trainer.max_epochs=1", f"run_dir={tmp_path / 'r'}"])
+    text = capsys.readouterr().out
+    assert "16 conditions" in text
+    assert "mua-decode train experiment=noise_canary" in text
+    assert not (tmp_path / "r").exists()
+    assert "no such experiment" in fails(capsys, "inspect", "experiment=nope")
+
+
 def test_every_command_has_a_script() -> None:
     scripts = Path(__file__).parents[2] / "scripts"
     assert {p.stem for p in scripts.glob("*.py")} == set(COMMANDS)

@@ -158,6 +158,16 @@ def test_wrong_options_are_named(options: dict[str, float], said: str) -> None:
         make(**options)
 
 
+def test_what_it_cannot_show_is_said_before_it_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*(o for o in TINY if not o.startswith("model.")), "trainer.max_epochs=1"]
+    options += ["model=posterior_unet", "model.width=2", "metric=[mse]", "floor=[]"]
+    for unit, said in (("recorded_trial", False), ("condition", True)):
+        main(["train", *options, f"data.split.unit={unit}", f"run_dir={tmp_path / unit}"])
+        assert ("conditions of the test part are none of them" in capsys.readouterr().err) == said
+
+
 def test_a_run_of_it_trains_resumes_and_opens(tmp_path: Path) -> None:
     options = [o for o in TINY if not o.startswith("model.")]
     options += ["model=posterior_unet", "model.width=2", "model.kernel_sizes=[3,3,3,3]"]
