@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,9 +20,13 @@ from mua_decode.reproduce.side_by_side import cores
 from mua_decode.reproduce.step import Outcome, Step, carry_out, seconds_taken
 from mua_decode.reproduce.steps import steps_of
 from mua_decode.reproduce.tables import paper_tables, write_tables
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
+from mua_decode.runs.stored_files import stored_table
 from mua_decode.types import COLUMNS, N_UNIT, InputError, nearest_name, read_table, units_named
+
+_NOT_TRAINED = ("decoder", "ablation", "latents")  # where a decoder is given
 
 
 class Reproduction:
@@ -61,9 +66,21 @@ class Reproduction:
     def deviations(self) -> dict[str, Deviation]:
         """What every step differs in from its protocol at the published size, by its key."""
         return {
-            s.key: deviation(s.fingerprint.options, s.protocol, network=s.name != "similarity")
+            s.key: deviation(
+                s.fingerprint.options | (self._trained if s.name in _NOT_TRAINED else {}),
+                s.protocol,
+                network=s.name != "similarity",
+            )
             for s in self.steps
         }
+
+    @property
+    def _trained(self) -> dict[str, int]:
+        """Epochs that a given decoder was trained for, which may be fewer than it asked for."""
+        if self.plan.decoder is None:
+            return {}
+        log = stored_table(RunFolder(Path(self.plan.decoder).expanduser()).log)
+        return {} if log is None else {"trainer.max_epochs": len(log)}
 
     @property
     def note(self) -> str:

@@ -11,6 +11,7 @@ from mua_decode.statistics.pooled import pooled_interval
 from mua_decode.statistics.units import FEW, Units
 from mua_decode.types import InputError
 
+_LEAST_OF_SHARE = 8  # counts of 7 values are so coarse that mid-P covers more than .97
 _LEAST_OF_MEDIAN = 6  # the whole range of 5 values holds their median 94 % of the time
 
 
@@ -102,15 +103,16 @@ def share(hits: np.ndarray, units: Units | np.ndarray | None = None) -> Interval
     The interval of Clopper and Pearson (1934) that counts half of the probability of what was
     found (Lancaster 1961; Brown, Cai and DasGupta 2001, doi 10.1214/ss/1009213286): counts are
     whole, so that all of it covers .995 of 8 sites. Over shares drawn evenly it covers .97 with 8
-    values, .95 with 200, and with 3, whose counts are coarse, .986. Where hits share ``units``
-    (sites a session) it is the interval over units of :func:`pooled_interval`, inside [0, 1] and
-    never narrower than the binomial one: few units that happen to agree, or a share of 0 or 1,
-    would make it so. One unit has none.
+    values, .95 with 200; fewer than 8, whose counts are coarser, have none. Where hits share
+    ``units`` (sites a session) it is the interval over units of :func:`pooled_interval`, inside
+    [0, 1] and never narrower than the binomial one: few units that happen to agree, or a share of
+    0 or 1, would make it so. One unit has none.
     """
     hits = np.asarray(hits, bool)
     n = len(hits)
-    if n == 0:
-        return NoInterval(float("nan"), "no value")
+    if n < _LEAST_OF_SHARE:
+        mean = float(hits.mean()) if n else float("nan")
+        return NoInterval(mean, f"{n} values: the interval of a share needs {_LEAST_OF_SHARE}")
     low, high = _mid_p(int(hits.sum()), n)
     if units is None:
         return Interval(float(hits.mean()), low, high)

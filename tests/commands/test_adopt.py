@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from torch import nn
 from mua_decode.commands.main import main
 from mua_decode.models import InvertedVideoUNet, VideoUNet
 from mua_decode.recordings import write_recording
+from mua_decode.reproduce.plan import ReproducePlan
+from mua_decode.reproduce.reproduce import Reproduction
 from mua_decode.runs.adopt import ForeignWeights, read_weights
 from mua_decode.runs.adopt import adopt as adopt_weights
 from mua_decode.runs.config import compose
 from mua_decode.runs.folder import RunFolder
+from mua_decode.runs.plan import read_plan
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variant
 from mua_decode.types import LeakState
@@ -302,6 +306,19 @@ def test_reproduce_asks_the_adopted_decoder(adopted: Path, tmp_path: Path) -> No
     page = (out / "report.html").read_text()
     assert "Leaks unknown: pooled before they were stored" in page
     assert "free of leaks:" not in page
+
+
+def test_a_decoder_that_was_stopped_early_is_said_to_be(adopted: Path, tmp_path: Path) -> None:
+    stopped = tmp_path / "run"
+    shutil.copytree(adopted, stopped)
+    (stopped / "epochs.csv").write_text("epoch,step\n" + "".join(f"{k},9\n" for k in range(13)))
+    said = {}
+    for name, run in (("whole", adopted), ("stopped", stopped)):
+        cfg = compose("reproduce", [f"decoder={run}", "steps=[decoder]", "size=paper"])
+        plan = read_plan(ReproducePlan, cfg)
+        said[name] = Reproduction(plan, Run.open(run)).deviations["published/decoder"].short
+    assert "13 epochs" in said["stopped"]
+    assert "13 epochs" not in said["whole"]
 
 
 def test_what_is_trained_again_does_not_pass_for_adopted(adopted: Path, tmp_path: Path) -> None:

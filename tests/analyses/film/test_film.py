@@ -103,8 +103,11 @@ def test_blocks_never_seen_are_decoded_at_the_lag_that_training_blocks_choose(dr
     lengths = pd.read_csv(driven / "film" / "lengths.csv")
     single = lengths[(lengths["run"] == "floor/ridge") & (lengths["trial"] == "single_trial")]
     assert (single["value"] - single["chance"]).iloc[-1] > 0.1
-    assert (single["low"] <= single["value"]).all()
-    assert (single["value"] <= single["high"]).all()
+    few = single["n"] < 8  # hits, of which a share has no interval
+    assert few.any()
+    assert single.loc[few, ["low", "high"]].isna().all(None)
+    assert (single["low"] <= single["value"])[~few].all()
+    assert (single["value"] <= single["high"])[~few].all()
     half = lengths.loc[lengths["length_s"] == 0.5, "run"]
     assert set(half) == {"floor/mean_video", "floor/ridge"}
 
