@@ -91,7 +91,7 @@ def train_entries(plan: LeaderboardPlan, dataset: str, folder: Path) -> Outcome[
         )
 
     trained = [v for v, _, _ in variants.values()]
-    return run_variants(sources, trained, folder, entry, what=f"network for {dataset}")
+    return run_variants(sources, trained, folder, entry, what=f"{dataset} network")
 
 
 def _base(plan: LeaderboardPlan, options: list[str], folder: Path) -> Run:

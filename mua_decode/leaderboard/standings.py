@@ -12,6 +12,7 @@ from mua_decode.leaderboard.plan import UNSEEN
 from mua_decode.types import LeakState, ResultTable, Stream, whole
 
 AMONG = "identified_among_"
+_SHARES = ("fraction of trials", "share")  # none lies below 0 or above 1
 COLUMNS = (
     "dataset", "videos", "method", "minus", "metric", "unit", "value", "sd", "low", "high",
     "interval_of", "units", "n_units", "units_low", "units_high", "n_seeds", "n_conditions",
@@ -47,6 +48,9 @@ def standings(dataset: str, entries: Sequence[Entry], *, seed: int) -> pd.DataFr
     table = pd.concat(tables, ignore_index=True).assign(dataset=dataset, seed=seed)
     first_seen = ["videos", "method", "minus", "metric"]  # floors stand beside every method
     table = table.drop_duplicates(first_seen)
+    share = table["unit"].isin(_SHARES) & (table["minus"] == "")
+    for end in ("low", "high", "units_low", "units_high"):
+        table[end] = table[end].where(~share, table[end].clip(0, 1))
     order = table["method"].str.startswith(("floor/", "ceiling/"))
     return (
         table.assign(_last=order)

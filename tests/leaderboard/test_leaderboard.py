@@ -69,6 +69,9 @@ def test_every_method_stands_beside_the_floors(made: Path) -> None:
         assert (rows["n_seeds"] == 3).all()
         assert set(rows["chance"]) == {1 / 8}
         assert rows["train_s"].notna().tolist() == [True, True, False, False]
+    ends = own[["low", "high", "units_low", "units_high"]].to_numpy()
+    assert np.nanmin(ends) >= 0
+    assert np.nanmax(ends) <= 1
     stored = yaml.safe_load((made / "out/mine/shown_wide_seed_0/config.yaml").read_text())
     assert stored["model"]["hidden_sizes"] == [24, 16]  # the dataset's option, after the method's
     # A lookup decoder never names what it has not seen; that is said, and so is where guessing is.
