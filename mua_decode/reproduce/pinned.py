@@ -155,7 +155,8 @@ def _said(topic: str, options: Mapping[str, Any]) -> str:
         parts = {k.rpartition(".")[2]: v for k, v in options.items() if k.startswith(topic)}
         words = [_value(parts.pop(name)) for name in ("_target_", "lr") if name in parts]
         rest = [f"{k} {_value(v)}" for k, v in parts.items() if v and k not in _UNSAID]
-        value = " ".join([*words, *([f"({', '.join(rest)})"] if rest else [])]) or "none"
+        value = " ".join([*words, *([f"({', '.join(rest)})"] if rest else [])])
+        value = value or ("all" if topic == "data.sites_per_region" else "none")
     else:
         value = _value(options.get(topic, "not set"))
         value = "all" if topic == "step.trials_per_condition" and value == "none" else value
