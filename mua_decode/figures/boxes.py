@@ -62,6 +62,7 @@ def stars(p: float) -> str:
 
 def _panel(ax: Axes, part: pd.DataFrame, rows: list[str]) -> None:
     box = {"color": panels.BLUE}
+    part = part.assign(value=panels.no_rounding(part["value"].to_numpy(float)))
     for at, row in enumerate(rows):
         found = part.loc[part["row"].astype(str) == row, "value"].to_numpy(float)
         if not len(found):

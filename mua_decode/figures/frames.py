@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mua_decode.figures.panels import grid
+from mua_decode.figures.panels import grid, how_many
 from mua_decode.types import InputError, Segment
 
 _CELL_INCH = 0.62  # side of a frame on paper
@@ -51,11 +51,12 @@ def frames(
     if spread is not None and spread.shape != true.shape:
         raise InputError(f"figure: spread must be {true.shape}, found {spread.shape}")
     n_videos, _, n_frames, height, width = true.shape
-    shown = np.unique(np.linspace(0, n_frames - 1, min(n_columns, n_frames)).round().astype(int))
     # The longer side of a frame always has the same length.
     cell_w, cell_h = (_CELL_INCH * side / max(height, width) for side in (width, height))
-    strip_w = max(len(shown) * cell_w, 3.5)
     left = 1.2 + 0.075 * max(len(n) for n in names)
+    n_columns = how_many(min(n_columns, n_frames), 0.8 * cell_w, left + 0.2, least=3)
+    shown = np.unique(np.linspace(0, n_frames - 1, n_columns).round().astype(int))
+    strip_w = max(len(shown) * cell_w, 3.5)
     size = (left + strip_w + 0.2, (2 if spread is None else 3) * cell_h + 0.2)
     figure, axes = grid(n_videos, size, around=(0, 1.05), n_columns=1)
     if title:

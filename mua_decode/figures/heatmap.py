@@ -12,7 +12,6 @@ from mua_decode.figures import panels
 from mua_decode.types import InputError
 
 COLUMNS = ("row", "column", "value")
-_NOTHING = 1e-12  # absolute, and of the largest value
 
 
 def heatmap(scores: pd.DataFrame, *, label: str, title: str = "", note: str = "") -> Figure:
@@ -40,9 +39,8 @@ def heatmap(scores: pd.DataFrame, *, label: str, title: str = "", note: str = ""
         raise InputError("heatmap: no number to draw")
     size = (0.95 * len(columns) + 2.4, 0.55 * len(rows) + (1.6 if note else 1.3))
     figure, (ax,) = panels.grid(1, size)
-    most = float(np.nanmax(np.abs(values)))
-    if most < _NOTHING:  # what rounding leaves of zeros is no difference
-        values, most = 0.0 * values, 1.0
+    values = panels.no_rounding(values)
+    most = float(np.nanmax(np.abs(values))) or 1.0
     image = ax.imshow(values, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
     _cells(ax, values, most)
     ax.set_xticks(range(len(columns)), [panels.words(c) for c in columns])
@@ -65,6 +63,6 @@ def _cells(ax: Axes, values: np.ndarray, most: float) -> None:
             continue
         red, green, blue, _ = colormaps["PuOr_r"]((value + most) / (2 * most))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        written = f"{value:.3g}" if abs(value) > _NOTHING * most else "0"
+        written = f"{value:.3g}" if abs(value) > panels.NOTHING * most else "0"
         ax.text(j, i, written, ha="center", va="center", fontsize=8.5,
                 color="white" if dark else "black")  # fmt: skip

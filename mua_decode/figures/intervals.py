@@ -50,14 +50,12 @@ def intervals(
         _panel(ax, scores[scores["metric"] == metric], rows, str(metric))
         for line in lines[lines["metric"] == metric].to_dict("records"):
             colour, style = _LINES[labels.index(str(line["label"]))]
-            ax.axhline(line["value"], color=colour, linestyle=style, label=str(line["label"]))
+            at = float(panels.no_rounding(np.array([line["value"]]))[0])
+            ax.axhline(at, color=colour, linestyle=style, label=str(line["label"]))
         handles, names = ax.get_legend_handles_labels()
         known |= dict(zip(names, handles, strict=True))
     if known or note:
-        figure.legend(
-            handles=list(known.values()), labels=list(known), loc="outside lower center",
-            ncols=max(1, len(known)), frameon=False, fontsize=8, title=note, title_fontsize=8,
-        )  # fmt: skip
+        panels.legend_below(figure, list(known.values()), len(known), note=note, size=8)
     panels.heading(figure, title)
     return figure
 
@@ -67,7 +65,8 @@ def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], metric: str) -> None:
     if part["row"].duplicated().any():
         raise InputError(f"intervals: a row of '{metric}' comes twice")
     at = np.array([rows.index(r) for r in part["row"]], float)
-    value, low, high = (part[c].to_numpy(float) for c in ("value", "low", "high"))
+    numbers = panels.no_rounding(part[["value", "low", "high"]].to_numpy(float))
+    value, low, high = numbers.T
     ax.bar(at, value, 0.7, color=panels.BLUE, alpha=0.75)
     known = np.isfinite(low) & np.isfinite(high) & np.isfinite(value)
     if known.any():
@@ -77,4 +76,7 @@ def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], metric: str) -> None:
     ax.axhline(0, color="0.4", linewidth=0.8)
     panels.names_across(ax, rows, longest=4)
     ax.set_ylabel(panels.metric_axis(metric, part))
-    ax.margins(y=0.12)
+    if np.nan_to_num(numbers).any():
+        ax.margins(y=0.12)
+    else:  # bars of no height leave an axis no length
+        ax.set_ylim(-0.05, 0.05)

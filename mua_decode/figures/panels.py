@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mua_decode.figures.style import current_style
 from mua_decode.types import InputError
 
 # Okabe and Ito: told apart without red or green.
@@ -26,6 +27,7 @@ VERMILION = "#D55E00"
 PINK = "#CC79A7"
 
 _MOST_INCHES = 14.0  # of panels side by side: three with a box for each of six regions
+NOTHING = 1e-12  # of values that should be zeros, what rounding leaves
 LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
 _IDENTIFIED = {"identification": "condition identified"}
 _SERIES = {
@@ -104,12 +106,11 @@ def grid(
     size, around
         Width and height in inches of one panel, and of what stands around all of them.
     n_columns
-        By default three side by side at most, and as many as are not too wide for a page.
+        By default as many as stand side by side.
     **shared
         ``sharex``, ``sharey`` of ``Figure.subplots``.
     """
-    beside = max(1, min(3, int(_MOST_INCHES / size[0])))
-    columns = n_columns or math.ceil(n / math.ceil(n / beside))
+    columns = n_columns or math.ceil(n / math.ceil(n / beside(size[0], around[0])))
     rows = math.ceil(n / columns)
     inches = (size[0] * columns + around[0], size[1] * rows + around[1])
     figure = Figure(figsize=inches, layout="constrained")
@@ -117,6 +118,29 @@ def grid(
     for ax in axes[n:]:
         ax.set_visible(False)
     return figure, list(axes[:n])
+
+
+def beside(width: float, around: float = 0.0) -> int:
+    """How many panels so wide stand side by side: three at most, and no wider than the page.
+
+    The page is the width that is asked for (:class:`.FigureStyle`); a panel may be squeezed a
+    little to fit it.
+    """
+    room = current_style().room_inch
+    fit = int(_MOST_INCHES / width) if room is None else round((room - around) / width)
+    return max(1, min(3, fit))
+
+
+def how_many(most: int, width: float, around: float = 0.0, *, least: int = 1) -> int:
+    """How many things so wide the width that is asked for has room for; ``most`` without one."""
+    room = current_style().room_inch
+    return most if room is None else min(most, max(least, int((room - around) / width)))
+
+
+def no_rounding(values: np.ndarray) -> np.ndarray:
+    """Values, zeros where all of them are what rounding leaves of zeros."""
+    known = values[np.isfinite(values)]
+    return 0.0 * values if len(known) and np.abs(known).max() < NOTHING else values
 
 
 def heading(figure: Figure, title: str, note: str = "") -> None:
@@ -166,9 +190,17 @@ def spread_mark(width: float) -> Line2D:
     return Line2D([], [], color="0.3", alpha=0.35, linewidth=width, label=label)
 
 
-def legend_below(figure: Figure, handles: Sequence[Artist], n_columns: int) -> None:
-    """Put the legend of all panels below them."""
-    figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, frameon=False)
+def legend_below(
+    figure: Figure, handles: Sequence[Any], n_columns: int, *, note: str = "", size: float = 10
+) -> None:
+    """Put the legend of all panels below them, in letters of ``size`` points, ``note`` above it."""
+    longest = max((len(str(h.get_label())) for h in handles), default=0)
+    # Inches of letters, sample and the space between; these two do not shrink with letters.
+    entry = (0.55 * longest + 4.5 * 10 / (current_style().font_size or 10)) * size / 72
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=how_many(max(1, n_columns), entry),
+        frameon=False, fontsize=size, title=note, title_fontsize=size,
+    )  # fmt: skip
 
 
 def aside(n: int, width: float) -> np.ndarray:

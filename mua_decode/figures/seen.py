@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-_CELL_INCH = 0.52
+from mua_decode.figures import panels
+
+_CELL_INCH, _LEAST_INCH, _NAMES_INCH = 0.52, 0.4, 2.0
 _LINE, _GAP = 1, 4  # pixels between frames, and between conditions
 
 
@@ -19,15 +21,21 @@ def seen(
     Parameters
     ----------
     rows
-        uint8 (M, F, C, H, W) by the name of the row: F frames of up to M conditions.
+        uint8 (M, F, C, H, W) by the name of the row: F frames of up to M conditions. On paper of
+        a given width, as many of them are drawn, evenly, as it has room for.
     names
         Of the M conditions.
     times_s
         Start of the F frames.
     """
-    n_conditions, n_frames = len(names), len(times_s)
+    n_frames = len(times_s)
+    room = panels.how_many(len(names), _LEAST_INCH * n_frames, _NAMES_INCH)
+    drawn = np.linspace(0, len(names) - 1, room).round().astype(int)
+    names = [names[k] for k in drawn]
+    rows = {name: videos[drawn[drawn < len(videos)]] for name, videos in rows.items()}
+    n_conditions = len(names)
     height, width = next(iter(rows.values())).shape[-2:]
-    inches = _CELL_INCH * n_conditions * n_frames + 2.0, _CELL_INCH * len(rows) + 1.0
+    inches = _CELL_INCH * n_conditions * n_frames + _NAMES_INCH, _CELL_INCH * len(rows) + 1.0
     figure = Figure(figsize=inches, layout="constrained")
     axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
     block = n_frames * (width + _LINE) + _GAP

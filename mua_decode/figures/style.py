@@ -52,6 +52,16 @@ class FigureStyle:
                 f"{len(known)}, such as {some}"
             )
 
+    @property
+    def room_inch(self) -> float | None:
+        """Width on paper in inches, in which letters of 10 points are as wide as those asked for.
+
+        ``None``: a figure is as wide as it needs.
+        """
+        if self.width_mm is None:
+            return None
+        return self.width_mm / _MM * _USUAL_PT / (self.font_size or _USUAL_PT)
+
     def apply(self, figure: Figure) -> None:
         """Give a figure its width, height in proportion, and its letters their size."""
         if self.font_size is not None:
@@ -67,18 +77,37 @@ class FigureStyle:
 
 
 def _fit(figure: Figure) -> None:
-    """Turn names that overlap, and fold those of an axis that are longer than it."""
+    """Turn names that overlap, and fold those of an axis, and lines, that are longer than it."""
     axes = [ax for ax in figure.axes if ax.get_visible()]
     figure.draw_without_rendering()
-    for ax in axes:
-        if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
-            _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
-    figure.draw_without_rendering()  # turned names leave less room
-    for ax in axes:
-        name, room = ax.yaxis.label, ax.get_window_extent().height
-        long = name.get_window_extent().height / max(room, 1.0)
-        if long > 1:
-            name.set_text(fill(name.get_text(), max(8, int(len(name.get_text()) / long))))
+    across = figure.bbox.width - 0.1 * figure.dpi
+    lines = [*figure.texts, *(legend.get_title() for legend in figure.legends)]
+    added = sum(_fold(t, t.get_window_extent().width / across) for t in lines if t.get_text())
+    if added:  # below and above the panels, which keep their height
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + added)
+    for _ in range(2):  # what is turned or folded leaves less room for the rest
+        figure.draw_without_rendering()
+        for ax in axes:
+            if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
+                _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
+        figure.draw_without_rendering()
+        for ax in axes:
+            name, room = ax.yaxis.label, ax.get_window_extent().height
+            _fold(name, name.get_window_extent().height / max(room, 1.0))
+
+
+def _fold(text: Text, long: float) -> float:
+    """Break a text between words, so many times as long as its place; inches of the lines added."""
+    before = text.get_text()
+    if long <= 1 or not before.strip():
+        return 0.0
+    most = max(8, int(max(map(len, before.splitlines())) / long))
+    folded = fill(before, most, break_long_words=False, break_on_hyphens=False)
+    text.set_text(folded)
+    text.set_multialignment("center")
+    lines = folded.count("\n") - before.count("\n")
+    return max(0, lines) * 1.2 * float(text.get_fontsize()) / 72
 
 
 def _turn(ax: Axes, names: list[Text]) -> None:

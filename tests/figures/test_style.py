@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mua_decode import figures
-from mua_decode.figures import FigureStyle, styled
+from mua_decode.figures import FigureStyle, current_style, styled
 from mua_decode.types import InputError
 
 
@@ -86,3 +86,45 @@ def test_eighteen_names_and_long_axes_stay_apart_on_paper(style: dict) -> None:
         assert ax.yaxis.label.get_window_extent().height <= ax.get_window_extent().height
     upper, lower = (ax.get_window_extent() for ax in drawn.axes)
     assert upper.y0 > lower.y1  # one below the other: side by side they fit no page
+
+
+@pytest.mark.parametrize("style", [{"font_size": 7.0}, {}])
+def test_nothing_is_cut_at_the_width_of_a_column(style: dict) -> None:
+    names = ["PFC", "FEF", "LIP", "MT", "IT", "V4"]
+    rows = [(n, m, 0.1 * k, 0.1 * k - 0.1, 0.1 * k + 0.1, "fraction of trials")
+            for m in ("identification", "ssim", "cue_pixels") for k, n in enumerate(names)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["row", "metric", "value", "low", "high", "unit"])
+    lines = pd.DataFrame({"metric": ["ssim"], "label": ["all of these regions minus none"],
+                          "value": [0.5]})  # fmt: skip
+    note = "n = 8 conditions, 95 % intervals over these conditions; single trial, and still longer"
+    videos = np.zeros((4, 5, 3, 16, 16), np.uint8)
+    with styled(FigureStyle(width_mm=85.0, **style)):
+        drawn = [
+            figures.intervals(table, lines=lines, title="A title that is long " * 4, note=note),
+            figures.boxes(table, title="Loss when a region is masked, fill shuffle", note=note),
+            figures.seen(
+                {n: videos for n in names}, names=[f"cross green {k}" for k in range(4)],
+                times_s=[0.1 * k for k in range(5)], title="Decoded with a region masked",
+            ),
+            figures.frames(*[videos.transpose(0, 2, 1, 3, 4) / 255] * 2, names=["cross green"] * 4,
+                           segments=[], frame_s=0.1, title="Frames"),  # fmt: skip
+        ]  # fmt: skip
+        for figure in drawn:
+            current_style().apply(figure)
+            figure.draw_without_rendering()
+            whole = figure.bbox
+            texts = [*figure.texts, *figure.legends, *(t for g in figure.legends for t in g.texts)]
+            boxes = [t.get_window_extent() for t in texts]
+            assert all(b.x0 >= 0 and b.x1 <= whole.width and b.y0 >= 0 for b in boxes)
+            assert min(ax.get_window_extent().width for ax in figure.axes) > 0.25 * whole.width
+            labels = [ax.yaxis.label.get_text() for ax in figure.axes]
+            assert not any("identifie\n" in text for text in labels)  # broken between words
+    assert len(drawn[2].axes[-1].get_xticks()) == 5  # one condition where there is room for one
+
+
+def test_rounding_has_no_axis_of_its_own() -> None:
+    rows = [("a", "m", -1e-17, -2e-17, 1e-17, "1"), ("b", "m", 0.0, 0.0, 0.0, "1")]
+    table = pd.DataFrame(rows, columns=["row", "metric", "value", "low", "high", "unit"])
+    lines = pd.DataFrame({"metric": ["m"], "label": ["sum"], "value": [-1e-17]})
+    for figure in (figures.intervals(table, lines=lines), figures.boxes(table)):
+        assert figure.axes[0].get_ylim()[1] > 1e-3
