@@ -36,6 +36,7 @@ from mua_decode.runs.search_path import (
     not_read,
     package_of,
     searching,
+    several,
     staged,
     user_folders,
 )
@@ -222,6 +223,9 @@ def load_option(group: str, chosen: str | Sequence[str]) -> DictConfig:
     """
     given = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     merged = OmegaConf.create({})
+    places = several(group, given)
+    if places is not None:
+        return OmegaConf.create({n: load_option(group, n) for n in places.values()})
     for option in given:
         ours = f"{group}/{option}.yaml"
         if (config_folder() / ours).is_file() and not (user_folders() or plugins.names()):

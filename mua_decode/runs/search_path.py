@@ -25,6 +25,8 @@ from mua_decode.types import InputError
 
 VARIABLE = "MUA_DECODE_CONF"
 _LOCAL = "conf"  # of the working folder
+# Options of these groups have no names of their own until several stand side by side.
+_NAMED_IF_SEVERAL = ("logger",)
 _HEADER = re.compile(r"\A# @package (\S+)")
 _SEARCH = re.compile(r"\+{0,2}hydra\.searchpath=(.*)", re.DOTALL)
 _FILE = re.compile(r"\.ya?ml$")
@@ -181,7 +183,7 @@ def staged(command: str, overrides: Sequence[str]) -> Iterator[tuple[list[str], 
     """
     with tempfile.TemporaryDirectory(prefix="mua-decode-conf-") as place:
         stage = Path(place)
-        plain = [_named(override, stage) for override in overrides]
+        plain = [o for override in overrides for o in _apart(_named(override, stage))]
         plugins.stage(stage, f"{command} {' '.join(plain)} {_user_texts()}", header)
         # An empty folder is none that Hydra would search.
         yield plain, [*([stage] if any(stage.iterdir()) else []), *user_folders()]
@@ -197,6 +199,29 @@ def _named(override: str, stage: Path) -> str:
     parts = value[1:-1].split(",") if listed else [value]
     names = [_stage_file(p.strip(" '\""), group, stage) for p in parts]
     return f"{key}=[{','.join(names)}]" if listed else f"{key}={names[0]}"
+
+
+def several(group: str, chosen: Sequence[str]) -> dict[str, str] | None:
+    """Places of the options of a group that stand side by side by their names, ``logger.wandb``.
+
+    ``None`` where they have names of their own, or there are not several.
+    """
+    names = [name for name in dict.fromkeys(chosen) if name != "csv"]
+    if group not in _NAMED_IF_SEVERAL or len(names) < 2:
+        return None
+    return {f"{group}.{name}": name for name in names}
+
+
+def _apart(override: str) -> list[str]:
+    """``logger=[wandb,tensorboard]`` as Hydra puts each in a place of its own; others as they are."""
+    group, _, value = override.partition("=")
+    if group not in _NAMED_IF_SEVERAL or not (value.startswith("[") and value.endswith("]")):
+        return [override]
+    names = [name.strip(" '\"") for name in value[1:-1].split(",")]
+    places = several(group, names)
+    if places is None:
+        return [f"{group}={next((n for n in names if n not in ('', 'csv')), 'csv')}"]
+    return [f"{group}=csv", *(f"+{group}@{place}={name}" for place, name in places.items())]
 
 
 def _stage_file(text: str, group: str, stage: Path) -> str:

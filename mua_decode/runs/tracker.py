@@ -23,7 +23,6 @@ from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import check_targets, instantiate
 from mua_decode.types import InputError, nearest_name
 
-Tracker = Logger | None
 _PACKAGES = {"WandbLogger": "wandb", "TensorBoardLogger": "tensorboard"}
 # Whatever else a tracker takes (W&B's settings, say) can send code, files or keys elsewhere.
 _OPTIONS = {
@@ -35,8 +34,40 @@ _OPTIONS = {
 }
 
 
-def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
-    """Return the tracker the config names, with the config logged, or ``None`` for ``logger=csv``.
+def named_trackers(cfg: DictConfig) -> dict[str, DictConfig]:
+    """Options of every tracker a config names, by where they stand: ``logger``, or ``logger.NAME``.
+
+    Raises InputError if one of several is no block.
+    """
+    asked = cfg.get("logger")
+    if not asked:
+        return {}
+    if "_target_" in asked:
+        return {"logger": asked}
+    for name, options in asked.items():
+        if not isinstance(options, DictConfig) or "_target_" not in options:
+            raise InputError(
+                f"logger.{name}: expected the block of one of several loggers, with _target_"
+            )
+    return {f"logger.{name}": options for name, options in asked.items()}
+
+
+def open_trackers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
+    """Open every tracker the config names, ``logger=[wandb,tensorboard]``; see ``open_tracker``."""
+    opened: list[Logger] = []
+    try:
+        for place in named_trackers(cfg):
+            tracker = open_tracker(cfg, folder, place=place)
+            opened += [] if tracker is None else [tracker]
+    except BaseException:
+        for tracker in opened:
+            abandon(tracker)
+        raise
+    return opened
+
+
+def open_tracker(cfg: DictConfig, folder: RunFolder, *, place: str = "logger") -> Logger | None:
+    """Return the tracker at a place, with the config logged, or ``None`` for ``logger=csv``.
 
     A W&B run keeps its id in ``wandb_id.txt`` of the run's folder, so that a resumed training goes
     on with the same run. Any other Lightning logger of a package in ``trusted`` is given its own
@@ -47,11 +78,12 @@ def open_tracker(cfg: DictConfig, folder: RunFolder) -> Logger | None:
     """
     if not cfg.logger:
         return None
-    target = str(cfg.logger.get("_target_", "")).rpartition(".")[2]
+    options: DictConfig = OmegaConf.select(cfg, place)
+    target = str(options.get("_target_", "")).rpartition(".")[2]
     trusted = cfg.get("trusted") or ()
     try:
-        extra = _for_shipped(cfg.logger, folder) or _for_own(cfg, folder)
-        logger: Logger = instantiate(cfg.logger, trusted=trusted, place="logger", **extra)
+        extra = _for_shipped(options, folder, place) or _for_own(options, cfg, folder)
+        logger: Logger = instantiate(options, trusted=trusted, place="logger", **extra)
         plain: Any = OmegaConf.to_container(cfg, resolve=True)
         if isinstance(logger, WandbLogger):
             _start(logger).config.update(plain, allow_val_change=True)
@@ -118,10 +150,8 @@ class Look:
     conditions: pd.DataFrame
 
 
-def log_look(logger: Tracker, rates: Mapping[str, float], look: Look | None, *, step: int) -> None:
+def log_look(logger: Logger, rates: Mapping[str, float], look: Look | None, *, step: int) -> None:
     """Tell a tracker the rates of an epoch and, where there was a look, what was seen."""
-    if logger is None:
-        return
     scores = {} if look is None else look.scores
     logger.log_metrics({**rates, **scores}, step=step)
     if look is None:
@@ -168,7 +198,7 @@ def abandon(logger: Logger | None) -> None:
         logger.finalize("aborted")
 
 
-def _for_shipped(options: DictConfig, folder: RunFolder) -> dict[str, str]:
+def _for_shipped(options: DictConfig, folder: RunFolder, place: str) -> dict[str, str]:
     """What a logger of ours is given beside its options, which are checked; nothing for others."""
     package, _, target = str(options.get("_target_", "")).rpartition(".")
     if package != "pytorch_lightning.loggers" or target not in _OPTIONS:
@@ -178,18 +208,18 @@ def _for_shipped(options: DictConfig, folder: RunFolder) -> dict[str, str]:
         if name == "_target_" or (name in known and not isinstance(value, DictConfig)):
             continue
         raise InputError(
-            f"logger.{name!s}: is no option a logger may be given"
+            f"{place}.{name!s}: is no option a logger may be given"
             f"{nearest_name(str(name), known)}; choose from: {', '.join(sorted(known))}"
         )
     resumed = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
     return {"save_dir": str(folder.path), **resumed}
 
 
-def _for_own(cfg: DictConfig, folder: RunFolder) -> dict[str, str]:
+def _for_own(options: DictConfig, cfg: DictConfig, folder: RunFolder) -> dict[str, str]:
     """Where a logger of the user's writes, if it asks and the config does not say."""
     check_targets(cfg, ["logger"])
-    takes = signature(hydra.utils.get_class(cfg.logger._target_)).parameters
-    asks = "save_dir" in takes and "save_dir" not in cfg.logger
+    takes = signature(hydra.utils.get_class(options._target_)).parameters
+    asks = "save_dir" in takes and "save_dir" not in options
     return {"save_dir": str(folder.path)} if asks else {}
 
 

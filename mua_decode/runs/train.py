@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,7 @@ from mua_decode.runs.progress import console, hushed
 from mua_decode.runs.quiet import quietly
 from mua_decode.runs.run import Run
 from mua_decode.runs.score import score
-from mua_decode.runs.tracker import abandon, open_tracker, publish
+from mua_decode.runs.tracker import abandon, named_trackers, open_trackers, publish
 from mua_decode.runs.trainer import make_trainer
 from mua_decode.runs.watch import Watch
 from mua_decode.scoring.guesses import GUESSES, defined_for_shown, table_with_guesses
@@ -129,7 +130,7 @@ class Training:
 def train_and_score(run: Run, training: Training) -> Scored:
     """Train a run and score it; see ``mua-decode train`` for the files."""
     check_metrics(run.cfg)
-    check_parts(run.cfg, logged=bool(run.cfg.get("logger")))
+    check_parts(run.cfg, logged=bool(named_trackers(run.cfg)))
     data = run.data
     try_metrics(run.metrics, data)
     for note in data.notes:
@@ -143,14 +144,16 @@ def train_and_score(run: Run, training: Training) -> Scored:
     )
     part = run.scored_part
     task = prepare(run, DecodeVideo, training.resume)
-    tracker = open_tracker(run.cfg, run.folder) if is_first_process() else None
+    trackers = open_trackers(run.cfg, run.folder) if is_first_process() else []
     try:
-        fit(run, task, training, tracker=tracker)
+        fit(run, task, training, trackers=trackers)
         flat = score(run, part, draw=training.draw)
     except BaseException:
-        abandon(tracker)
+        for tracker in trackers:
+            abandon(tracker)
         raise
-    publish(tracker, run.folder, flat)
+    for tracker in trackers:
+        publish(tracker, run.folder, flat)
     return Scored(run.folder.load_results(), run)
 
 
@@ -193,24 +196,26 @@ def _same_run(run: Run, begun: RunFolder | None) -> None:
 
 
 @quietly()
-def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | None = None) -> None:
+def fit(
+    run: Run, task: DecodeVideo, training: Training, *, trackers: Sequence[Logger] | None = None
+) -> None:
     """Train a task; leaves config and checkpoints in the run's folder, the network it is
     scored with in the run.
 
     Parameters
     ----------
-    tracker
-        Told the losses; ``None``: the one the config names, for the training alone.
+    trackers
+        Told the losses; ``None``: those the config names, for the training alone.
     """
     cfg, data, folder = run.cfg, run.data, run.folder
     torch.set_float32_matmul_precision(cfg.matmul_precision)
-    ours = None
-    if tracker is None and is_first_process():
-        tracker = ours = open_tracker(cfg, folder)
+    ours: list[Logger] = []
+    if trackers is None:
+        trackers = ours = open_trackers(cfg, folder) if is_first_process() else []
     watches: list[Callback] = [training.watch or TrainingProgress()]
     if training.draw and not isinstance(task, EncodeVideo):
-        watches += Watch.asked(cfg.get("watch"), data, folder, tracker)
-    trainer = make_trainer(cfg, folder, data, watches, tracker)
+        watches += Watch.asked(cfg.get("watch"), data, folder, trackers)
+    trainer = make_trainer(cfg, folder, data, watches, trackers)
     check_processes(trainer, allowed=training.processes)
     if is_first_process():
         if training.resume is not None:
@@ -225,13 +230,15 @@ def fit(run: Run, task: DecodeVideo, training: Training, *, tracker: Logger | No
         if trainer.interrupted:
             raise KeyboardInterrupt
     except BaseException as error:
-        abandon(ours)
+        for tracker in ours:
+            abandon(tracker)
         # Another process that was told to end as well can break a step that both take part in.
         if isinstance(error, KeyboardInterrupt | SystemExit) or terminated():
             _say_how_to_go_on(folder, training.run_dir or folder.path)
             raise KeyboardInterrupt from None
         raise
-    publish(ours, folder, {})
+    for tracker in ours:
+        publish(tracker, folder, {})
     leave_but_first(trainer)
     data.trainer = None  # data may serve other runs: trainer and optimiser are not to stay
     task.float()  # 64-true and the like hold for the training; scores are those of evaluate

@@ -27,6 +27,9 @@ def train_line(config: Any) -> list[str]:
             if list(here) != list(usual):
                 chosen.append(f"{group}=[{','.join(here)}]")
             continue
+        if group == "logger" and here and "_target_" not in here:
+            chosen.append(f"{group}=[{','.join(here)}]")  # several side by side
+            continue
         found = {o: changed_config(config, [f"{group}={o}"])[group] for o in options} | {"": usual}
         differing = {o: _differing(flat_config(here), flat_config(f)) for o, f in found.items()}
         nearest = min(differing, key=lambda o: (differing[o], o))

@@ -25,7 +25,7 @@ def make_trainer(
     folder: RunFolder,
     data: DecodingData,
     watches: Sequence[Callback],
-    tracker: Logger | None,
+    trackers: Sequence[Logger],
 ) -> pl.Trainer:
     """Make the trainer that a config names, with our callbacks and those it names beside them.
 
@@ -33,8 +33,8 @@ def make_trainer(
     ----------
     watches
         Callbacks that show the progress and the frames.
-    tracker
-        Told the losses; ``None``: nobody is.
+    trackers
+        Told the losses.
 
     Raises InputError if an option is wrong.
     """
@@ -50,13 +50,13 @@ def make_trainer(
     ]
     if cfg.early_stopping is not None:
         callbacks.append(EarlyStopping(monitor, patience=int(cfg.early_stopping)))
-    callbacks += build_callbacks(cfg, logged=tracker is not None, first=is_first_process())
+    callbacks += build_callbacks(cfg, logged=bool(trackers), first=is_first_process())
     try:
         trainer: pl.Trainer = instantiate(
             cfg.trainer,
             place="trainer",
             callbacks=callbacks,
-            logger=tracker or False,
+            logger=list(trackers) or False,
             default_root_dir=str(folder.path),
             enable_progress_bar=False,
             enable_model_summary=False,

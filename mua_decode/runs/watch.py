@@ -7,7 +7,7 @@ gradients, from trials that are drawn already, and every generator is left as it
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
 
 from mua_decode.data import Batch, DecodingData
@@ -26,7 +27,7 @@ from mua_decode.metrics import Identification, PixelCorrelation
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.plan import read_plan
 from mua_decode.runs.progress import console
-from mua_decode.runs.tracker import Look, Tracker, log_look
+from mua_decode.runs.tracker import Look, log_look
 from mua_decode.scoring.averages import as_bytes, batches_of
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
 from mua_decode.types import InputError
@@ -53,18 +54,18 @@ class WatchPlan:
 
 
 class Watch(pl.Callback):
-    """Write ``watch.csv`` and ``live.png``, and tell the tracker.
+    """Write ``watch.csv`` and ``live.png``, and tell the trackers.
 
     Parameters
     ----------
-    tracker
-        W&B or TensorBoard; ``None``: files alone.
+    trackers
+        W&B, TensorBoard; none: files alone.
     """
 
     def __init__(
-        self, plan: WatchPlan, data: DecodingData, folder: RunFolder, tracker: Tracker
+        self, plan: WatchPlan, data: DecodingData, folder: RunFolder, trackers: Sequence[Logger]
     ) -> None:
-        self._plan, self._data, self._folder, self._tracker = plan, data, folder, tracker
+        self._plan, self._data, self._folder, self._trackers = plan, data, folder, trackers
         self._rows: list[dict[str, float]] = []
         self._norms: dict[str, list[float]] = {}
         self._start, self._seen = 0.0, 0
@@ -72,15 +73,15 @@ class Watch(pl.Callback):
 
     @classmethod
     def asked(
-        cls, options: Any, data: DecodingData, folder: RunFolder, tracker: Tracker
+        cls, options: Any, data: DecodingData, folder: RunFolder, trackers: Sequence[Logger]
     ) -> list[pl.Callback]:
         """What the options of ``watch`` in a config ask for; nothing where a config has none.
 
         Raises InputError if an option is wrong.
         """
         plan = read_plan(WatchPlan, options or {})
-        off = options is None or (plan.every == 0 and not plan.gradients and tracker is None)
-        return [] if off else [cls(plan, data, folder, tracker)]
+        off = options is None or (plan.every == 0 and not plan.gradients and not trackers)
+        return [] if off else [cls(plan, data, folder, trackers)]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Take up the rows before an interruption."""
@@ -143,7 +144,8 @@ class Watch(pl.Callback):
             write_text(path, pd.DataFrame(self._rows).to_csv(index=False, float_format="%.6g"))
         except OSError as error:  # a disk that is full is no reason to lose the training
             console.print(f"note: watch: {error}", highlight=False, soft_wrap=True)
-        log_look(self._tracker, rates, look, step=trainer.global_step)
+        for tracker in self._trackers:
+            log_look(tracker, rates, look, step=trainer.global_step)
         self.seconds += time.perf_counter() - begun
 
     def _look(self, trainer: pl.Trainer, module: pl.LightningModule) -> Look:

@@ -25,6 +25,7 @@ from mua_decode.runs.progress import hushed
 from mua_decode.runs.quiet import quiet
 from mua_decode.runs.run import Run
 from mua_decode.runs.stored import load_stored, without_command_line
+from mua_decode.runs.tracker import named_trackers
 from mua_decode.runs.train import Training, fit, prepare
 from mua_decode.sweep.plan import Sweep, SweepPlan, unexcited
 from mua_decode.sweep.private import told
@@ -119,8 +120,9 @@ def _run_trial(sweep: Sweep, shared: SharedStudy, slot: Slot) -> None:
     trial.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
     cfg = sweep.varied(values, place.path.name).cfg
     cfg.run_dir = str(place.path)
-    if cfg.logger and "group" in cfg.logger:
-        cfg.logger.name, cfg.logger.group = cfg.name, cfg.logger.group or sweep.plan.name
+    for options in named_trackers(cfg).values():
+        if "group" in options:
+            options.name, options.group = cfg.name, options.group or sweep.plan.name
     run = Run(place, cfg, recording=sweep.source.recording)
     judge = Judge(trial, lambda: shared.runs(slot), place.log)
     with hushed():

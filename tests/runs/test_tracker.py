@@ -10,9 +10,9 @@ from matplotlib.image import imsave
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from mua_decode.runs.config import load_option
+from mua_decode.runs.config import changed_config, compose, load_option
 from mua_decode.runs.folder import RunFolder
-from mua_decode.runs.tracker import abandon, open_tracker, publish
+from mua_decode.runs.tracker import abandon, open_tracker, open_trackers, publish
 from mua_decode.types import InputError
 
 METRICS = {"test/single_trial/mse": 0.25, "leaking": False, "audit": "free of leaks"}
@@ -149,3 +149,35 @@ def test_a_logger_of_a_trusted_package_stands_beside_ours(
     cfg.logger = {"_target_": "pytorch_lightning.callbacks.Timer"}
     with pytest.raises(InputError, match="cannot stand in the place of a logger"):
         open_tracker(cfg, run)
+
+
+def test_several_loggers_stand_side_by_side_by_their_names(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_logger.py").write_text(OWN)
+    (tmp_path / "lines.yaml").write_text("_target_: own_logger.Lines\nprefix: mine/\n")
+    typed = ["logger=[tensorboard,lines.yaml]", "logger.tensorboard.name=board"]
+    cfg = compose("train", typed)
+    assert list(cfg.logger) == ["tensorboard", "lines"]
+    with pytest.raises(InputError, match=r"list its package in trusted=\[PACKAGE\]"):
+        open_trackers(cfg, run)
+    cfg = compose("train", [*typed, "trusted=[own_logger]"])
+    for tracker in open_trackers(cfg, run):
+        publish(tracker, run, METRICS)
+    assert list((run.path / "board").glob("events.*"))
+    assert "mine/test/single_trial/mse=0.25" in (run.path / "lines.txt").read_text()
+    cfg = compose("train", [*typed, "trusted=[own_logger]", "+logger.tensorboard.log_dir=/else"])
+    with pytest.raises(InputError, match=r"logger\.tensorboard\.log_dir: is no option"):
+        open_trackers(cfg, run)
+
+
+def test_a_list_of_one_logger_is_that_logger(run: RunFolder) -> None:
+    for typed in ("[tensorboard]", "[csv,tensorboard]", "tensorboard"):
+        assert compose("train", [f"logger={typed}"]).logger.version == ""
+    assert compose("train", ["logger=[csv]"]).logger == compose("train", []).logger == {}
+    stored = compose("train", [])
+    assert open_trackers(stored, run) == []
+    changed = changed_config(stored, ["logger=[wandb,tensorboard]", "logger.wandb.offline=false"])
+    assert list(changed.logger) == ["wandb", "tensorboard"]
+    assert changed.logger.wandb.offline is False
