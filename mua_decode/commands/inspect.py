@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> None:
         out.print(line, highlight=False)
     out.print(sessions_table(recording))
     out.print(sites_table(recording))
-    notes = (*recording.notes, *pairing_notes(recording, cfg.data))
+    notes = (*recording.notes, *pairing_notes(recording, cfg))
     for line in problems(recording):
         out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     for line in (*(f"note: {note}" for note in notes), *origin(recording)):

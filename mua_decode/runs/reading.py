@@ -39,9 +39,10 @@ def build_unseen(cfg: DictConfig) -> Recording:
         return build_recording(own)
 
 
-def pairing_notes(recording: Recording, data: DictConfig) -> list[str]:
+def pairing_notes(recording: Recording, cfg: DictConfig) -> list[str]:
     """What will be said of frames and bins when a recording is trained on with these options."""
-    window = None if data.window is None else instantiate(data.window)
+    data, trusted = cfg.data, cfg.get("trusted") or ()
+    window = None if data.window is None else instantiate(data.window, trusted=trusted)
     try:
         return pairing(recording, window, FramePlan(frames=data.frames, lag_s=data.lag_s))
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+import mua_decode
 from mua_decode.losses import MSELoss, SSIMLoss, SSIMMSELoss
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.parts import build_callbacks, build_floors, build_metrics
@@ -118,3 +120,22 @@ def test_a_package_of_configs_is_searched(tmp_path: Path, monkeypatch: pytest.Mo
     assert rest == ["seed=1"]
     with pytest.raises(InputError, match="there is no package nowhere_at_all"):
         folders_asked(["hydra.searchpath=[pkg://nowhere_at_all]"])
+
+
+def test_whatever_is_built_is_told_what_is_trusted() -> None:
+    package = Path(mua_decode.__file__).parent
+    calls = [
+        (path.relative_to(package), call)
+        for path in sorted(package.rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and "instantiate" in {getattr(call.func, "id", ""), *(ast.unparse(a) for a in call.args)}
+    ]
+    untold = [
+        f"{path}:{call.lineno}"
+        for path, call in calls
+        if "trusted" not in (told := {k.arg: ast.unparse(k.value) for k in call.keywords})
+        and told.get("place") != "'trainer'"  # which reaches the network, and is ours alone
+    ]
+    assert len(calls) > 12
+    assert untold == []
