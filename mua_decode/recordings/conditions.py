@@ -137,7 +137,7 @@ def match_conditions(
         )
     found = []
     for column, source in match.items():
-        means = {_plain(k): v for k, v in (codes or {}).get(column, {}).items()}
+        means = {_plain(k): v for k, v in ((codes or {}).get(column) or {}).items()}
         keys = _keys((means.get(_plain(v), v) for v in trials[source]), column)
         allowed = set(_keys(stimuli.conditions[column], column))
         for key, value in zip(keys, trials[source], strict=True):

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode.recordings.contents import Contents
-from mua_decode.recordings.library import neo_contents, spikeinterface_contents
+from mua_decode.recordings.library import neo_contents, raw_contents, spikeinterface_contents
 from mua_decode.recordings.nwb import nwb_contents
 from mua_decode.types import InputError, Recording, Session, StimulusSet
 
@@ -21,6 +21,7 @@ _CONTENTS: Mapping[str, Callable[..., list[Contents]]] = {
     "mua_decode.recordings.read_nwb": nwb_contents,
     "mua_decode.recordings.read_neo": neo_contents,
     "mua_decode.recordings.read_spikeinterface": spikeinterface_contents,
+    "mua_decode.recordings.read_raw": raw_contents,
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
@@ -229,6 +230,23 @@ def test_a_whole_block_takes_the_place(capsys) -> None:
     assert (found.task.optimizer.lr, found.task.optimizer.momentum) == (0.5, 0.9)
     with pytest.raises(InputError, match="expected a whole number"):
         compose("train", [f"task.scheduler={step}", "model.width=wide"])
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "written", "meant"),
+    [
+        ("raw", "options", "{stream_id: imec0.ap}", {"stream_id": "imec0.ap"}),
+        ("neo", "options", "{lazy: false}", {"lazy": False}),
+        ("spikeinterface", "options", "{keep_good_only: true}", {"keep_good_only": True}),
+        ("neo", "where", "{channel: digital}", {"channel": "digital"}),
+        ("lab_sessions", "codes.direction_deg", "{0: 90, 60: 30}", {0: 90, 60: 30}),
+    ],
+)
+def test_what_a_file_calls_things_is_said_whole(
+    reader: str, name: str, written: str, meant: dict
+) -> None:
+    found = compose("train", [f"recording={reader}", f"recording.{name}={written}"])
+    assert OmegaConf.select(found, f"recording.{name}") == meant
 
 
 def test_what_is_asked_of_a_config(capsys) -> None:

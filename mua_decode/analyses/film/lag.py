@@ -267,9 +267,7 @@ def _videos(run: Run, lag_s: float) -> Tensor:
     """Video of every stretch at a lag, float (K, C, T, H, W)."""
     cfg, trusted = run.cfg.data, run.cfg.get("trusted") or ()
     cut: Cut = instantiate(cfg.cut, trusted=trusted)
-    window: Window | None = (
-        None if cfg.window is None else instantiate(cfg.window, trusted=trusted)
-    )
+    window: Window | None = None if cfg.window is None else instantiate(cfg.window, trusted=trusted)
     shown = FramePlan(frames=cfg.frames, lag_s=lag_s)
     found = cut_videos(run.recording, cut, window, shown)
     return torch.from_numpy(found.mean_videos()).permute(0, 2, 1, 3, 4)

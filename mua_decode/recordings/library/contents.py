@@ -24,13 +24,21 @@ def spikeinterface_contents(path: str | Sequence[str] | None, **options: Any) ->
     return [_contents(p, "sorting", "spikeinterface", options) for p in paths_of(path)]
 
 
+def raw_contents(path: str | Sequence[str] | None, **options: Any) -> list[Contents]:
+    """Channels of each recording of raw voltage, of which none is read."""
+    return [_contents(p, "raw", "raw", options) for p in paths_of(path)]
+
+
 def _contents(source: Path, kind: str, name: str, options: Mapping[str, Any]) -> Contents:
-    how = options.get("format")
-    found = ask_library(source, kind, format=how, options=dict(options.get("options") or {}))
+    how, further = options.get("format"), dict(options.get("options") or {})
+    look = {"look": True, "plan": {}} if kind == "raw" else {}
+    found = ask_library(source, kind, format=how, options=further, **look)
     missing: list[str] = []
     regions, place = _regions(found, source, options.get("places"), missing)
     events = [EventTable(name=n, table=t, start="time_s") for n, t in found.tables.items()]
-    given = [f"recording.path={source}", *([f"recording.format={how}"] if how else []), *place]
+    given = [f"recording.path={source}", *([f"recording.format={how}"] if how else [])]
+    inside = ",".join(f"{k}:{v}" for k, v in further.items())
+    given += [*([f"recording.options={{{inside}}}"] if further else []), *place]
     chosen = next((e for e in reversed(events) if e.candidates()), None)
     if chosen is None:
         missing.append("no events to take trials from: recording.trials=FILE.csv, a row per trial")
@@ -45,13 +53,20 @@ def _contents(source: Path, kind: str, name: str, options: Mapping[str, Any]) ->
     given.append("recording.videos.stand_in=blank")
     return Contents(
         name=source.name,
-        about={"units": f"{len(found.units)}, {len(found.times)} spikes"},
+        about=_about(found, kind),
         regions=regions,
         events=events,
         missing=missing,
         command=" ".join([f"mua-decode inspect recording={name}", *map(shlex.quote, given)]),
         columns={"units": [str(c) for c in found.units.columns]},
     )
+
+
+def _about(found: Found, kind: str) -> dict[str, str]:
+    if kind != "raw":
+        return {"units": f"{len(found.units)}, {len(found.times)} spikes"}
+    seconds, rate = found.about["duration_s"], found.about["rate_hz"]
+    return {"channels": f"{len(found.units)}, {seconds:.1f} s of raw voltage at {rate:g} Hz"}
 
 
 def _regions(

@@ -17,7 +17,10 @@ _RAW = {"binary_folder": core.read_binary_folder, "zarr": core.read_zarr}
 
 
 def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return threshold crossings of every channel, or the mean rectified voltage in bins."""
+    """Return threshold crossings of every channel, or the mean rectified voltage in bins.
+
+    With ``look`` the channels alone: no voltage is read.
+    """
     plan = request["plan"]
     found = (_RAW.get(request["format"]) or reader(request["format"], "recording"))(
         request["path"], **request["options"]
@@ -28,6 +31,10 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
     if voltage.get_num_segments() != 1:
         raise RefusedError(f"it has {voltage.get_num_segments()} segments, expected one per file")
     about: dict[str, Any] = {"units": _channels(voltage), "tables": {}, "notes": []}
+    about["rate_hz"] = float(voltage.get_sampling_frequency())
+    about["duration_s"] = float(voltage.get_num_samples(0) / about["rate_hz"])
+    if request.get("look"):
+        return about, flat([np.empty(0)] * voltage.get_num_channels())
     clean, notes = _clean(voltage, plan)
     about["notes"] += notes
     # Threads: nothing has to be pickled, and the filters leave the interpreter free.
@@ -41,7 +48,6 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
         values, bin_s = _envelope(clean, plan, jobs)
         about |= {"bin_s": bin_s, "start_s": start_s}
         return about, {"envelope": values}
-    rate = voltage.get_sampling_frequency()
     noise = core.get_noise_levels(
         clean,
         return_in_uV=False,
@@ -66,7 +72,6 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
     trains = [
         np.sort(times[peaks["channel_index"] == c]) for c in range(voltage.get_num_channels())
     ]
-    about["rate_hz"] = rate
     return about, flat(trains)
 
 

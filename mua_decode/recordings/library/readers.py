@@ -157,11 +157,15 @@ def _read(
     timeline: Timeline,
 ) -> Recording:
     sources = paths_of(path)
-    tables = timeline.sources(len(sources))
-    parts = []
-    for source, table in zip(sources, tables, strict=True):
-        found = ask_library(source, kind, **ask)
-        parts.append(_part(source, found, table, subject, places or UnitPlaces(), timeline))
+    tables = list(zip(sources, timeline.sources(len(sources)), strict=True))
+
+    def parts_of(**further: Any) -> list[Part]:
+        found = [(s, ask_library(s, kind, **ask, **further), table) for s, table in tables]
+        return [_part(*each, subject, places or UnitPlaces(), timeline) for each in found]
+
+    if kind == "raw":  # hours of voltage are not read for trials or videos that are not there
+        timeline.shown(parts_of(look=True))
+    parts = parts_of()
     stimuli, rows, notes = timeline.shown(parts)
     return Recording(
         name=parts[0].name if len(parts) == 1 else kind,

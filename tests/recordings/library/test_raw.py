@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mua_decode.commands.main import main
 from mua_decode.recordings import RawPlan, UnitPlaces, VideoSource, read_raw
+from mua_decode.recordings.library import readers
+from mua_decode.recordings.library.ask import ask_library
 from mua_decode.types import InputError, Recording
 from tests.recordings.library.planted import Planted, ground_truth
 
@@ -30,8 +33,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, Path]:
 def read(folder: Path, plan: RawPlan, **options: Any) -> Recording:
     return read_raw(
         str(folder), format="binary_folder", plan=plan, trials=str(folder.parent / "trials.csv"),
-        condition="picture", videos=BLANK,
-        **{"places": UnitPlaces(depths=[["V1", -1, 75], ["V4", 75, 1e4]]), **options},
+        condition="picture",
+        **{"places": UnitPlaces(depths=[["V1", -1, 75], ["V4", 75, 1e4]]), "videos": BLANK, **options},
     )  # fmt: skip
 
 
@@ -96,3 +99,32 @@ def test_mistakes_are_named(saved: tuple[Planted, Path], tmp_path: Path) -> None
         RawPlan(threshold_sd=-4)
     with pytest.raises(InputError, match="no such file or folder"):
         read(tmp_path / "none", quiet)
+
+
+def test_the_path_alone_says_what_to_type_next_and_no_voltage_is_read(
+    saved: tuple[Planted, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted, folder = saved
+    main(["inspect", "recording=raw", f"recording.path={folder}"])
+    shown = capsys.readouterr()
+    n = planted.recording.get_num_channels()
+    assert f"channels: {n}, {SECONDS:.1f} s of raw voltage at 25000 Hz" in shown.out
+    assert "missing: no events to take trials from: recording.trials=FILE.csv" in shown.out
+    assert f"next: mua-decode inspect recording=raw recording.path={folder}" in shown.out
+    assert "detect peaks" not in shown.err
+
+
+def test_trials_and_videos_are_looked_for_before_the_voltage_is_read(
+    saved: tuple[Planted, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = saved
+    asked: list[bool] = []
+
+    def ask(*given: Any, **request: Any) -> Any:
+        asked.append(bool(request.get("look")))
+        return ask_library(*given, **request)
+
+    monkeypatch.setattr(readers, "ask_library", ask)
+    with pytest.raises(InputError, match="folder"):
+        read(folder, RawPlan(progress=False), videos=VideoSource(folder=str(folder / "none")))
+    assert asked == [True]
