@@ -46,7 +46,10 @@ def contents_of(options: Mapping[str, Any]) -> list[Contents] | None:
 
 def training_line(recording: Recording, given: Iterable[str]) -> str:
     """The line that trains on a recording, of which ``given`` are the options that read it."""
-    return shlex.join(["mua-decode", "train", *given, *_training_options(recording)])
+    typed = list(given)
+    named = {option.partition("=")[0] for option in typed}
+    further = [o for o in _training_options(recording) if o.partition("=")[0] not in named]
+    return shlex.join(["mua-decode", "train", *typed, *further])
 
 
 def _training_options(recording: Recording) -> list[str]:

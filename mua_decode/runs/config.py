@@ -325,6 +325,8 @@ def _one_line(command: str, error: Exception) -> str:
     name = found.group(1) if found else unknown.group(1)
     top = name.split(".")[0]
     known = dict.fromkeys([*keys(compose(command, [])), *declared(command)])
+    if top not in declared(command):  # nor can it be added
+        return f"'{top}' is not an option of {command}{nearest_name(top, known)}"
     said = f"'{name}' is not an option of {command}{nearest_name(name, known)}"
     if name == unknown.group(1):
         # Lightning's trainer and loggers take more than their files list.

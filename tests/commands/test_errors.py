@@ -41,6 +41,7 @@ def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
         (["train", "metric=[ident]"], "metric=ident: there is no such metric (did you mean 'ide"),
         (["train", "recording=simulatd"], "(did you mean 'simulated'?)"),
         (["train", "experiment=zhang"], "(did you mean 'zhang2026'?)"),
+        (["adopt", "weights=x", "figures.draw=false"], "'figures' is not an option of adopt"),
         (
             ["train", "model.width=wide"],
             "model.width: expected a whole number such as 32, found 'wide'",

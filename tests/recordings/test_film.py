@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mua_decode.recordings import read_film
+from mua_decode.recordings.inspect import training_line
 from mua_decode.types import InputError
 
 
@@ -30,6 +31,10 @@ def test_a_film_is_one_condition_and_every_repeat_a_trial(tmp_path: Path) -> Non
     assert (film.stimuli.n_conditions, film.stimuli.n_frames) == (1, 25)
     assert (session.name, session.bin_s, film.stimuli.frame_s) == ("day1", 0.05, 0.04)
     assert read_film(path, frame_size=3).stimuli.frame_shape == (1, 3, 3)
+    line = training_line(film, [f"recording.path={path}"])
+    assert line.endswith(f"recording.path={path} experiment=continuous")
+    typed = ["experiment=mine", f"recording.path={path}"]  # what was typed is not said again
+    assert training_line(film, typed).split() == ["mua-decode", "train", *typed]
 
 
 def test_sessions_of_one_film_are_pooled_and_a_single_presentation_needs_no_axis(

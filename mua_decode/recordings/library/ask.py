@@ -21,6 +21,7 @@ from mua_decode.types import InputError
 
 _CHILD = Path(__file__).with_name("guarded_child.py")
 _LIBRARY = {"neo": "neo", "sorting": "spikeinterface", "raw": "spikeinterface"}
+_SECONDS_A_LINE = "20"  # of progress in a file
 _CPU_S = 60  # and one more for every MiB
 
 
@@ -76,7 +77,9 @@ def ask_library(path: Path, kind: str, **request: Any) -> Found:
             check=False,
             stdout=subprocess.DEVNULL,
             stderr=None if kind == "raw" else subprocess.DEVNULL,
-            env=os.environ | {f"{n}_NUM_THREADS": "1" for n in ("OMP", "OPENBLAS", "MKL")},
+            env=os.environ
+            | {f"{n}_NUM_THREADS": "1" for n in ("OMP", "OPENBLAS", "MKL")}
+            | ({} if sys.stderr.isatty() else {"TQDM_MININTERVAL": _SECONDS_A_LINE}),
         )
         if (place / "refused.txt").is_file():
             raise InputError(f"{path}: {(place / 'refused.txt').read_text(encoding='utf-8')}")

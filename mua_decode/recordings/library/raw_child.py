@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, TextIO
 
 import numpy as np
 import spikeinterface.core as core
@@ -11,6 +12,20 @@ from guarded_child import RefusedError, flat, plain_value  # type: ignore[import
 from sorting_child import reader  # type: ignore[import-not-found]
 from spikeinterface.core.job_tools import TimeSeriesChunkExecutor
 from spikeinterface.sortingcomponents.peak_detection import detect_peaks
+
+
+class _Lines:
+    """A file that progress is written to: a line now and then, no bar that is drawn over."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.replace("\r", "\n"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
 
 _FEWEST = 8  # channels: the median of fewer takes their own spikes away
 _RAW = {"binary_folder": core.read_binary_folder, "zarr": core.read_zarr}
@@ -42,6 +57,8 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
         "n_jobs": int(plan["jobs"]), "pool_engine": "thread",
         "chunk_duration": f"{plan['chunk_s']}s", "progress_bar": bool(plan["progress"]),
     }  # fmt: skip
+    if not sys.stderr.isatty():
+        sys.stderr = _Lines(sys.stderr)  # type: ignore[assignment]
     start_s = float(voltage.get_times(segment_index=0)[0]) if voltage.has_time_vector(0) else None
     start_s = float(voltage.get_start_time(segment_index=0)) if start_s is None else start_s
     if plan["measure"] == "envelope":
