@@ -13,6 +13,7 @@ from textwrap import fill
 from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 
@@ -95,6 +96,25 @@ def _fit(figure: Figure) -> None:
         for ax in axes:
             name, room = ax.yaxis.label, ax.get_window_extent().height
             _fold(name, name.get_window_extent().height / max(room, 1.0))
+    _inside(figure)
+
+
+def _inside(figure: Figure) -> None:
+    """Leave at the edges what the layout lets stand out there, as names beside square panels do."""
+    engine = figure.get_layout_engine()
+    if not isinstance(engine, ConstrainedLayoutEngine):
+        return
+    width, height = figure.get_size_inches()
+    left = below = right = above = 0.0
+    for _ in range(4):
+        figure.draw_without_rendering()
+        drawn = figure.get_tightbbox()
+        out = -drawn.x0 / width, -drawn.y0 / height, drawn.x1 / width - 1, drawn.y1 / height - 1
+        if max(out) <= 0:
+            return
+        left, below = left + max(0.0, out[0]), below + max(0.0, out[1])
+        right, above = right + max(0.0, out[2]), above + max(0.0, out[3])
+        engine.set(rect=(left, below, 1 - left - right, 1 - below - above))
 
 
 def _fold(text: Text, long: float) -> float:

@@ -166,9 +166,10 @@ def score_table(
     names
         The columns that name a row.
     metrics
-        Columns to print, where there are any.
+        Columns to print, where there are any; where there is none of them, all that were scored.
     """
-    columns = [m for m in metrics if m in set(rows["metric"])]
+    scored = list(dict.fromkeys(rows["metric"]))
+    columns = [m for m in metrics if m in scored] or scored
     printed = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for _ in names:
         printed.add_column("", no_wrap=True)
