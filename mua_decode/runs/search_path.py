@@ -213,7 +213,7 @@ def several(group: str, chosen: Sequence[str]) -> dict[str, str] | None:
 
 
 def _apart(override: str) -> list[str]:
-    """``logger=[wandb,tensorboard]`` as Hydra puts each in a place of its own; others as they are."""
+    """``logger=[wandb,tensorboard]``, for Hydra, each in a place of its own; others as they are."""
     group, _, value = override.partition("=")
     if group not in _NAMED_IF_SEVERAL or not (value.startswith("[") and value.endswith("]")):
         return [override]

@@ -91,35 +91,35 @@ def test_eighteen_names_and_long_axes_stay_apart_on_paper(style: dict) -> None:
 @pytest.mark.parametrize("style", [{"font_size": 7.0}, {}])
 def test_nothing_is_cut_at_the_width_of_a_column(style: dict) -> None:
     names = ["PFC", "FEF", "LIP", "MT", "IT", "V4"]
+    metrics = ("identification", "ssim", "cue_pixels")
     rows = [(n, m, 0.1 * k, 0.1 * k - 0.1, 0.1 * k + 0.1, "fraction of trials")
-            for m in ("identification", "ssim", "cue_pixels") for k, n in enumerate(names)]  # fmt: skip
+            for m in metrics for k, n in enumerate(names)]  # fmt: skip
     table = pd.DataFrame(rows, columns=["row", "metric", "value", "low", "high", "unit"])
     lines = pd.DataFrame({"metric": ["ssim"], "label": ["all of these regions minus none"],
                           "value": [0.5]})  # fmt: skip
-    note = "n = 8 conditions, 95 % intervals over these conditions; single trial, and still longer"
+    note = "n = 8 conditions, 95 % intervals over these conditions; single trial, longer still"
     videos = np.zeros((4, 5, 3, 16, 16), np.uint8)
     eight = [f"{c} {k}" for c in ("cross green", "circle red") for k in range(4)]
+    four = [videos.transpose(0, 2, 1, 3, 4) / 255] * 2
     with styled(FigureStyle(width_mm=85.0, **style)):
         drawn = [
-            figures.confusion(np.arange(8), np.arange(8), names=eight, title="Condition identified"),
+            figures.confusion(np.arange(8), np.arange(8), names=eight, title="Identified"),
             figures.intervals(table, lines=lines, title="A title that is long " * 4, note=note),
             figures.boxes(table, title="Loss when a region is masked, fill shuffle", note=note),
             figures.seen(
-                {n: videos for n in names}, names=[f"cross green {k}" for k in range(4)],
-                times_s=[0.1 * k for k in range(5)], title="Decoded with a region masked",
+                {n: videos for n in names}, names=eight[:4], title="Decoded with a region masked",
+                times_s=[0.1 * k for k in range(5)],
             ),
-            figures.frames(*[videos.transpose(0, 2, 1, 3, 4) / 255] * 2, names=["cross green"] * 4,
-                           segments=[], frame_s=0.1, title="Frames"),  # fmt: skip
+            figures.frames(*four, names=["cross green"] * 4, segments=[], frame_s=0.1, title="T"),
         ]  # fmt: skip
         for figure in drawn:
             current_style().apply(figure)
             figure.draw_without_rendering()
-            whole = figure.bbox
-            drawn_in = figure.get_tightbbox().transformed(figure.dpi_scale_trans)
-            assert drawn_in.x0 > -1 and drawn_in.x1 < whole.width + 1  # a pixel
-            assert drawn_in.y0 > -1 and drawn_in.y1 < whole.height + 1
-            panels = [ax for ax in figure.axes if ax.get_xlabel() or ax.get_ylabel()]
-            assert min(ax.get_window_extent().width for ax in panels if ax.get_label() != "<colorbar>") > 0.25 * whole.width
+            whole, ink = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+            assert min(ink.x0, ink.y0) > -1  # a pixel
+            assert max(ink.x1 - whole.width, ink.y1 - whole.height) < 1
+            axes = [ax for ax in figure.axes if ax.get_label() != "<colorbar>" and ax.get_ylabel()]
+            assert min(ax.get_window_extent().width for ax in axes) > 0.25 * whole.width
             labels = [ax.yaxis.label.get_text() for ax in figure.axes]
             assert not any("identifie\n" in text for text in labels)  # broken between words
     assert len(drawn[3].axes[-1].get_xticks()) == 5  # one condition where there is room for one

@@ -58,7 +58,7 @@ def read(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]
         "chunk_duration": f"{plan['chunk_s']}s", "progress_bar": bool(plan["progress"]),
     }  # fmt: skip
     if not sys.stderr.isatty():
-        sys.stderr = _Lines(sys.stderr)  # type: ignore[assignment]
+        sys.stderr = _Lines(sys.stderr)
     start_s = float(voltage.get_times(segment_index=0)[0]) if voltage.has_time_vector(0) else None
     start_s = float(voltage.get_start_time(segment_index=0)) if start_s is None else start_s
     if plan["measure"] == "envelope":

@@ -31,10 +31,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, Path]:
 
 
 def read(folder: Path, plan: RawPlan, **options: Any) -> Recording:
+    usual = {"places": UnitPlaces(depths=[["V1", -1, 75], ["V4", 75, 1e4]]), "videos": BLANK}
     return read_raw(
         str(folder), format="binary_folder", plan=plan, trials=str(folder.parent / "trials.csv"),
-        condition="picture",
-        **{"places": UnitPlaces(depths=[["V1", -1, 75], ["V4", 75, 1e4]]), "videos": BLANK, **options},
+        condition="picture", **{**usual, **options},
     )  # fmt: skip
 
 
