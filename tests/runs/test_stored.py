@@ -77,7 +77,7 @@ def test_no_command_trains_with_the_logger_or_plugins_of_a_folder(
         seen.append(cfg.copy())
         raise KeyboardInterrupt  # the training would begin
 
-    monkeypatch.setattr(train, "open_tracker", spy)
+    monkeypatch.setattr(train, "open_trackers", spy)
     options = [f"run_dir={stored}", f"out_dir={tmp_path / 'out'}"]
     if command != ["encode"]:
         options += ["metric=mse", "floor=mean_video"]
