@@ -67,7 +67,7 @@ class Reproduction:
         """What every step differs in from its protocol at the published size, by its key."""
         return {
             s.key: deviation(
-                s.fingerprint.options | (self._trained if s.name in _NOT_TRAINED else {}),
+                dict(s.fingerprint.options) | (self._trained if s.name in _NOT_TRAINED else {}),
                 s.protocol,
                 network=s.name != "similarity",
             )
