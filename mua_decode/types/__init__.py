@@ -9,6 +9,7 @@ from mua_decode.types.errors import InputError, masked, nearest_name, printable
 from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable, Question
 from mua_decode.types.leaks import LeakState
 from mua_decode.types.masks import SiteMask, only, region_of
+from mua_decode.types.names import all_composed, composed
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
 from mua_decode.types.results import (
@@ -46,6 +47,8 @@ __all__ = [
     "StimulusSet",
     "Stream",
     "TrialPool",
+    "all_composed",
+    "composed",
     "masked",
     "nearest_name",
     "only",
