@@ -144,6 +144,31 @@ def test_a_trial_at_work_is_heard_of(tmp_path: Path) -> None:
     assert study.runs(slot)
 
 
+def test_a_clock_set_back_keeps_no_trial_from_the_living(tmp_path: Path) -> None:
+    """A heartbeat that lies a day ahead: by the clock nobody would miss the trial till then."""
+    plan = replace(PLAN, heartbeat_s=1, grace_s=2)
+    study, other = (SharedStudy(plan, tmp_path) for _ in range(2))
+    study.lay_out()
+    dead, alive = study.claim(), study.claim()
+    assert dead is not None
+    assert alive is not None
+
+    def beat(minute: int) -> None:
+        with study.storage.engine.begin() as connection:
+            for slot, at in ((dead, 0), (alive, minute)):
+                connection.exec_driver_sql(
+                    f"UPDATE trial_heartbeats SET heartbeat = datetime('now', 'start of day', "
+                    f"'+2 day', '+{at} minute') WHERE trial_id = {slot.trial._trial_id}"
+                )
+
+    for minute in range(4):
+        beat(minute)
+        other.revive()
+        assert study.runs(alive)
+        assert study.runs(dead) == (minute < 2)
+        time.sleep(1.05)
+
+
 def test_a_trial_that_another_worker_ended_meanwhile_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
