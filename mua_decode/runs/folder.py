@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -118,7 +119,11 @@ class RunFolder:
             make(path)
             tempfile.TemporaryFile(dir=path).close()
         except OSError as error:
-            raise InputError(f"{option}: cannot write to {path}: {error.strerror}") from error
+            line = f"{option}: cannot write to {path}: {error.strerror}"
+            inside = path is not None and cls(path.parent).config.is_file()
+            if inside and option == "run_dir" and error.errno in (errno.EACCES, errno.EROFS):
+                line += "; give out_dir=FOLDER for results elsewhere"  # the run is another's
+            raise InputError(line) from error
         if not shared:
             lock(path)
         return cls(path)
