@@ -12,6 +12,7 @@ import pytest
 
 from mua_decode import figures
 from mua_decode.commands.main import main
+from mua_decode.data.pooling import sites_wanted
 from mua_decode.data.splitting import match_conditions
 from mua_decode.recordings import write_nwb, write_recording
 from mua_decode.recordings.files import load_csv
@@ -140,6 +141,8 @@ def test_names_that_look_alike_are_one_name() -> None:
     assert named.names == [condition, "b"]
     for given in (region, apart(region)):
         assert recording.sites.in_regions([given]).sum() == (recording.sites.region == region).sum()
+        wanted = {"regions": [given], "sites_per_region": {given: 1}}
+        assert sites_wanted(recording.sites, **wanted) == {region: 1}
     for given in (condition, apart(condition), apart("grö*")):
         assert match_conditions([given], named.names) == (0,)
     for given in (session, apart(session)):
