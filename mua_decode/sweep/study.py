@@ -158,7 +158,7 @@ class SharedStudy:
             # running trial that nobody would ever miss.
             number = slot.trial._trial_id
             self.storage.record_heartbeat(number)
-            with suppress(optuna.exceptions.UpdateFinishedTrialError):  # by another, meanwhile
+            with suppress(RuntimeError):  # by another, meanwhile; UpdateFinishedTrialError is one
                 if self.storage.set_trial_state_values(number, state=TrialState.RUNNING):
                     return slot
         return None
