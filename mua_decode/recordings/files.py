@@ -15,7 +15,7 @@ import pandas as pd
 
 from mua_decode.limits import check_memory, check_packed
 from mua_decode.recordings.child import ask_child
-from mua_decode.types import InputError
+from mua_decode.types import EXACT, InputError
 
 # Columns of names: 007 is no number there, and NA not missing.
 _NAMES = ("name", "region", "site_id")
@@ -217,7 +217,7 @@ def load_csv(path: Path) -> pd.DataFrame:
         raise InputError(f"no such file: {path}")
     with named(f"{path}: is not a table", ValueError, OSError):
         first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, **EXACT)
     twice = [*first[first.duplicated()], *table.columns[table.columns.duplicated()]]
     if twice:  # Pandas reads the second as 'name.1'
         raise InputError(f"{path}: two columns are called '{twice[0]}'")

@@ -27,6 +27,7 @@ from mua_decode.runs.stored import load_stored
 from mua_decode.runs.stored_paths import absolute, beside
 from mua_decode.types import (
     COLUMNS,
+    EXACT,
     N_UNIT,
     InputError,
     Recording,
@@ -210,7 +211,11 @@ class RunFolder:
         kinds = {c: str for c in COLUMNS if c not in ("value", "n")}
         try:
             frame = pd.read_csv(
-                self.results, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]}
+                self.results,
+                dtype=kinds,
+                keep_default_na=False,
+                na_values={"value": ["", "nan"]},
+                **EXACT,
             )
         except (OSError, ValueError) as error:
             raise InputError(f"{self.results}: is not a table of results") from error

@@ -14,6 +14,7 @@ from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
 from mua_decode.types.results import (
     COLUMNS,
+    EXACT,
     N_UNIT,
     ResultTable,
     read_table,
@@ -27,6 +28,7 @@ from mua_decode.types.streams import Stream
 
 __all__ = [
     "COLUMNS",
+    "EXACT",
     "HYPOTHESIS_COLUMNS",
     "N_UNIT",
     "PARTS",

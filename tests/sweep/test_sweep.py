@@ -35,7 +35,7 @@ from mua_decode.sweep.plan import SweepPlan
 from mua_decode.sweep.space import Dimension, Space, overrides
 from mua_decode.sweep.study import SharedStudy
 from mua_decode.sweep.worker import work_in
-from mua_decode.types import InputError
+from mua_decode.types import InputError, read_table
 from tests.tiny import TINY
 
 SPACE = (
@@ -295,7 +295,7 @@ def test_the_line_gives_back_the_config() -> None:
 def test_a_sweep_in_this_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     main(["sweep", *SMALL, "sweep.n_trials=4", f"out_dir={out}"])
-    table = pd.read_csv(out / "trials.csv")
+    table = read_table(out / "trials.csv")
     assert list(table["state"]) == ["finished"] * 4
     assert table["task.optimizer.lr"].nunique() == 4
     best = table.loc[table["val_loss"].idxmin()]
