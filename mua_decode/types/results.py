@@ -23,7 +23,7 @@ COLUMNS = (
     "unit",
     "n",  # number of values averaged
 )
-# Options of pandas.read_csv that give back every number as it was written; from 3.1 on it needs none.
+# Options of pandas.read_csv that give back every number as it was written; 3.1 needs none.
 _PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
 EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 N_UNIT = "n_unit"  # what n counts; tables may have it, and files do: see units_named
