@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -215,8 +216,8 @@ def load_csv(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():  # a pipe would be waited for
         raise InputError(f"no such file: {path}")
-    with named(f"{path}: is not a table", ValueError, OSError):
-        first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    with named(f"{path}: is not a table", ValueError, OSError, csv.Error):
+        first = _header(path)
         table = pd.read_csv(path, **EXACT)
     twice = [*first[first.duplicated()], *table.columns[table.columns.duplicated()]]
     if twice:  # Pandas reads the second as 'name.1'
@@ -225,6 +226,14 @@ def load_csv(path: Path) -> pd.DataFrame:
         names = table.columns.intersection(pd.Index(_NAMES)).tolist()
         text = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False)
     return table.assign(**{name: text[name] for name in names})
+
+
+def _header(path: Path) -> pd.Series:
+    """Names of the columns of a table as they stand there, those without one left out."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = csv.reader(stream)
+        names = next((row for row in rows if row), [])
+    return pd.Series([name for name in names if name], dtype=str)
 
 
 def require_numbers(item: object, path: Path) -> h5py.Dataset:
