@@ -9,7 +9,7 @@ import platform
 import re
 import secrets
 import shutil
-import time
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -119,9 +119,15 @@ def _sweep(folder: Path) -> None:
             if found["machine"] == _machine():
                 left = not _lives(int(found["pid"]))
             else:
-                left = time.time() - entry.stat(follow_symlinks=False).st_mtime > _GIVEN_UP_S
+                left = _now(folder) - entry.stat(follow_symlinks=False).st_mtime > _GIVEN_UP_S
             if left:
                 _remove(Path(entry.path))
+
+
+def _now(folder: Path) -> float:
+    """The time by the clock of the disk that a folder lies on: machines' clocks differ."""
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
 
 
 def _lives(pid: int) -> bool:

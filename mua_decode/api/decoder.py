@@ -13,7 +13,7 @@ from mua_decode.data import DecodingData, NewTrials
 from mua_decode.runs.decode import decode_trials
 from mua_decode.runs.run import SCORED, Run
 from mua_decode.scoring.stream import decode_stream
-from mua_decode.types import PARTS, InputError, Recording, nearest_name
+from mua_decode.types import PARTS, InputError, Recording, composed, nearest_name
 
 Asked = str | int | Sequence[str | int] | None
 
@@ -182,8 +182,8 @@ class Decoder:
 
     def _number(self, condition: str | int) -> int:
         if isinstance(condition, str):
-            if condition in self.stimuli:
-                return self.stimuli.index(condition)
+            if composed(condition) in self.stimuli:
+                return self.stimuli.index(composed(condition))
         elif 0 <= condition < len(self.stimuli):
             return int(condition)
         raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mua_decode.data.places import RANDOM_SITES, draw_places, place_table
 from mua_decode.data.windows import WindowedSession
-from mua_decode.types import InputError, PseudoTrials, SiteTable, Stream, TrialPool
+from mua_decode.types import InputError, PseudoTrials, SiteTable, Stream, TrialPool, composed
 
 DRAWS = ("site", "session", RANDOM_SITES, "recorded")
 
@@ -116,7 +116,7 @@ def sites_wanted(
     """
     if isinstance(regions, str):
         regions = [regions]
-    wanted = sites.regions if regions is None else list(regions)
+    wanted = sites.regions if regions is None else [composed(r) for r in regions]
     sites.in_regions(wanted)
     if isinstance(sites_per_region, Mapping) and not isinstance(sites_per_region, AtMost):
         sites.in_regions(list(sites_per_region))
@@ -127,7 +127,7 @@ def sites_wanted(
             number = available
         elif isinstance(sites_per_region, Mapping):
             kept = available if isinstance(sites_per_region, AtMost) else 0
-            number = int(sites_per_region.get(region, kept))
+            number = int({composed(r): n for r, n in sites_per_region.items()}.get(region, kept))
         else:
             number = int(sites_per_region)
         if number < 0:

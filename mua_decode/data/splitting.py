@@ -19,6 +19,7 @@ from mua_decode.types import (
     Session,
     Split,
     Stream,
+    composed,
     nearest_name,
 )
 
@@ -151,7 +152,8 @@ def match_conditions(patterns: Sequence[str], names: list[str]) -> tuple[int, ..
     """
     found: set[int] = set()
     for pattern in [patterns] if isinstance(patterns, str) else map(str, patterns):
-        hits = [k for k, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
+        wanted = composed(pattern)
+        hits = [k for k, name in enumerate(names) if fnmatch.fnmatchcase(name, wanted)]
         if not hits:
             raise InputError(
                 f"split: held_out '{pattern}' matches no condition{nearest_name(pattern, names)}"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.features.space import FeatureSpace
-from mua_decode.types import InputError, StimulusSet, nearest_name
+from mua_decode.types import InputError, StimulusSet, composed, nearest_name
 
 
 class ArrayFeatures(FeatureSpace):
@@ -56,7 +56,7 @@ class ArrayFeatures(FeatureSpace):
         except (ValueError, OSError) as error:
             raise InputError(f"{self.path}: is damaged or not a .csv table") from error
         if "image" in table:
-            self.images = table.pop("image").astype(str).tolist()
+            self.images = [composed(name) for name in table.pop("image").astype(str)]
         words = [str(c) for c in table if table[c].dtype.kind not in "uifb"]
         if words:
             raise InputError(

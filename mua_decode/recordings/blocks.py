@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any
 import h5py
 
 _READ_BACK = 1 << 16  # bytes: what HDF5 may read back as it closes is smaller, tables aside
+# Bytes of address space: what HDF5 takes to open a file, and to close one, is a fraction of either.
+_TO_OPEN, _SPARE = 16 << 20, 32 << 20
 
 
 @contextmanager
@@ -19,17 +22,35 @@ def new_hdf5(path: Path, **options: Any) -> Iterator[h5py.File]:
     """Make an HDF5 file and open it for writing; ``options`` are those of ``h5py.File``.
 
     HDF5 cannot close a file whose last blocks it could not write, and takes the process down when
-    that ends. It is told that every block was written, and the first failure is raised here.
+    that ends. It is told that every block was written, and the first failure is raised here. Nor
+    can it close what it found no memory for: some is kept for it until something fails.
 
-    Raises OSError if it cannot be written to the end.
+    Raises OSError if it cannot be written to the end, MemoryError if there is too little to begin.
     """
-    with _Blocks(path) as blocks:
+    with _Blocks(path) as blocks, _spare() as spare:
         try:
             with h5py.File(blocks, "w", **options) as file:
-                yield file
+                try:
+                    yield file
+                except BaseException:
+                    spare.close()
+                    raise
         finally:
             if blocks.failure is not None:
                 raise blocks.failure
+
+
+@contextmanager
+def _spare() -> Iterator[mmap.mmap]:
+    """Memory that is held, never touched, until HDF5 needs it to close what failed."""
+    try:
+        mmap.mmap(-1, _SPARE + _TO_OPEN).close()
+        spare = mmap.mmap(-1, _SPARE)
+    except OSError as error:
+        needed = (_SPARE + _TO_OPEN) >> 20
+        raise MemoryError(f"HDF5 is not begun with less than {needed} MiB of memory") from error
+    with spare:
+        yield spare
 
 
 class _Blocks(io.RawIOBase):

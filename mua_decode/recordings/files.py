@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ import pandas as pd
 
 from mua_decode.limits import check_memory, check_packed
 from mua_decode.recordings.child import ask_child
-from mua_decode.types import InputError
+from mua_decode.types import EXACT, InputError
 
 # Columns of names: 007 is no number there, and NA not missing.
 _NAMES = ("name", "region", "site_id")
@@ -215,9 +216,9 @@ def load_csv(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():  # a pipe would be waited for
         raise InputError(f"no such file: {path}")
-    with named(f"{path}: is not a table", ValueError, OSError):
-        first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
-        table = pd.read_csv(path)
+    with named(f"{path}: is not a table", ValueError, OSError, csv.Error):
+        first = _header(path)
+        table = pd.read_csv(path, **EXACT)
     twice = [*first[first.duplicated()], *table.columns[table.columns.duplicated()]]
     if twice:  # Pandas reads the second as 'name.1'
         raise InputError(f"{path}: two columns are called '{twice[0]}'")
@@ -225,6 +226,14 @@ def load_csv(path: Path) -> pd.DataFrame:
         names = table.columns.intersection(pd.Index(_NAMES)).tolist()
         text = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False)
     return table.assign(**{name: text[name] for name in names})
+
+
+def _header(path: Path) -> pd.Series:
+    """Names of the columns of a table as they stand there, those without one left out."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = csv.reader(stream)
+        names = next((row for row in rows if row), [])
+    return pd.Series([name for name in names if name], dtype=str)
 
 
 def require_numbers(item: object, path: Path) -> h5py.Dataset:

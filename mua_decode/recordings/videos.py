@@ -15,7 +15,7 @@ import pandas as pd
 from mua_decode.limits import check_memory
 from mua_decode.recordings.files import existing_folder
 from mua_decode.recordings.pictures import FILMS, PICTURES, read_frames
-from mua_decode.types import InputError, Segment, StimulusSet, nearest_name
+from mua_decode.types import InputError, Segment, StimulusSet, composed, nearest_name
 
 _BLANK_GREY, _BLANK_PIXELS = 128, 32
 _VIDEOS = (*FILMS, ".npy", *PICTURES)
@@ -252,6 +252,9 @@ def _find(folder: Path, name: str) -> list[Path]:
     """Videos of one condition: one file, one folder of pictures, or a folder of variants."""
     if Path(name).name != name:
         raise InputError(f"condition '{name}' cannot name a file; set recording.videos.column")
+    if not name.isascii():  # a Mac's disk gives names back with their accents apart
+        there = {composed(n): n for p in folder.iterdir() for n in (p.stem, p.name)}
+        name = there.get(composed(name), name)
     named = [name] if Path(name).suffix.lower() in _VIDEOS else []
     for file in (*named, *(f"{name}{suffix}" for suffix in _VIDEOS)):
         if (folder / file).is_file():

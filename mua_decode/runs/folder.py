@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -26,6 +27,7 @@ from mua_decode.runs.stored import load_stored
 from mua_decode.runs.stored_paths import absolute, beside
 from mua_decode.types import (
     COLUMNS,
+    EXACT,
     N_UNIT,
     InputError,
     Recording,
@@ -123,7 +125,11 @@ class RunFolder:
             make(path)
             tempfile.TemporaryFile(dir=path).close()
         except OSError as error:
-            raise InputError(f"{option}: cannot write to {path}: {error.strerror}") from error
+            line = f"{option}: cannot write to {path}: {error.strerror}"
+            inside = path is not None and cls(path.parent).config.is_file()
+            if inside and option == "run_dir" and error.errno in (errno.EACCES, errno.EROFS):
+                line += "; give out_dir=FOLDER for results elsewhere"  # the run is another's
+            raise InputError(line) from error
         if not shared:
             lock(path)
         return cls(path)
@@ -210,7 +216,11 @@ class RunFolder:
         kinds = {c: str for c in COLUMNS if c not in ("value", "n")}
         try:
             frame = pd.read_csv(
-                self.results, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]}
+                self.results,
+                dtype=kinds,
+                keep_default_na=False,
+                na_values={"value": ["", "nan"]},
+                **EXACT,
             )
         except (OSError, ValueError) as error:
             raise InputError(f"{self.results}: is not a table of results") from error

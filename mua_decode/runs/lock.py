@@ -154,8 +154,13 @@ def _silent(path: Path, descriptor: int, owner: dict[str, Any]) -> bool:
     while time.monotonic() < end:
         time.sleep(0.5)
         try:
-            if path.stat().st_mtime != beat:
-                return False
+            # Opened anew, as network drives look for news of a file only then.
+            renewed = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if os.fstat(renewed).st_mtime != beat:
+                    return False
+            finally:
+                os.close(renewed)
         except FileNotFoundError:
             return True
     return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -133,7 +134,9 @@ class SubmititLauncher:
         if self.cluster not in ("slurm", "local"):
             raise InputError(f"launcher.cluster: expected slurm or local, found {self.cluster}")
         try:
-            executor = submitit.AutoExecutor(folder=folder / "jobs", cluster=self.cluster)
+            # -P as NOT_HERE, for jobs that are not given this environment (sbatch --export=NONE).
+            python = {f"{self.cluster}_python": f"{shlex.quote(sys.executable)} -P"}
+            executor = submitit.AutoExecutor(folder / "jobs", self.cluster, **python)
         except RuntimeError as error:
             raise InputError(f"launcher=submitit: {error}") from error
         wanted = {"slurm_partition": self.partition, "slurm_account": self.account}

@@ -23,7 +23,7 @@ from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
 from mua_decode.runs.train import Scored, Training, check_training
 from mua_decode.runs.variants import Variant, run_variant
-from mua_decode.types import InputError
+from mua_decode.types import EXACT, InputError
 
 _OWN = ("run_dir", "ckpt_path")
 _SHOWN = ("identification", "pixel_correlation", "ssim", "mse")
@@ -115,7 +115,7 @@ def combinations(options: Sequence[str]) -> list[Job]:
 
 def _scores(scored: Scored) -> dict[str, Any]:
     """Best loss on the val part and single-trial scores of a finished run."""
-    flat, log = scored.metrics, pd.read_csv(scored.run.folder.log)
+    flat, log = scored.metrics, pd.read_csv(scored.run.folder.log, **EXACT)
     part = next((p for p in ("test", "val") if f"{p}/n_pseudo_trials" in flat), "test")
     best = float(log["val/loss"].min()) if "val/loss" in log else float("nan")
     names = [f"{part}/single_trial/{m}" for m in _SHOWN]

@@ -33,6 +33,10 @@ _ORIGIN = "retry_of"  # of a trial, as is
 _LEFT = "left"  # the trial before it, which its worker gave back
 REASON = "reason"
 _PATIENCE_S = 120  # for other workers that hold the study
+_BEATS = sqlalchemy.text(
+    "SELECT h.trial_id, h.heartbeat FROM trial_heartbeats h JOIN trials t "
+    "ON t.trial_id = h.trial_id WHERE t.study_id = :study AND t.state = 'RUNNING'"
+)
 # What SQLite says of a file that is damaged, or no database: SQLITE_CORRUPT and SQLITE_NOTADB.
 _DAMAGED = (11, 26)
 
@@ -154,7 +158,7 @@ class SharedStudy:
             # running trial that nobody would ever miss.
             number = slot.trial._trial_id
             self.storage.record_heartbeat(number)
-            with suppress(optuna.exceptions.UpdateFinishedTrialError):  # by another, meanwhile
+            with suppress(RuntimeError):  # by another, meanwhile; UpdateFinishedTrialError is one
                 if self.storage.set_trial_state_values(number, state=TrialState.RUNNING):
                     return slot
         return None
@@ -207,6 +211,32 @@ class SharedStudy:
         self.study.add_trial(again)
 
 
+class _Storage(RDBStorage):
+    """A storage that misses a trial by its own watch too, as clocks may be set back.
+
+    The time of the last heartbeat may then lie hours ahead, and by the clock alone nobody would
+    take over the trial of a dead worker before. What has not changed for the grace is silent.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._seen: dict[int, tuple[Any, float]] = {}
+
+    def _get_stale_trial_ids(self, study_id: int) -> list[int]:
+        late = super()._get_stale_trial_ids(study_id)
+        with self.engine.connect() as connection:
+            beats = connection.execute(_BEATS, {"study": study_id}).fetchall()
+        now = time.monotonic()
+        self._seen = {
+            trial: self._seen[trial] if self._seen.get(trial, (None, 0))[0] == beat else (beat, now)
+            for trial, beat in beats
+        }
+        silent = [
+            t for t, (_, since) in self._seen.items() if now - since > (self.grace_period or 0)
+        ]
+        return [*late, *(trial for trial in silent if trial not in late)]
+
+
 def _fruitless(attempts: Sequence[FrozenTrial]) -> int:
     """How many of the latest attempts in a row died before any epoch that was not known yet."""
     given_back = {trial.user_attrs.get(_LEFT) for trial in attempts}
@@ -225,7 +255,7 @@ def _open(url: str, heartbeat_s: int, grace_s: int) -> RDBStorage:
     extra = {"connect_args": {"timeout": _PATIENCE_S}} if sqlite else {"pool_pre_ping": True}
     for attempt in range(5):
         try:
-            storage = RDBStorage(url, extra, heartbeat_interval=heartbeat_s, grace_period=grace_s)
+            storage = _Storage(url, extra, heartbeat_interval=heartbeat_s, grace_period=grace_s)
             break
         except (ImportError, sqlalchemy.exc.ArgumentError, ValueError) as error:
             why = " ".join(str(error).split())

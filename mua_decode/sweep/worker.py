@@ -31,7 +31,7 @@ from mua_decode.sweep.plan import Sweep, SweepPlan, unexcited
 from mua_decode.sweep.private import told
 from mua_decode.sweep.study import SharedStudy, Slot
 from mua_decode.tasks import DecodeVideo
-from mua_decode.types import InputError, Stream
+from mua_decode.types import EXACT, InputError, Stream
 
 
 class TrialLostError(Exception):
@@ -52,7 +52,7 @@ class Judge(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Report the epochs before an interruption."""
         if trainer.current_epoch > 0:
-            rows = pd.read_csv(self._log)
+            rows = pd.read_csv(self._log, **EXACT)
             for epoch, loss in zip(rows["epoch"], rows["val/loss"], strict=True):
                 if epoch < trainer.current_epoch:
                     self._trial.report(float(loss), int(epoch))
@@ -129,7 +129,7 @@ def _run_trial(sweep: Sweep, shared: SharedStudy, slot: Slot) -> None:
         if not len(run.data.dataset("val")):
             raise InputError("data.split: val is empty; a sweep is judged by validation loss")
         fit(run, prepare(run, DecodeVideo), Training(resume=_begun(run), watch=judge))
-    losses = pd.read_csv(place.log)["val/loss"]
+    losses = pd.read_csv(place.log, **EXACT)["val/loss"]
     if not shared.runs(slot):
         raise TrialLostError
     trial.set_user_attr("epochs", len(losses))

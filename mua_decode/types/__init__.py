@@ -9,10 +9,12 @@ from mua_decode.types.errors import InputError, masked, nearest_name, printable
 from mua_decode.types.hypotheses import HYPOTHESIS_COLUMNS, HypothesisTable, Question
 from mua_decode.types.leaks import LeakState
 from mua_decode.types.masks import SiteMask, only, region_of
+from mua_decode.types.names import all_composed, composed
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
 from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
 from mua_decode.types.results import (
     COLUMNS,
+    EXACT,
     N_UNIT,
     ResultTable,
     read_table,
@@ -26,6 +28,7 @@ from mua_decode.types.streams import Stream
 
 __all__ = [
     "COLUMNS",
+    "EXACT",
     "HYPOTHESIS_COLUMNS",
     "N_UNIT",
     "PARTS",
@@ -46,6 +49,8 @@ __all__ = [
     "StimulusSet",
     "Stream",
     "TrialPool",
+    "all_composed",
+    "composed",
     "masked",
     "nearest_name",
     "only",

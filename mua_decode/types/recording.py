@@ -13,6 +13,7 @@ import pandas as pd
 import mua_decode
 from mua_decode.types.checksum import checksum
 from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.names import composed
 from mua_decode.types.sites import SiteTable
 from mua_decode.types.stimuli import StimulusSet
 
@@ -100,6 +101,7 @@ class Session:
     measure: str = "counts"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", composed(self.name))
         where = f"session '{self.name}'"
         if (self.counts is None) == (self.spike_times is None):
             raise InputError(f"{where}: give either counts or spike times")
@@ -252,6 +254,7 @@ class Recording:
     def select_sessions(self, names: Sequence[str]) -> Recording:
         """Return the recording restricted to the named sessions."""
         known = {s.name: s for s in self.sessions}
+        names = [composed(n) for n in names]
         missing = [n for n in names if n not in known]
         if missing:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ COLUMNS = (
     "unit",
     "n",  # number of values averaged
 )
+# Options of pandas.read_csv that give back every number as it was written; 3.1 needs none.
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+EXACT: dict[str, Any] = {} if _PANDAS >= (3, 1) else {"float_precision": "round_trip"}
 N_UNIT = "n_unit"  # what n counts; tables may have it, and files do: see units_named
 # Columns of tables that hold names, which users give.
 _NAMES = ("run", "split", "condition", "mask", "segment", "region", "site_id", "session", "subject")
@@ -57,7 +61,7 @@ def read_table(path: Path) -> pd.DataFrame:
     A region may be called NA, a condition None, and a site 007.
     """
     kinds = dict.fromkeys(_NAMES, str)
-    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""])
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=[""], **EXACT)
 
 
 def units_named(results: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.types.errors import InputError, nearest_name
+from mua_decode.types.names import all_composed, composed
 
 _COLUMNS = ("site_id", "region", "session", "subject")
 
@@ -32,7 +33,7 @@ class SiteTable:
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:
-            object.__setattr__(self, name, np.asarray(getattr(self, name)).astype(str))
+            object.__setattr__(self, name, all_composed(np.asarray(getattr(self, name))))
         shapes = {name: getattr(self, name).shape for name in _COLUMNS}
         if len(set(shapes.values())) > 1 or self.site_id.ndim != 1:
             raise InputError(f"site table: columns must share one shape (N,), found {shapes}")
@@ -53,13 +54,14 @@ class SiteTable:
 
     def in_regions(self, regions: Sequence[str]) -> np.ndarray:
         """Boolean mask (N,) of sites in any of ``regions``; a misspelt region is an error."""
-        for name in regions:
+        wanted = [composed(name) for name in regions]
+        for name in wanted:
             if name not in self.regions:
                 raise InputError(
                     f"region '{name}' is not in this recording{nearest_name(name, self.regions)}; "
                     f"found: {', '.join(self.regions)}"
                 )
-        return np.isin(self.region, list(regions))
+        return np.isin(self.region, wanted)
 
     def select(self, index: np.ndarray) -> SiteTable:
         """Return the table of the sites picked by an index or boolean array."""

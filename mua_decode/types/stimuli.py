@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.types.errors import InputError
+from mua_decode.types.names import composed
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class StimulusSet:
         columns = [str(c) for c in self.conditions.columns]
         if len(set(columns)) < len(columns):
             raise InputError(f"stimuli: columns of the conditions table repeat: {columns}")
+        given = self.conditions["name"].astype(str)
+        if not given.map(str.isascii).all():
+            conditions = self.conditions.assign(name=given.map(composed))
+            object.__setattr__(self, "conditions", conditions)
         names = pd.Series(self.names)
         if (names.str.strip() == "").any():
             raise InputError("stimuli: a condition has an empty name")

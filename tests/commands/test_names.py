@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import pytest
 
 from mua_decode import figures
 from mua_decode.commands.main import main
-from mua_decode.recordings import write_recording
+from mua_decode.data.pooling import sites_wanted
+from mua_decode.data.splitting import match_conditions
+from mua_decode.recordings import write_nwb, write_recording
 from mua_decode.recordings.files import load_csv
+from mua_decode.recordings.videos import VideoSource
 from mua_decode.runs.folder import RunFolder
 from mua_decode.types import InputError, Recording, read_table
 from tests.conftest import make_session, make_stimuli
@@ -114,3 +118,61 @@ def test_a_run_is_scored_by_something(
         main([command, *options, "metric=[]", "floor=[]"])
     assert stopped.value.code == 2
     assert "metric: none is chosen; name at least one, e.g. metric=[mse]" in capsys.readouterr().err
+
+
+def apart(name: str) -> str:
+    """The name with its accents as characters of their own, which looks the same."""
+    found = unicodedata.normalize("NFD", name)
+    assert found != name
+    return found
+
+
+def test_names_that_look_alike_are_one_name() -> None:
+    region, condition, session = "Präf", "größe", "s-é"
+    stimuli = make_stimuli(2, n_frames=8, shape=(1, 16, 16))
+    named = replace(stimuli, conditions=pd.DataFrame({"name": [apart(condition), "b"]}))
+    made = make_session("s0", named, seed=0, regions=(apart(region), region, "MT"), trials=10)
+    sites = replace(made.sites, session=np.full(len(made.sites), apart(session)))
+    with pytest.raises(InputError, match="must list this session's sites"):
+        replace(made, sites=sites)
+    made = replace(made, name=apart(session), sites=sites)
+    recording = Recording(name="r", sessions=(made,), stimuli=named)
+    assert recording.sites.regions == [region, "MT"]
+    assert named.names == [condition, "b"]
+    for given in (region, apart(region)):
+        assert recording.sites.in_regions([given]).sum() == (recording.sites.region == region).sum()
+        wanted = {"regions": [given], "sites_per_region": {given: 1}}
+        assert sites_wanted(recording.sites, **wanted) == {region: 1}
+    for given in (condition, apart(condition), apart("grö*")):
+        assert match_conditions([given], named.names) == (0,)
+    for given in (session, apart(session)):
+        assert recording.select_sessions([given]).sessions[0].name == session
+    two = pd.DataFrame({"name": [condition, apart(condition)]})
+    with pytest.raises(InputError, match="are both called 'größe'"):
+        replace(stimuli, conditions=two)
+
+
+def test_two_sessions_are_one_file_where_a_disk_cannot_tell_them_apart(tmp_path: Path) -> None:
+    stimuli = make_stimuli(2, n_frames=8, shape=(1, 16, 16))
+    for names in (("a1", "A1"), ("straße", "STRASSE")):
+        sessions = tuple(make_session(n, stimuli, seed=0, trials=4) for n in names)
+        with pytest.raises(InputError, match="session names give equal files"):
+            write_nwb(Recording(name="r", sessions=sessions, stimuli=stimuli), tmp_path)
+
+
+def test_a_film_is_found_by_either_form_of_its_name(tmp_path: Path) -> None:
+    frames = np.zeros((4, 16, 16, 1), np.uint8)
+    for given, lies in (("größe", apart("größe")), (apart("für"), "für"), ("é.1", apart("é.1"))):
+        np.save(tmp_path / f"{lies}.npy", frames)
+        found = VideoSource(folder=str(tmp_path), frame_s=0.1).read_folder(
+            pd.DataFrame({"name": [given]})
+        )
+        assert found.videos.shape[1] == 4
+
+
+def test_numbers_in_tables_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Pandas before 3.1 takes the last digit for rounding, unless it is asked."""
+    values = np.random.default_rng(0).lognormal(0, 5, 2000)
+    pd.DataFrame({"value": values}).to_csv(tmp_path / "t.csv", index=False)
+    for read in (load_csv, read_table):
+        assert (read(tmp_path / "t.csv")["value"] == values).all()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from mua_decode.recordings import write_recording
 from mua_decode.runs.config import changed_config, compose, load_option
 from mua_decode.runs.ending import child_environment
 from mua_decode.runs.search_path import VARIABLE
-from mua_decode.sweep.launch import LocalLauncher
+from mua_decode.sweep.launch import LocalLauncher, SubmititLauncher
 from mua_decode.types import InputError, Recording
 
 CODE = """
@@ -292,10 +293,17 @@ def test_bash_completes(tmp_path: Path) -> None:
     assert done.stdout == "crossval \n"
 
 
-def test_nothing_lying_about_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("json", "numpy", "pandas", "yaml", "torch", "optuna"):
+@pytest.fixture
+def littered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder where files are called like modules, each of which leaves a mark."""
+    for name in ("json", "numpy", "pandas", "yaml", "torch", "optuna", "submitit", "cloudpickle"):
         (tmp_path / f"{name}.py").write_text("open('imported', 'w')\nJSONDecodeError = None\n")
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_nothing_lying_about_is_imported(littered: Path) -> None:
+    tmp_path = littered
     mark = tmp_path / "imported"
     subprocess.run([sys.executable, "-c", "import json"], check=True)
     assert mark.exists()  # Python itself looks here first
@@ -309,6 +317,21 @@ def test_nothing_lying_about_is_imported(tmp_path: Path, monkeypatch: pytest.Mon
         time.sleep(0.1)
     assert "sweep.yaml" in (tmp_path / "workers/0.log").read_text()
     assert not mark.exists()
+
+
+def test_jobs_of_a_cluster_import_nothing_lying_about(littered: Path) -> None:
+    pytest.importorskip("submitit")
+    jobs, commands = SubmititLauncher(cluster="local", gpus=0, cpus=1, time_min=2), set()
+    jobs.start(littered, 1)
+    while jobs.alive():
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                commands.add(process.read_bytes().replace(b"\0", b" ").decode())
+        time.sleep(0.1)
+    assert any("-P -u -m submitit.core._submit" in c and str(littered) in c for c in commands)
+    (log,) = (littered / "jobs").glob("*_log.err")
+    assert "sweep.yaml" in log.read_text()
+    assert not (littered / "imported").exists()
 
 
 def test_a_space_of_ones_own_says_what_it_lacks(

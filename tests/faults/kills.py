@@ -47,7 +47,7 @@ REPRODUCE = [
     "reproduce.noise_inputs=4",
 ]
 _ORPHAN_S = 60.0  # a worker looks for its parent every second, and ends its epoch
-_MOST_S = 600.0
+_MOST_S = 1800.0
 
 
 @dataclass(frozen=True)

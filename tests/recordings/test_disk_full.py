@@ -70,3 +70,42 @@ def test_the_first_failure_is_raised_and_what_is_read_back_is_what_was_written(
         assert file["x"][:].tolist() == list(range(1000))
     with pytest.raises(FileExistsError), new_hdf5(tmp_path / "a.h5"):
         pass
+
+
+# An address space that ends while HDF5 writes: what it could not allocate it cannot close either.
+_LITTLE = """
+import os, resource, sys
+from pathlib import Path
+import numpy as np
+from mua_decode.files import whole
+from mua_decode.recordings.blocks import new_hdf5
+
+folder = Path(sys.argv[1])
+values = np.arange(2 << 20).reshape(2, 1 << 20) % 7
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+ends = set()
+for step in range(0, 96, 4):
+    child = os.fork()
+    if child == 0:
+        size = pages * os.sysconf("SC_PAGE_SIZE") + (step << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        try:
+            with whole(folder / "a.h5") as partial, new_hdf5(partial) as file:
+                for i in range(2):  # of chunks of 8 MiB
+                    packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+                    file.create_dataset(str(i), data=values, chunks=(1, 1 << 20), **packed)
+        except (MemoryError, OSError, RuntimeError, ValueError):
+            os._exit(2)
+        os._exit(0)
+    end = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ends.add(end)
+    assert {p.name for p in folder.iterdir()} <= {"a.h5"}, (step, end)
+print(sorted(ends))
+"""
+
+
+def test_memory_that_ends_while_hdf5_writes_is_one_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _LITTLE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == "[0, 2]\n"

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +81,27 @@ def test_another_machine_is_believed_as_long_as_it_gives_signs_of_life(
     with locks():
         lock(tmp_path)
     assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_clocks_set_back_make_no_lock_older_or_younger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, alive: bool
+) -> None:
+    """Signs of life that lie a day ahead: only whether they change is asked."""
+    monkeypatch.setattr(room, "_DEAD_S", 1.5)
+    path, day = tmp_path / NAME, time.time() + 86400
+    path.write_text(json.dumps({"machine": "elsewhere 1", "pid": 7}))
+    os.utime(path, (day, day))
+    back = threading.Timer(0.3, os.utime, (path, (day - 7200, day - 7200)))  # still ahead
+    if alive:
+        back.start()
+    with locks():
+        if alive:
+            with pytest.raises(FolderInUseError):
+                lock(tmp_path)
+            back.join()
+        else:
+            lock(tmp_path)
 
 
 def test_a_damaged_lock_keeps_nobody_out(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ from mua_decode.sweep.plan import SweepPlan
 from mua_decode.sweep.space import Dimension, Space, overrides
 from mua_decode.sweep.study import SharedStudy
 from mua_decode.sweep.worker import work_in
-from mua_decode.types import InputError
+from mua_decode.types import InputError, read_table
 from tests.tiny import TINY
 
 SPACE = (
@@ -142,6 +142,31 @@ def test_a_trial_at_work_is_heard_of(tmp_path: Path) -> None:
         assert heard.wait(60)
     study.revive()
     assert study.runs(slot)
+
+
+def test_a_clock_set_back_keeps_no_trial_from_the_living(tmp_path: Path) -> None:
+    """A heartbeat that lies a day ahead: by the clock nobody would miss the trial till then."""
+    plan = replace(PLAN, heartbeat_s=1, grace_s=2)
+    study, other = (SharedStudy(plan, tmp_path) for _ in range(2))
+    study.lay_out()
+    dead, alive = study.claim(), study.claim()
+    assert dead is not None
+    assert alive is not None
+
+    def beat(minute: int) -> None:
+        with study.storage.engine.begin() as connection:
+            for slot, at in ((dead, 0), (alive, minute)):
+                connection.exec_driver_sql(
+                    f"UPDATE trial_heartbeats SET heartbeat = datetime('now', 'start of day', "
+                    f"'+2 day', '+{at} minute') WHERE trial_id = {slot.trial._trial_id}"
+                )
+
+    for minute in range(4):
+        beat(minute)
+        other.revive()
+        assert study.runs(alive)
+        assert study.runs(dead) == (minute < 2)
+        time.sleep(1.05)
 
 
 def test_a_trial_that_another_worker_ended_meanwhile_is_passed_over(
@@ -270,7 +295,7 @@ def test_the_line_gives_back_the_config() -> None:
 def test_a_sweep_in_this_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     main(["sweep", *SMALL, "sweep.n_trials=4", f"out_dir={out}"])
-    table = pd.read_csv(out / "trials.csv")
+    table = read_table(out / "trials.csv")
     assert list(table["state"]) == ["finished"] * 4
     assert table["task.optimizer.lr"].nunique() == 4
     best = table.loc[table["val_loss"].idxmin()]

@@ -72,7 +72,7 @@ def write_nwb(
 def nwb_files(recording: Recording, folder: Path) -> list[Path]:
     """Files that :func:`write_nwb` writes, one per session; an InputError if two are one."""
     names = [re.sub(r"^\.+|[^\w.-]+", "_", s.name) for s in recording.sessions]
-    if len({n.lower() for n in names}) < len(names):
+    if len({n.casefold() for n in names}) < len(names):
         raise InputError(f"recording '{recording.name}': session names give equal files: {names}")
     return [folder / f"{name}.nwb" for name in names]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,47 @@ def test_a_cache_that_all_can_write_to_gives_nobody_a_say(
     assert "\n" not in str(said[0].message)
     assert "lanes_forward" in str(said[0].message)  # a missing symbol is a line as well
     assert not mark.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
+def test_two_users_of_one_cache_have_a_folder_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Builder()
+    with tempfile.TemporaryDirectory() as shared:  # tmp_path lies where nobody else may look
+        Path(shared).chmod(0o777)
+        monkeypatch.setenv("MUA_DECODE_CACHE", shared)
+        assert answer(build) == 7
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+                own = Path(shared) / "kernels-65534"
+                right = (answer(Builder()), cache_folder(), own.stat().st_mode & 0o777)
+                os._exit(right != (7, own, 0o700))
+            os._exit(9)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert (answer(build), build.times) == (7, 1)
+
+
+def test_nothing_is_written_through_what_is_laid_during_the_build(
+    cache: Path, tmp_path: Path
+) -> None:
+    """The cache lies where others may write: they move our folder and lay theirs in its place."""
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+
+    def build(path: Path) -> None:
+        cache.rename(cache.with_name("moved"))
+        theirs = cache / path.parent.name
+        theirs.mkdir(parents=True)
+        for name in (path.name, NAME, f".{NAME}.{os.getpid()}"):
+            for folder in (cache, theirs):
+                (folder / name).unlink(missing_ok=True)
+                (folder / name).symlink_to(mine)
+        Builder()(path)
+
+    assert answer(build) == 7
+    assert mine.read_text() == "mine"
+    kept = sorted(p.name for p in cache.with_name("moved").iterdir())
+    assert kept == [NAME, f"{NAME}.sha256"]

@@ -19,10 +19,17 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Folder of the built libraries, in ``$MUA_DECODE_CACHE`` or ``~/.cache/mua_decode``."""
+    """Folder of the built libraries, in ``$MUA_DECODE_CACHE`` or ``~/.cache/mua_decode``.
+
+    Where another user who shares that came first, one of this user's own beside theirs.
+    """
     given = os.environ.get("MUA_DECODE_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return (Path(given) if given else base / "mua_decode") / "kernels"
+    folder = (Path(given) if given else base / "mua_decode") / "kernels"
+    with suppress(OSError):
+        if folder.lstat().st_uid != os.geteuid():
+            return folder.with_name(f"kernels-{os.geteuid()}")
+    return folder
 
 
 def load_kept(name: str, build: Callable[[Path], None]) -> ctypes.CDLL:
@@ -37,18 +44,19 @@ def load_kept(name: str, build: Callable[[Path], None]) -> ctypes.CDLL:
 
     Raises OSError if the folder is open to others, or cannot be written or loaded from.
     """
-    with _own_folder(cache_folder()) as folder:
+    path = cache_folder() / name
+    with _own_folder(path.parent) as folder:
         with _opened(folder, name) as library:
             if library is not None:
-                return _load(library, cache_folder() / name)
+                return _load(library, path)
         with _alone(folder):  # of several that start at once, one builds
             with _opened(folder, name) as library:
                 if library is None:
-                    _keep(cache_folder(), name, build)
+                    _keep(folder, name, build)
             with _opened(folder, name) as library:
                 if library is None:
-                    raise OSError(f"{cache_folder() / name}: was changed as soon as it was kept")
-                return _load(library, cache_folder() / name)
+                    raise OSError(f"{path}: was changed as soon as it was kept")
+                return _load(library, path)
 
 
 @contextmanager
@@ -126,14 +134,22 @@ def _alone(folder: int) -> Iterator[None]:
             fcntl.flock(folder, fcntl.LOCK_UN)
 
 
-def _keep(folder: Path, name: str, build: Callable[[Path], None]) -> None:
-    """Build a library and put it and its digest into the folder."""
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        built, digest = Path(work) / name, Path(work) / f"{name}.sha256"
+def _keep(folder: int, name: str, build: Callable[[Path], None]) -> None:
+    """Build a library and put it and its digest into the open folder.
+
+    It is built elsewhere: who may write beside the folder can move it away meanwhile, and lay a
+    link where the compiler is to write.
+    """
+    with tempfile.TemporaryDirectory(prefix="mua_decode_") as work:
+        built = Path(work) / name
         build(built)
-        built.chmod(0o700)
-        found = hashlib.sha256(built.read_bytes()).hexdigest()
-        digest.write_text(f"{found}\n", encoding="utf-8")
-        digest.chmod(0o600)
-        for path in (built, digest):
-            path.replace(folder / path.name)
+        data = built.read_bytes()
+    digest = f"{hashlib.sha256(data).hexdigest()}\n".encode()
+    for part, content, mode in ((name, data, 0o700), (f"{name}.sha256", digest, 0o600)):
+        partial = f".{part}.{os.getpid()}"
+        with suppress(FileNotFoundError):
+            os.unlink(partial, dir_fd=folder)
+        new = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, dir_fd=folder)
+        with os.fdopen(new, "wb") as file:
+            file.write(content)
+        os.replace(partial, part, src_dir_fd=folder, dst_dir_fd=folder)
