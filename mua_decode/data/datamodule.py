@@ -42,6 +42,7 @@ from mua_decode.data.videos import (
     videos_shown,
 )
 from mua_decode.data.windows import Window, window_session
+from mua_decode.limits import check_memory
 from mua_decode.types import PARTS, InputError, LeakState, PseudoTrials, Recording, Stream
 
 
@@ -313,7 +314,9 @@ class DecodingData(pl.LightningDataModule):
             else:
                 video = self._shown[str(self.pool.sites.session[0])][trials.source_trial[:, 0]]
             return replace(trials, video=video)
-        condition = np.repeat(self.conditions(part), per_condition)
+        shown = self.conditions(part)
+        check_memory(8 * len(self.sites) * len(shown) * per_condition, "pseudo.per_condition")
+        condition = np.repeat(shown, per_condition)
         return draw_pseudo_trials(
             self.pool,
             self._candidates[part],

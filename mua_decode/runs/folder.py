@@ -19,6 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.data import Population
 from mua_decode.files import write_text
+from mua_decode.recordings.files import reading
+from mua_decode.runs.checkpoints import weights_of
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.lock import lock
 from mua_decode.runs.new_folders import make, remember
@@ -199,6 +201,8 @@ class RunFolder:
         keep_split(cfg, self.config)
         if "weights" not in cfg:  # earlier versions scored the best epoch alone
             cfg.weights = "best"
+        with reading(self.config):
+            weights_of(cfg)
         return cfg
 
     def checkpoint(self, name: str) -> Path:

@@ -249,7 +249,8 @@ def test_a_stored_option_without_a_value_names_its_config(tmp_path: Path, option
     [
         ("model.spike_hidden", 2**31, r"model: VideoUNet would take \d+\.\d GiB of memory"),
         ("model.kernel_sizes", [10**5 + 1] * 4, r"model: VideoUNet would take .*"),
-        ("data.pseudo.per_condition", 10**13, r"DecodingData asks for more memory than there is"),
+        ("data.pseudo.per_condition", 10**13, r"pseudo.per_condition would take .* GiB of memory"),
+        ("data.pseudo.per_condition", 2**31, r"pseudo.per_condition would take .* GiB of memory"),
     ],
 )
 def test_a_stored_option_that_takes_too_much_memory_names_its_config_and_the_limit(
@@ -259,6 +260,13 @@ def test_a_stored_option_that_takes_too_much_memory_names_its_config_and_the_lim
     found = Run.open(tmp_path)
     with pytest.raises(InputError, match=rf"config\.yaml: .*{said}.* may fill \d+\.\d GiB"):
         _ = found.data.dataset("train"), found.network
+
+
+@pytest.mark.parametrize("value", ["bust", -0.5, {"a": 1}])
+def test_weights_that_are_none_name_their_config(tmp_path: Path, value: object) -> None:
+    changed(tmp_path, "weights", value)
+    with pytest.raises(InputError, match=r"config\.yaml: weights=.*choose from best, last"):
+        Run.open(tmp_path)
 
 
 def test_weights_are_drawn_the_same_where_their_memory_is_counted() -> None:
