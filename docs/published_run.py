@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 from matplotlib import pyplot as plt
-from pictures import PLACE, small_png
+from pictures import small_png
 from PIL import Image
 
 HERE = Path(__file__).parent
@@ -46,4 +46,4 @@ if __name__ == "__main__":
     written = io.BytesIO()
     draw(pd.read_csv(HERE / "published_run.csv")).savefig(written, dpi=150)
     with Image.open(written) as picture:
-        (PLACE / "published_run.png").write_bytes(small_png(picture))
+        (HERE / "published_run.png").write_bytes(small_png(picture))

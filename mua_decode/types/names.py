@@ -7,14 +7,15 @@ import unicodedata
 import numpy as np
 
 
-def composed(name: str) -> str:
-    """Return a name in Unicode's form NFC.
+def composed(name: object) -> str:
+    """Return a name as text (a region may be typed as a number) in Unicode's form NFC.
 
     A letter with an accent is one character or two (a Mac's disks and keyboards tell them apart
     differently), which nobody sees: names of sessions, regions and conditions are kept and looked
     up in this one form.
     """
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+    text = str(name)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def all_composed(names: np.ndarray) -> np.ndarray:
