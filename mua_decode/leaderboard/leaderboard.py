@@ -32,21 +32,25 @@ def leaderboard(plan: LeaderboardPlan, folder: Path) -> Findings:
         metric, see :func:`mua_decode.leaderboard.standings.standings`; ``differences`` has every
         method less every floor. Results hold every seed.
     """
-    tables, scores, failures = [], [], {}
+    tables, scores = [], []
+    failures: dict[str, str] = {}
     for name in plan.dataset:
-        if plan.questions(name):
-            try:
-                outcome = train_entries(plan, name, folder / name)
-            except InputError as error:
-                failures[name] = str(error)
-                continue
-            failures |= {f"{name}/{k}": why for k, why in outcome.failures.items()}
-            entries = list(outcome.found.values())
-            tables.append(standings(name, entries, seed=plan.seed))
-            scores += [_labelled(name, entry) for entry in entries]
-        if plan.dataset[name].likelihood is not None:
-            curve = through_encoder(plan, name, folder / name / "likelihood")
-            tables.append(encoder_rows(name, curve, seed=plan.seed))
+        place = folder / name
+        try:  # what cannot be asked of one keeps nothing from the others
+            if plan.questions(name):
+                outcome = train_entries(plan, name, place)
+                failures |= {f"{name}/{k}": why for k, why in outcome.failures.items()}
+                entries = list(outcome.found.values())
+                tables.append(standings(name, entries, seed=plan.seed))
+                scores += [_labelled(name, entry) for entry in entries]
+        except InputError as error:
+            failures[name] = str(error)
+        try:
+            if plan.dataset[name].likelihood is not None:
+                curve = through_encoder(plan, name, place / "likelihood")
+                tables.append(encoder_rows(name, curve, seed=plan.seed))
+        except InputError as error:
+            failures[f"{name}/through_encoder"] = str(error)
     if not tables:
         what, why = next(iter(failures.items()), ("leaderboard", "nothing is asked"))
         raise InputError(f"{what}: {why}")

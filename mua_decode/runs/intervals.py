@@ -22,8 +22,14 @@ _MOST_LEVELS = 100
 
 
 def keep_intervals(intervals: PixelIntervals, run: Run, folder: RunFolder) -> None:
-    """Write ``intervals.npz``: residual variance, levels and reach, and the weights' SHA-256."""
+    """Write ``intervals.npz``: residual variance, levels and reach, and the weights' SHA-256.
+
+    Not where the data are others than those the run was trained on: with another split, validation
+    trials may be trials that it was trained on, which are decoded too well.
+    """
     assert run.checkpoint is not None
+    if run.folder.load_config().data != run.cfg.data:
+        return
     levels = sorted(intervals.reach)
     with whole(folder.intervals) as partial, partial.open("wb") as file:
         np.savez_compressed(

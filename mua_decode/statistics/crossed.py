@@ -11,7 +11,7 @@ from mua_decode.statistics.units import Units
 
 # Chance that noise alone moves the means of one of F factors beyond what is pooled with it, times
 # F^1.3. Any factors of any strength over 4 × 4 × 4, 4 × 16, 4 × 64, 3 × 64, 5 × 64 or 10 × 64
-# values: size .030 to .070; over 4 × 4 .028 to .055.
+# values: size .030 to .070; over 4 × 4 .028 to .059.
 _MOVED = 0.685
 _TELLING = 3  # degrees of freedom
 
@@ -51,7 +51,7 @@ def summed(
 
     The noise is counted once. Degrees of freedom after Satterthwaite; he trusts a small variance
     of two degrees of freedom as if it were known to be small (3 × 64 values: size .080), so that
-    with fewer than four levels they lie nearer to those of that factor (.0696).
+    with fewer than four levels they lie nearer to those of that factor (.070).
     """
     spare = (len(variance) - 1) * noise
     total = float(variance.sum()) - spare

@@ -151,6 +151,17 @@ def test_noise_is_at_chance_and_a_leak_is_said(tmp_path: Path) -> None:
     assert "scores are inflated" in (out / "report.html").read_text()
 
 
+def test_what_cannot_be_asked_keeps_nothing_from_the_rest(tmp_path: Path) -> None:
+    dataset = written(tmp_path, likelihood=["recording=simulated_small", "leave_out.share=0.9"])
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as stop:
+        main(["leaderboard", dataset, "method=[mlp_decoder]", "n_seeds=1", f"out={out}", *FAST])
+    assert stop.value.code == 1
+    flat = json.loads((out / "metrics.json").read_text())
+    assert "leave_out.share must lie above 0" in flat["failed"]["mine/through_encoder"]
+    assert "mlp_decoder" in pd.read_csv(out / "leaderboard.csv")["method"].tolist()
+
+
 @pytest.mark.parametrize("name", sorted(p.stem for p in (CONF / "method").glob("*.yaml")))
 @pytest.mark.parametrize("dataset", sorted(p.stem for p in (CONF / "dataset").glob("*.yaml")))
 def test_what_ships_composes(dataset: str, name: str, tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def test_intervals_of_other_weights_are_not_taken(
     np.savez(other / "intervals.npz", **kept | {"weights": np.zeros(32, np.uint8)})
     line = refused(other, out, capsys, "intervals=0.9")
     assert f"mua-decode evaluate run_dir={other} checkpoint=best" in line
-    # What the line says, typed.
-    main(["evaluate", f"run_dir={other}", "checkpoint=best", "metric=[mse]", "floor=[]"])
+    evaluation = ["evaluate", f"run_dir={other}", "checkpoint=best", "metric=[mse]", "floor=[]"]
+    main([*evaluation, "overrides=['data.seed=5']"])  # another split calibrates nothing
+    assert "holds none of best.ckpt" in refused(other, out, capsys, "intervals=0.9")
+    main(evaluation)  # what the line says, typed
     decode(other, out, "intervals=0.9", "trials=assembled")
     assert (out / "low.npy").is_file()
