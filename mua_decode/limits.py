@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,8 +20,11 @@ GIB = 1 << 30
 # 1000, counts and rendered videos give 5 to 100.
 _MOST_PACKED = 250
 _SHARE = 0.75  # of the memory that one array may take
-# What the allocators of torch say: CPU on Linux, CPU elsewhere, CUDA.
-_REFUSED = re.compile(r"can't allocate memory|not enough memory|CUDA out of memory")
+# What the allocators of torch say: CPU on Linux, CPU elsewhere, CUDA; oneDNN; C++ at large.
+_REFUSED = re.compile(
+    r"can't allocate memory|not enough memory|CUDA out of memory|could not create a primitive|"
+    r"bad_alloc"
+)
 _MOST_NODES, _DEEPEST, _LONGEST_TEXT = 1_000_000, 64, 1 << 25
 
 
@@ -90,7 +96,53 @@ def check_packed(n_bytes: int, packed: int, where: object) -> None:
         )
 
 
-def check_saved(path: Path) -> None:
+def check_room(n_bytes: int, what: str) -> None:
+    """Ask the system for memory that is given back at once, before ``what`` is begun.
+
+    For libraries that take the process down where memory ends in the middle of their work.
+
+    Raises MemoryError if there is less; what is only promised may still be missing later.
+    """
+    try:
+        mmap.mmap(-1, n_bytes).close()
+    except OSError as error:
+        raise MemoryError(
+            f"{what} is not begun with less than {n_bytes >> 20} MiB of memory"
+        ) from error
+
+
+def load_saved(path: Path, kind: str, *, mapped: bool = False, hint: str = "") -> Any:
+    """Load what ``torch.save`` wrote on the CPU: tensors and plain values, nothing that runs code.
+
+    Parameters
+    ----------
+    kind
+        What it should hold, for the error: ``checkpoint``.
+    mapped
+        Leave the numbers on the disk until they are used.
+    hint
+        What to do, added to the error.
+
+    Raises InputError naming ``path`` if it is damaged, packed, holds anything else, or takes more
+    memory than there is.
+    """
+    import torch  # takes seconds; most of what is read is not of torch
+
+    _check_unpacked(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that are refused in the next line
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:  # pickles raise whatever they cause
+        if memory_refused(error):
+            raise too_large(str(path)) from error
+        said = str(error)  # an unsupported operand is a byte of another kind of file
+        unsafe = "weights_only" in said and re.search(r"Unsupported (?!operand)", said)
+        reason = "holds objects that could run code" if unsafe else f"is damaged or no {kind}"
+        raise InputError(f"{path}: refused, it {reason}{hint}") from error
+
+
+def _check_unpacked(path: Path) -> None:
     """Refuse a file of ``torch.save`` whose parts are packed: PyTorch never packs any.
 
     Raises InputError naming ``path``; what is no archive, or a damaged one, passes.
@@ -140,11 +192,22 @@ def check_yaml(text: str, where: object) -> None:
             )
 
 
-def memory_refused(error: BaseException) -> bool:
-    """Whether the system refused memory to NumPy, torch or Python."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and _REFUSED.search(str(error)) is not None
-    )
+def memory_refused(error: BaseException | None) -> bool:
+    """Whether the system refused memory to NumPy, torch or Python, here or in what led to this."""
+    while error is not None:
+        if isinstance(error, MemoryError) or (
+            isinstance(error, RuntimeError) and _REFUSED.search(str(error)) is not None
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def no_memory(error: BaseException) -> str:
+    """What to say of memory that was refused to a command."""
+    if "CUDA" in str(error):
+        return "not enough memory on the GPU (a smaller data.batch_size takes less)"
+    return f"not enough memory, of which this process may fill {memory_bytes() / GIB:.1f} GiB"
 
 
 def too_large(name: str) -> InputError:

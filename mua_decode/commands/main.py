@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +19,15 @@ from textwrap import indent
 from typing import Any, NoReturn
 
 from mua_decode import __version__
+from mua_decode.limits import memory_refused, no_memory
 from mua_decode.runs.command_line import HYDRA_HELP, CommandLine
-from mua_decode.runs.ending import CODE, end_on_sigterm, end_with_parent, terminated
+from mua_decode.runs.ending import (
+    LAST_WORDS,
+    end_on_sigterm,
+    end_with_parent,
+    loading,
+    terminated,
+)
 from mua_decode.runs.lock import locks
 from mua_decode.runs.new_folders import new_folders
 from mua_decode.runs.plugins import analyses
@@ -91,16 +99,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         with new_folders(), locks():
             _run(line)
     except KeyboardInterrupt:
-        told = terminated()
-        print("terminated (SIGTERM)" if told else "\ninterrupted", file=sys.stderr)
-        raise SystemExit(CODE if told else 130) from None
+        number = signal.SIGTERM if terminated() else signal.SIGINT
+        print(LAST_WORDS[number], file=sys.stderr)
+        raise SystemExit(128 + number) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (InputError, OSError, MemoryError) as error:
+    except (InputError, OSError) as error:
         _fail(error, debug=line.debug, code=2)
     except Exception as error:
-        _fail(error, debug=line.debug, code=1)
+        _fail(error, debug=line.debug, code=2 if memory_refused(error) else 1)
 
 
 def _run(line: CommandLine) -> None:
@@ -125,9 +133,10 @@ def _in_search_path(line: CommandLine) -> None:
     if line.help:
         print(_command_help(command, overrides))
         return
-    from mua_decode.runs.config import compose, declared
-    from mua_decode.runs.instantiate import check_targets
-    from mua_decode.runs.typed import carried_out
+    with loading():
+        from mua_decode.runs.config import compose, declared
+        from mua_decode.runs.instantiate import check_targets
+        from mua_decode.runs.typed import carried_out
 
     if command == "report":  # takes a folder by its name alone
         overrides = (*overrides, *(f"run_dir={text}" for text in line.leftovers))
@@ -141,12 +150,14 @@ def _in_search_path(line: CommandLine) -> None:
     if line.multirun:
         _multirun(line)
         return
-    cfg = compose(command, overrides, config_name=line.config_name)
+    with loading():
+        cfg = compose(command, overrides, config_name=line.config_name)
     if line.show is not None or line.info is not None:
         print(_shown(cfg, line))
         return
-    check_targets(cfg)
-    run = entry(command)  # takes seconds, so that what is typed wrongly is said before
+    with loading():
+        check_targets(cfg)
+        run = entry(command)  # takes seconds, so that what is typed wrongly is said before
     quiet()
     with carried_out(command, overrides, cfg):
         found = run(cfg)
@@ -205,8 +216,8 @@ def home(command: str) -> str:
 def _multirun(line: CommandLine) -> None:
     if line.command != "train" or line.show is not None:
         raise InputError("--multirun belongs to train; sweep searches, repeat takes other seeds")
-    from mua_decode.sweep.multirun import multirun
-
+    with loading():
+        from mua_decode.sweep.multirun import multirun
     quiet()
     bad = (multirun(line.overrides, config_name=line.config_name)["failed"] != "").sum()
     if bad:
@@ -217,8 +228,12 @@ def _fail(error: Exception, *, debug: bool, code: int) -> NoReturn:
     if debug:
         traceback.print_exc()
     else:
-        line = printable(masked(" ".join(str(error).split()))[:600]) or type(error).__name__
+        # Some errors of torch hold the traceback of what caused them.
+        said = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
+        line = printable(masked(said)[:600]) or type(error).__name__
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        if not isinstance(error, InputError) and memory_refused(error):
+            kind = f"{no_memory(error)}: "
         hint = "" if code == 2 else " (run again with --debug for the traceback)"
         print(f"mua-decode: {kind}{line}{hint}", file=sys.stderr)
     raise SystemExit(code)

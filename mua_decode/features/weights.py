@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mua_decode.files import sha256 as checksum
-from mua_decode.limits import check_saved
+from mua_decode.limits import load_saved
 from mua_decode.types import InputError
 
 _LONGEST_HEADER = 100_000_000  # bytes, as the format has it
@@ -35,16 +35,13 @@ def load_weight_file(
     file = Path(path).expanduser()
     if not file.is_file():
         raise InputError(f"features: no such weight file: {file}")
-    check_saved(file)
-    try:
-        safe = file.suffix == ".safetensors"
-        state = (
-            read_safetensors(file)
-            if safe
-            else torch.load(file, map_location="cpu", weights_only=True)
-        )
-    except Exception as error:
-        raise InputError(f"{file}: refused, it is damaged or holds more than tensors") from error
+    if file.suffix == ".safetensors":
+        try:
+            state: Any = read_safetensors(file)
+        except Exception as error:
+            raise InputError(f"{file}: refused, it is damaged or no safetensors file") from error
+    else:
+        state = load_saved(file, "state dict of tensors")
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict):

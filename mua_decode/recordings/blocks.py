@@ -12,6 +12,8 @@ from typing import Any
 
 import h5py
 
+from mua_decode.limits import check_room
+
 _READ_BACK = 1 << 16  # bytes: what HDF5 may read back as it closes is smaller, tables aside
 # Bytes of address space: what HDF5 takes to open a file, and to close one, is a fraction of either.
 _TO_OPEN, _SPARE = 16 << 20, 32 << 20
@@ -43,13 +45,8 @@ def new_hdf5(path: Path, **options: Any) -> Iterator[h5py.File]:
 @contextmanager
 def _spare() -> Iterator[mmap.mmap]:
     """Memory that is held, never touched, until HDF5 needs it to close what failed."""
-    try:
-        mmap.mmap(-1, _SPARE + _TO_OPEN).close()
-        spare = mmap.mmap(-1, _SPARE)
-    except OSError as error:
-        needed = (_SPARE + _TO_OPEN) >> 20
-        raise MemoryError(f"HDF5 is not begun with less than {needed} MiB of memory") from error
-    with spare:
+    check_room(_SPARE + _TO_OPEN, "HDF5")
+    with mmap.mmap(-1, _SPARE) as spare:
         yield spare
 
 

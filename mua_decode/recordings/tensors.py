@@ -7,7 +7,6 @@ Zhang et al. 2026 (doi 10.1038/s42003-025-09486-7) describe their sample.
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mua_decode.limits import check_memory, check_saved
+from mua_decode.limits import check_memory, load_saved
 from mua_decode.recordings.files import existing_folder, load_npy, reading
 from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
@@ -228,17 +227,10 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         return path, load_npy(path, lazily=True)
     import torch  # takes seconds; not every recording is of tensors
 
-    check_saved(path)
-    try:
-        # Files older than PyTorch 1.6 are no archives and cannot be mapped.
-        mapped = zipfile.is_zipfile(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles that are refused in the next line
-            found = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except Exception as error:  # pickles raise whatever they cause
-        unsafe = "weights_only" in str(error) and "Unsupported" in str(error)
-        reason = "holds objects that could run code" if unsafe else "is damaged or no tensor"
-        raise InputError(f"{path}: refused, it {reason}; expected a saved tensor") from error
+    # Files older than PyTorch 1.6 are no archives and cannot be mapped.
+    found = load_saved(
+        path, "tensor", mapped=zipfile.is_zipfile(path), hint="; expected a saved tensor"
+    )
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
     if (

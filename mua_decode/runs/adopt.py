@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mua_decode.data import DecodingData, Population
 from mua_decode.files import sha256, whole, write_text
+from mua_decode.limits import load_saved
 from mua_decode.nn.stages import N_STAGES
 from mua_decode.runs.build import build_task
 from mua_decode.runs.run import Run
@@ -137,14 +138,7 @@ def read_weights(given: str | None) -> ForeignWeights:
     path = Path(given).expanduser()
     if not path.is_file():
         raise InputError(f"weights: no such file: {path}")
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickles raise whatever they cause
-        unsafe = "weights_only" in str(error) and "Unsupported" in str(error)
-        reason = "holds objects that could run code" if unsafe else "is damaged or no checkpoint"
-        raise InputError(
-            f"weights: {path}: refused, it {reason}; save model.state_dict()"
-        ) from error
+    found = load_saved(path, "checkpoint", hint="; save model.state_dict()")
     inside = [found[k] for k in _WRAPPED if isinstance(found, Mapping) and k in found]
     state = inside[0] if inside else found
     named = isinstance(state, Mapping) and all(isinstance(k, str) for k in state)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mua_decode.data import DecodingData
 from mua_decode.data.recorded import condition_means, recorded_trials
-from mua_decode.limits import check_saved
+from mua_decode.limits import load_saved
 from mua_decode.models.floor import Batches, Repeats, Starts
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.allocations import WithinMemory
@@ -151,13 +151,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"no such checkpoint: {path}")
-    check_saved(path)
-    try:
-        loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        unsafe = "weights_only" in str(error) and "Unsupported" in str(error)
-        reason = "holds objects that could run code" if unsafe else "is damaged or no checkpoint"
-        raise InputError(f"{path}: refused, it {reason}") from error
+    loaded: dict[str, Any] = load_saved(path, "checkpoint")
     if not isinstance(loaded, dict) or not {"state_dict", "pytorch-lightning_version"} <= set(
         loaded
     ):

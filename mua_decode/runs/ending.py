@@ -10,6 +10,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _AGAIN_S = 20.0  # a second SIGTERM within this time lets the first one finish its work
@@ -20,6 +22,10 @@ _PARENT = "MUA_DECODE_PARENT"
 # called like a module would be imported instead of it.
 NOT_HERE = {"PYTHONSAFEPATH": "1"}
 CODE = 128 + signal.SIGTERM
+LAST_WORDS = {
+    int(signal.SIGTERM): "terminated (SIGTERM)",
+    int(signal.SIGINT): "\ninterrupted",
+}
 
 _ours = threading.Event()
 _received: list[float] = []
@@ -34,6 +40,29 @@ def end_on_sigterm() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stop)
         _ours.set()
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the process on the spot, before anything is begun.
+
+    An exception that is raised in the middle of a library's start goes through compiled code, some
+    of which aborts. Nothing is changed where :func:`end_on_sigterm` was not called.
+    """
+    if not sigterm_ends() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [(n, signal.signal(n, _end)) for n in LAST_WORDS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    os.write(2, f"{LAST_WORDS[number]}\n".encode())
+    os._exit(128 + number)
 
 
 def sigterm_ends() -> bool:

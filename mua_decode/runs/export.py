@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mua_decode import __version__
 from mua_decode.files import sha256, whole, write_text
+from mua_decode.limits import check_room
 from mua_decode.nn import fold_batchnorm
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console, working
@@ -27,6 +28,9 @@ _NEEDED = ("onnx", "onnxscript", "onnxruntime")
 _BATCHES = (1, 3, 8)  # sizes of the check; the file takes any
 _LARGEST_BATCH = 2**20
 _INPUT, _OUTPUT = "spikes", "video"
+# Bytes that the exporters take, and weights that they hold at once, with as much again in reserve:
+# where it ends, they crash. What the comparison takes is refused as an error.
+_TORCH, _ONNX, _COPIES = 128 << 20, 768 << 20, 8
 
 Network = Callable[[Tensor], Tensor]
 
@@ -76,11 +80,13 @@ def export(run: Run, plan: ExportPlan, out: Path) -> dict[str, Any]:
     from the network by more than the tolerance.
     """
     network, onnx = run.network, plan.format == "onnx"
+    weights = sum(p.nbytes for p in network.parameters())
+    check_room((_ONNX if onnx else _TORCH) + _COPIES * weights, "the export")
     try:
         with whole(out) as partial:
             with working(f"exporting to {out.name}"):
                 program = _program(fold_batchnorm(network), _inputs(run, 4, plan.seed))
-                (_write_onnx if onnx else torch.export.save)(program, partial)
+                (_write_onnx if onnx else _write_torch)(program, partial)
             with working("comparing with the network of the run"):
                 exported = _load_onnx(partial) if onnx else torch.export.load(partial).module()
                 found = _largest_difference(run, exported, seed=plan.seed)
@@ -134,6 +140,13 @@ def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
             program, f=path, input_names=[_INPUT], output_names=[_OUTPUT], dynamo=True,
             external_data=False, verbose=False,
         )  # fmt: skip
+
+
+def _write_torch(program: torch.export.ExportedProgram, path: Path) -> None:
+    # Given a name, PyTorch writes it into the file, which would then differ from one export to the
+    # next; and a full disk is an error here.
+    with path.open("wb") as stream:
+        torch.export.save(program, stream)
 
 
 def _load_onnx(path: Path) -> Network:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,41 @@ def test_a_missing_package_names_the_command_that_installs_it(
         main(["export", f"run_dir={folder}", "out=x.onnx"])
     said = " ".join(capsys.readouterr().err.split())
     assert "needs onnxscript, which is not installed: pip install 'mua-decode[export]'" in said
+
+
+_LIMITED = """
+import resource, sys
+from mua_decode.api import load_run
+from mua_decode.commands import export
+from mua_decode.commands.main import main
+import torch.export
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+folder, out, room = sys.argv[1:]
+main(["export", f"run_dir={folder}", "format=torch", f"out={folder}/first.pt2"])  # loads the rest
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + int(room), resource.RLIM_INFINITY))
+main(["export", f"run_dir={folder}", "format=torch", f"out={out}"])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_where_memory_ends_one_line_says_so(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "decoder.pt2"
+    done = subprocess.run(
+        [sys.executable, "-c", _LIMITED, str(folder), str(out), str(100 << 20)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert "not enough memory, of which this process may fill" in said
+    assert said.endswith("the export is not begun with less than 128 MiB of memory")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_made_again_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.pt2", "another.pt2")]
+    for out in files:
+        main(["export", f"run_dir={folder}", "format=torch", f"out={out}"])
+    assert files[0].read_bytes() == files[1].read_bytes()

@@ -98,6 +98,28 @@ def test_sigterm_at_the_start_is_as_orderly(tmp_path: Path, after_s: float) -> N
         assert "Traceback" not in said
 
 
+_LOADING = """
+import os, sys
+from mua_decode.runs.ending import end_on_sigterm, loading
+end_on_sigterm()
+try:
+    with loading():
+        os.kill(os.getpid(), int(sys.argv[1]))
+finally:
+    print("went on", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(signal.SIGTERM, "terminated (SIGTERM)\n"), (signal.SIGINT, "\ninterrupted\n")],
+)
+def test_no_exception_is_raised_into_a_library_that_is_being_loaded(number: int, said: str) -> None:
+    command = [sys.executable, "-c", _LOADING, str(int(number))]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + number, said)
+
+
 def test_a_worker_whose_parent_is_gone_ends_before_it_has_loaded_anything(tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "mua_decode.sweep", str(tmp_path)]
     for parent, loads in ((os.getpid(), True), (1, False)):  # of 1 it is no child
