@@ -26,9 +26,10 @@ from mua_decode.runs.blocks import (
     split_blocks,
 )
 from mua_decode.runs.config_files import KeptConfigs, top_level
-from mua_decode.runs.group_files import check_package, check_whole
+from mua_decode.runs.group_files import check_package, check_whole, leave_unchosen
 from mua_decode.runs.options import check_hydra, check_kinds, check_lists, check_seed, keys, quoted
 from mua_decode.runs.search_path import (
+    NAMED_IF_SEVERAL,
     command_text,
     config_folder,
     folders_asked,
@@ -95,6 +96,8 @@ def _finished(
     """Config with whole blocks in their places and nothing in it that the command does not know."""
     cfg = _composed(command, overrides, config_name, say=say)
     _leave_parts_of_others(cfg, command, overrides, config_name)
+    for group in {*NAMED_IF_SEVERAL} & {*map(name_of, overrides)}:
+        leave_unchosen(cfg, group)
     removed = [o for o in overrides if o.startswith("~") and "." not in o]
     if removed:
         raise InputError(f"{removed[0]}: a whole group cannot be removed")
@@ -181,7 +184,7 @@ def search(command: str, overrides: Sequence[str]) -> Iterator[list[str]]:
             path.prepend("user", f"file://{folder}", anchor="schema")
         # A loader of its own: hydra.searchpath is read too late to find the config to begin with.
         inside.config_loader = ConfigLoaderImpl(path)
-        inside.config_loader.repository = KeptConfigs(path)
+        inside.config_loader.repository = KeptConfigs(path, typed={name_of(o) for o in named})
         yield named
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import logging
 import warnings
@@ -144,9 +145,10 @@ def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
 
 def _write_torch(program: torch.export.ExportedProgram, path: Path) -> None:
     # Given a name, PyTorch writes it into the file, which would then differ from one export to the
-    # next; and a full disk is an error here.
-    with path.open("wb") as stream:
-        torch.export.save(program, stream)
+    # next; and where a disk is full, its writer crashes.
+    held = io.BytesIO()
+    torch.export.save(program, held)
+    path.write_bytes(held.getbuffer())
 
 
 def _load_onnx(path: Path) -> Network:

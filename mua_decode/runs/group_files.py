@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mua_decode.runs.search_path import config_folder, package_of
+from mua_decode.runs.search_path import config_folder, groups, package_of
 from mua_decode.types import InputError
 
 
@@ -20,6 +20,15 @@ def check_package(cfg: DictConfig, group: str) -> None:
             f"{group}: the first line of your file has to be '# @package {line}'"
             + ("" if package == "_global_" else ", NAME that of the file")
         )
+
+
+def leave_unchosen(cfg: DictConfig, group: str) -> None:
+    """Take out what a file says of options that stand side by side, where others were typed."""
+    here = cfg.get(group)
+    for name in groups()[group] if isinstance(here, DictConfig) else ():
+        if isinstance(here.get(name), DictConfig) and "_target_" not in here[name]:
+            with open_dict(here):
+                del here[name]
 
 
 def check_whole(cfg: DictConfig, group: str) -> None:

@@ -26,7 +26,7 @@ from mua_decode.types import InputError
 VARIABLE = "MUA_DECODE_CONF"
 _LOCAL = "conf"  # of the working folder
 # Options of these groups have no names of their own until several stand side by side.
-_NAMED_IF_SEVERAL = ("logger",)
+NAMED_IF_SEVERAL = ("logger",)
 _HEADER = re.compile(r"\A# @package (\S+)")
 _SEARCH = re.compile(r"\+{0,2}hydra\.searchpath=(.*)", re.DOTALL)
 _FILE = re.compile(r"\.ya?ml$")
@@ -207,7 +207,7 @@ def several(group: str, chosen: Sequence[str]) -> dict[str, str] | None:
     ``None`` where they have names of their own, or there are not several.
     """
     names = [name for name in dict.fromkeys(chosen) if name != "csv"]
-    if group not in _NAMED_IF_SEVERAL or len(names) < 2:
+    if group not in NAMED_IF_SEVERAL or len(names) < 2:
         return None
     return {f"{group}.{name}": name for name in names}
 
@@ -215,7 +215,7 @@ def several(group: str, chosen: Sequence[str]) -> dict[str, str] | None:
 def _apart(override: str) -> list[str]:
     """``logger=[wandb,tensorboard]``, for Hydra, each in a place of its own; others as they are."""
     group, _, value = override.partition("=")
-    if group not in _NAMED_IF_SEVERAL or not (value.startswith("[") and value.endswith("]")):
+    if group not in NAMED_IF_SEVERAL or not (value.startswith("[") and value.endswith("]")):
         return [override]
     names = [name.strip(" '\"") for name in value[1:-1].split(",")]
     places = several(group, names)

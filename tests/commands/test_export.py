@@ -147,6 +147,34 @@ def test_where_memory_ends_one_line_says_so(folder: Path, tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+_FULL = """
+import resource, signal, sys
+from mua_decode.commands.main import main
+folder, out, room = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(room), resource.RLIM_INFINITY))
+main(["export", f"run_dir={folder}", "format=torch", f"out={out}"])
+"""
+
+
+@pytest.mark.parametrize("room", [500, 20_000, 170_000])
+def test_a_full_disk_is_one_line(folder: Path, tmp_path: Path, room: int) -> None:
+    out = tmp_path / "decoder.pt2"
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(folder), str(out), str(room)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith(f"mua-decode: out: {out} cannot be written: ")
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_export_made_again_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("one.pt2", "another.pt2")]
     for out in files:

@@ -293,6 +293,31 @@ def test_bash_completes(tmp_path: Path) -> None:
     assert done.stdout == "crossval \n"
 
 
+BOTH = """\
+# @package _global_
+defaults:
+  - override /logger: [wandb, tensorboard]
+  - override /model: mlp_decoder
+logger:
+  wandb: {group: mine}
+"""
+
+
+def test_loggers_listed_in_a_file_stand_side_by_side(place: Path, capsys) -> None:
+    (place / "both.yaml").write_text(BOTH)
+    asked = ("train", f"experiment={place / 'both.yaml'}")
+    both = shown(capsys, *asked, "logger.wandb.project=other")["logger"]
+    assert {name: own["_target_"].rpartition(".")[2] for name, own in both.items()} == {
+        "wandb": "WandbLogger", "tensorboard": "TensorBoardLogger",
+    }  # fmt: skip
+    assert (both["wandb"]["group"], both["wandb"]["project"]) == ("mine", "other")
+    # What is typed takes their place.
+    assert shown(capsys, *asked, "logger=csv")["logger"] == {}
+    one = shown(capsys, *asked, "logger=tensorboard")["logger"]
+    assert one["_target_"].endswith("TensorBoardLogger")
+    assert "wandb" not in one
+
+
 @pytest.fixture
 def littered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder where files are called like modules, each of which leaves a mark."""
