@@ -24,6 +24,7 @@ RUN pip wheel --quiet --no-deps --wheel-dir /wheels .
 
 FROM python:${PYTHON}-slim
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_ROOT_USER_ACTION=ignore
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libgl1 libglib2.0-0 libgomp1 \
     && rm -rf /var/lib/apt/lists/*

@@ -119,7 +119,8 @@ def load_saved(path: Path, kind: str, *, mapped: bool = False, hint: str = "") -
     kind
         What it should hold, for the error: ``checkpoint``.
     mapped
-        Leave the numbers on the disk until they are used.
+        Leave the numbers on the disk until they are used, where the file is an archive; those older
+        than PyTorch 1.6 are none.
     hint
         What to do, added to the error.
 
@@ -132,6 +133,7 @@ def load_saved(path: Path, kind: str, *, mapped: bool = False, hint: str = "") -
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles that are refused in the next line
+            mapped = mapped and zipfile.is_zipfile(path)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # pickles raise whatever they cause
         if memory_refused(error):

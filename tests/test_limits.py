@@ -40,4 +40,10 @@ def test_a_saved_file_is_refused_by_its_name_and_kind(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.pt: refused, it is damaged or no table; say more"):
         load_saved(path, "table", hint="; say more")
     torch.save({"a": torch.arange(3)}, path)
-    assert load_saved(path, "table")["a"].tolist() == [0, 1, 2]
+    for mapped in (False, True):
+        assert load_saved(path, "table", mapped=mapped)["a"].tolist() == [0, 1, 2]
+    whole = path.read_bytes()
+    disks = whole.rindex(b"PK\x06\x07") + 16  # in how many parts the archive is
+    path.write_bytes(whole[:disks] + b"\x09" + whole[disks + 1 :])
+    with pytest.raises(InputError, match=r"a\.pt: refused, it is damaged or no table"):
+        load_saved(path, "table", mapped=True)

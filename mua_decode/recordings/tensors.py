@@ -7,7 +7,6 @@ Zhang et al. 2026 (doi 10.1038/s42003-025-09486-7) describe their sample.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,10 +226,7 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         return path, load_npy(path, lazily=True)
     import torch  # takes seconds; not every recording is of tensors
 
-    # Files older than PyTorch 1.6 are no archives and cannot be mapped.
-    found = load_saved(
-        path, "tensor", mapped=zipfile.is_zipfile(path), hint="; expected a saved tensor"
-    )
+    found = load_saved(path, "tensor", mapped=True, hint="; expected a saved tensor")
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
     if (

@@ -82,7 +82,7 @@ COMMANDS = [
         "convert",
         ["convert", *SHORT[:2], "recording.population.trials_per_condition=40",
          "out={}/out/r.h5"],
-        refused="is there already",
+        refused="exists; give another, or overwrite=true",
     ),
     Command(
         "convert_nwb",
