@@ -5,11 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import re
-import warnings
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -111,49 +108,13 @@ def check_room(n_bytes: int, what: str) -> None:
         ) from error
 
 
-def load_saved(path: Path, kind: str, *, mapped: bool = False, hint: str = "") -> Any:
-    """Load what ``torch.save`` wrote on the CPU: tensors and plain values, nothing that runs code.
+def check_length(n_bytes: int, where: object) -> None:
+    """Refuse YAML that is too long to be written by hand or for a run, before it is read.
 
-    Parameters
-    ----------
-    kind
-        What it should hold, for the error: ``checkpoint``.
-    mapped
-        Leave the numbers on the disk until they are used.
-    hint
-        What to do, added to the error.
-
-    Raises InputError naming ``path`` if it is damaged, packed, holds anything else, or takes more
-    memory than there is.
+    Raises InputError naming ``where``.
     """
-    import torch  # takes seconds; most of what is read is not of torch
-
-    _check_unpacked(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles that are refused in the next line
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except Exception as error:  # pickles raise whatever they cause
-        if memory_refused(error):
-            raise too_large(str(path)) from error
-        said = str(error)  # an unsupported operand is a byte of another kind of file
-        unsafe = "weights_only" in said and re.search(r"Unsupported (?!operand)", said)
-        reason = "holds objects that could run code" if unsafe else f"is damaged or no {kind}"
-        raise InputError(f"{path}: refused, it {reason}{hint}") from error
-
-
-def _check_unpacked(path: Path) -> None:
-    """Refuse a file of ``torch.save`` whose parts are packed: PyTorch never packs any.
-
-    Raises InputError naming ``path``; what is no archive, or a damaged one, passes.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            packed = any(part.file_size > part.compress_size for part in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return
-    if packed:
-        raise InputError(f"{path}: refused, it is packed, which torch.save never does")
+    if n_bytes > _LONGEST_TEXT:
+        raise InputError(f"{where}: {n_bytes / 2**20:.0f} MiB of YAML; refused, as too long")
 
 
 def check_yaml(text: str, where: object) -> None:
@@ -163,8 +124,7 @@ def check_yaml(text: str, where: object) -> None:
 
     Raises InputError naming ``where``, or YAMLError if it cannot be parsed.
     """
-    if len(text) > _LONGEST_TEXT:
-        raise InputError(f"{where}: {len(text) / 2**20:.0f} MiB of YAML; refused, as too long")
+    check_length(len(text), where)
     sizes: dict[str, int] = {}
     open_: list[tuple[str | None, int]] = []  # anchor and nodes of every collection not closed
     nodes = 0  # of the innermost open collection and what it holds

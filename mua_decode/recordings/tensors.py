@@ -7,7 +7,6 @@ Zhang et al. 2026 (doi 10.1038/s42003-025-09486-7) describe their sample.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mua_decode.limits import check_memory, load_saved
+from mua_decode.limits import check_memory
 from mua_decode.recordings.files import existing_folder, load_npy, reading
 from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
+from mua_decode.saved import load_saved
 from mua_decode.types import (
     PARTS,
     STORED_PART,
@@ -227,10 +227,7 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         return path, load_npy(path, lazily=True)
     import torch  # takes seconds; not every recording is of tensors
 
-    # Files older than PyTorch 1.6 are no archives and cannot be mapped.
-    found = load_saved(
-        path, "tensor", mapped=zipfile.is_zipfile(path), hint="; expected a saved tensor"
-    )
+    found = load_saved(path, "tensor", mapped=True, hint="; expected a saved tensor")
     if not isinstance(found, torch.Tensor):
         raise InputError(f"{path}: expected a saved tensor, found {type(found).__name__}")
     if (
@@ -239,8 +236,6 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         or str(found.dtype).removeprefix("torch.") not in _DTYPES
     ):
         raise InputError(f"{path}: expected plain numbers, found {found.dtype} on {found.device}")
-    if found.layout != torch.strided or found.nbytes > found.untyped_storage().nbytes():
-        raise InputError(f"{path}: refused, it declares {tuple(found.shape)} and holds less")
     check_memory(found.nbytes, path)
     return path, found.detach()
 
