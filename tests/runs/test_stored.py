@@ -193,6 +193,66 @@ def test_a_stored_config_may_refer_to_its_own_options(tmp_path: Path) -> None:
     assert load_stored(tmp_path / "c.yaml").data == {"seed": 3, "lr": 0.001}
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "a: $\nb: '{oc.env:SECRET}'\nname: ${a}${b}",
+        "a: '{'\nname: $${a}oc.env:SECRET}\nother: ${name}",
+        "a: oc.env\nname: '\\${${a}:SECRET}'",
+    ],
+)
+def test_no_reference_is_made_of_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    """What OmegaConf puts together it takes for a reference again."""
+    monkeypatch.setenv("SECRET", "the-key")
+    (tmp_path / "c.yaml").write_text(made + "\n")
+    with pytest.raises(InputError, match=r"c\.yaml: .*may refer to its own options alone") as said:
+        load_stored(tmp_path / "c.yaml")
+    assert "the-key" not in str(said.value)
+
+
+def test_references_are_put_in(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "seed: 3\nname: run\nlist: [a, {b: '${ seed }'}]\nsame: ${list}\n"
+        'text: ${name}_${seed}_${list.0}\nescaped: "\\x24\\x7bseed}"\nfar: ${same}\n'
+    )
+    found = load_stored(tmp_path / "c.yaml")
+    assert OmegaConf.to_container(found, resolve=False) == {
+        "seed": 3, "name": "run", "list": ["a", {"b": 3}], "same": ["a", {"b": 3}],
+        "text": "run_3_a", "escaped": 3, "far": ["a", {"b": 3}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a: ${b}", "a: ${b}\nb: ${a}", "a: [1, '${a}']", "a: x${a}"])
+def test_a_reference_that_leads_nowhere_or_to_itself_names_its_config(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"c\.yaml: is not readable YAML"):
+        load_stored(tmp_path / "c.yaml")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", ["texts", "lists"])
+def test_references_in_a_stored_config_have_an_end(tmp_path: Path, kind: str) -> None:
+    lines = ["a0: xxxxxxxxxx"]
+    for k in range(40):
+        named = f"${{a{k}}}"
+        made = f"'{named}{named}'" if kind == "texts" else f"['{named}', '{named}']"
+        lines.append(f"a{k + 1}: {made}")
+    (tmp_path / "config.yaml").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"config\.yaml: refused, what its references name grows"):
+        RunFolder.existing(str(tmp_path)).load_config()
+
+
+def test_a_config_is_measured_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "config.yaml").open("wb") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    with pytest.raises(InputError, match=r"config\.yaml: 1048576 MiB of YAML; refused"):
+        RunFolder.existing(str(tmp_path)).load_config()
+
+
 def test_aliases_in_a_stored_config_have_an_end(tmp_path: Path) -> None:
     lines = ["a: &a [0,0,0,0,0,0,0,0,0,0]"]
     lines += [
