@@ -20,7 +20,8 @@ from PIL import Image
 from mua_decode import limits
 from mua_decode.limits import check_memory, check_packed, check_yaml, memory_bytes
 from mua_decode.recordings import matlab_v5, read_arrays, read_native, read_tensors, read_v4_images
-from mua_decode.recordings.files import load_npy
+from mua_decode.recordings.files import load_csv, load_npy
+from mua_decode.recordings.film import read_film
 from mua_decode.recordings.matlab import read_mat, spike_cells
 from mua_decode.recordings.pictures import read_frames
 from mua_decode.types import InputError
@@ -34,6 +35,28 @@ def little_memory_is_taken() -> Iterator[None]:
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 1 << 20  # KiB
     assert time.process_time() - start < 10
+
+
+def test_a_table_is_not_unpacked_by_its_name(tmp_path: Path) -> None:
+    """A line of names, and an archive behind it."""
+    path = tmp_path / "trials.csv.zip"
+    path.write_text(f"a,b\n{'x' * 20_000}\n")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("trials.csv", "a,b\n" + "0,0\n" * 1000)
+    with pytest.raises(InputError, match=r"trials\.csv\.zip: is not a table"):
+        load_csv(path)
+
+
+def test_a_gap_in_the_clock_of_a_film_is_not_filled_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "film.npz"
+    arrays = {"spikes": np.ones((2, 2, 4), np.uint8), "frames": np.zeros((4, 2, 2), np.uint8)}
+    for last, said in ((1e4, "declares 335.3 GiB"), (1e300, "declares")):
+        clock = np.array([0, 1e-6, 2e-6, last])
+        np.savez(path, frame_times=clock, bin_s=0.1, **arrays)
+        with pytest.raises(InputError, match=rf"film\.npz: frame_times {said}"):
+            read_film(str(path))
+    np.savez(path, frame_times=np.array([0, 0.1, 0.2, 0.6]), bin_s=0.1, **arrays)
+    assert read_film(str(path)).stimuli.n_frames == 7
 
 
 def png(height: int, width: int) -> bytes:
