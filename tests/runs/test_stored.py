@@ -30,6 +30,10 @@ from mua_decode.types import InputError
 from tests.stored_run import write_run
 
 WANDB = "pytorch_lightning.loggers.WandbLogger"
+PLUGGED = {
+    *("profiler", "plugins", "strategy", "callbacks", "logger"),
+    *("enable_checkpointing", "default_root_dir"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cfg.logger = {"_target_": WANDB, "project": "x", "settings": settings}
     cfg.trainer.profiler = "advanced"
     cfg.trainer.plugins = [{"_target_": WANDB}]
+    cfg.trainer.callbacks = [{"_target_": "pytorch_lightning.callbacks.ModelCheckpoint"}]
+    cfg.trainer.logger = cfg.trainer.enable_checkpointing = True
+    cfg.trainer.default_root_dir = "/tmp/elsewhere"
+    cfg.callbacks = {"x": {"_target_": "pytorch_lightning.callbacks.LearningRateMonitor"}}
     cfg.trainer.strategy = {"_target_": "pytorch_lightning.strategies.DDPStrategy", "x": {}}
     cfg.trusted = ["os"]
     cfg.launcher = {"_target_": "mua_decode.sweep.launch.SubmititLauncher"}
@@ -86,7 +94,10 @@ def test_no_command_trains_with_the_logger_or_plugins_of_a_folder(
     (cfg,) = seen
     assert not cfg.logger
     assert not cfg.trusted
-    assert not {"profiler", "plugins", "strategy"} & set(cfg.trainer)
+    assert not cfg.get("storage")
+    assert not cfg.get("launcher")
+    assert not cfg.get("callbacks")
+    assert not PLUGGED & set(cfg.trainer)
     if command != ["encode"]:  # which has a logger and a trainer of its own
         assert "note: logger is not taken from the folder of a run" in capsys.readouterr().err
 
@@ -96,7 +107,7 @@ def test_what_is_plugged_in_comes_from_the_command_line(stored: Path) -> None:
     assert not plain.cfg.logger
     assert set(plain.left_out) == {
         *("logger", "launcher", "storage", "trusted"),
-        *("trainer.profiler", "trainer.plugins", "trainer.strategy"),
+        *("callbacks.x", *(f"trainer.{name}" for name in PLUGGED)),
     }
     assert plain.cfg.trainer.max_epochs == 40
     asked = Run.open(stored, overrides=["logger=tensorboard", "+trainer.profiler=simple"])
