@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,6 +25,7 @@ _REFUSED = re.compile(
     r"bad_alloc"
 )
 _MOST_NODES, _DEEPEST, _LONGEST_TEXT = 1_000_000, 64, 1 << 25
+_LONGEST_JSON = 1 << 26
 
 
 def memory_bytes() -> int:
@@ -115,6 +118,20 @@ def check_length(n_bytes: int, where: object) -> None:
     """
     if n_bytes > _LONGEST_TEXT:
         raise InputError(f"{where}: {n_bytes / 2**20:.0f} MiB of YAML; refused, as too long")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON that a run left in its folder.
+
+    Raises ValueError if it is none, nested without end, or larger than what runs write; OSError if
+    it cannot be read.
+    """
+    if path.stat().st_size > _LONGEST_JSON:
+        raise ValueError(f"over {_LONGEST_JSON >> 20} MiB of JSON")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested without end") from error
 
 
 def check_yaml(text: str, where: object) -> None:
