@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import scipy.io
@@ -24,6 +25,7 @@ from mua_decode.recordings.files import load_csv, load_npy
 from mua_decode.recordings.film import read_film
 from mua_decode.recordings.matlab import read_mat, spike_cells
 from mua_decode.recordings.pictures import read_frames
+from mua_decode.recordings.videos import VideoSource
 from mua_decode.types import InputError
 
 
@@ -81,6 +83,18 @@ def test_a_small_gif_is_not_shown_for_ever(tmp_path: Path) -> None:
         next(read_frames(path))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=[10, 30])
     assert len(list(read_frames(path))) == 4
+
+
+def test_frames_of_a_film_are_counted_as_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a film comes to stands in no header."""
+    path = tmp_path / "grey.mp4"
+    iio.imwrite(path, np.zeros((200, 64, 64, 3), np.uint8), fps=10, plugin="FFMPEG")
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(limits, "memory_bytes", lambda: 1 << 20)
+    with pytest.raises(InputError, match=r"grey\.mp4: the first \d\d frames would take"):
+        VideoSource(folder=str(tmp_path)).shape_video(read_frames(path), str(path))
 
 
 def test_a_picture_is_measured_by_its_header(tmp_path: Path) -> None:

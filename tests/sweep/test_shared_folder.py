@@ -108,6 +108,7 @@ def test_a_worker_is_told_storage_logger_and_trainer(
     worker.work_in(str(folder))
     assert (seen[0].storage, seen[0].logger, seen[0].trusted) == (None, {}, [])
     own = {"storage": URL, "logger": {"_target_": "x"}, "trusted": ["mine"], "trainer": {"a": 1}}
+    own |= {"callbacks": {"x": {"_target_": "y"}}}
     for name, value in worker_options({**own, "seed": 3}).items():
         monkeypatch.setenv(name, value)
     assert told() == own
