@@ -320,6 +320,9 @@ def test_a_stored_option_without_a_value_names_its_config(tmp_path: Path, option
     [
         ("model.spike_hidden", 2**31, r"model: VideoUNet would take \d+\.\d GiB of memory"),
         ("model.kernel_sizes", [10**5 + 1] * 4, r"model: VideoUNet would take .*"),
+        ("recording.population.trials_per_condition", 10**8, r"simulation: spikes would take .*"),
+        ("recording.stimulus.variants", 10**8, r"simulation: videos would take .*"),
+        ("recording.stimulus.frame.resolution", 1e4, r"simulation: videos would take .*"),
         ("data.pseudo.per_condition", 10**13, r"pseudo.per_condition would take .* GiB of memory"),
         ("data.pseudo.per_condition", 2**31, r"pseudo.per_condition would take .* GiB of memory"),
     ],
