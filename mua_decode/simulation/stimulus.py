@@ -206,8 +206,8 @@ def render_stimuli(parameters: StimulusParameters, *, seed: np.random.SeedSequen
     conditions = parameters.conditions
     shape = (len(conditions), parameters.variants, stimulus.stop, 3, canvas.size, canvas.size)
     drawn = 16 * (canvas.size * frame.supersampling) ** 2  # one frame, before it is made small
-    paths = 16 * parameters.variants * stimulus.stop * parameters.dots.n_dots
-    check_memory(math.prod(shape) + drawn + paths, "simulation: videos")
+    places = 16 * parameters.variants * stimulus.stop * parameters.dots.n_dots
+    check_memory(math.prod(shape) + drawn + places, "simulation: videos")
     marks = _Marks.of(frame)
     videos = np.full(shape, frame.background, np.uint8)
     marks.draw(videos[:, :, : cue.start])
