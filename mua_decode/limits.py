@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import re
-import warnings
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ _REFUSED = re.compile(
     r"bad_alloc"
 )
 _MOST_NODES, _DEEPEST, _LONGEST_TEXT = 1_000_000, 64, 1 << 25
+_LONGEST_JSON = 1 << 26
 
 
 def memory_bytes() -> int:
@@ -111,51 +111,27 @@ def check_room(n_bytes: int, what: str) -> None:
         ) from error
 
 
-def load_saved(path: Path, kind: str, *, mapped: bool = False, hint: str = "") -> Any:
-    """Load what ``torch.save`` wrote on the CPU: tensors and plain values, nothing that runs code.
+def check_length(n_bytes: int, where: object) -> None:
+    """Refuse YAML that is too long to be written by hand or for a run, before it is read.
 
-    Parameters
-    ----------
-    kind
-        What it should hold, for the error: ``checkpoint``.
-    mapped
-        Leave the numbers on the disk until they are used, where the file is an archive; those older
-        than PyTorch 1.6 are none.
-    hint
-        What to do, added to the error.
-
-    Raises InputError naming ``path`` if it is damaged, packed, holds anything else, or takes more
-    memory than there is.
+    Raises InputError naming ``where``.
     """
-    import torch  # takes seconds; most of what is read is not of torch
-
-    _check_unpacked(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles that are refused in the next line
-            mapped = mapped and zipfile.is_zipfile(path)
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except Exception as error:  # pickles raise whatever they cause
-        if memory_refused(error):
-            raise too_large(str(path)) from error
-        said = str(error)  # an unsupported operand is a byte of another kind of file
-        unsafe = "weights_only" in said and re.search(r"Unsupported (?!operand)", said)
-        reason = "holds objects that could run code" if unsafe else f"is damaged or no {kind}"
-        raise InputError(f"{path}: refused, it {reason}{hint}") from error
+    if n_bytes > _LONGEST_TEXT:
+        raise InputError(f"{where}: {n_bytes / 2**20:.0f} MiB of YAML; refused, as too long")
 
 
-def _check_unpacked(path: Path) -> None:
-    """Refuse a file of ``torch.save`` whose parts are packed: PyTorch never packs any.
+def read_json(path: Path) -> Any:
+    """Read JSON that a run left in its folder.
 
-    Raises InputError naming ``path``; what is no archive, or a damaged one, passes.
+    Raises ValueError if it is none, nested without end, or larger than what runs write; OSError if
+    it cannot be read.
     """
+    if path.stat().st_size > _LONGEST_JSON:
+        raise ValueError(f"over {_LONGEST_JSON >> 20} MiB of JSON")
     try:
-        with zipfile.ZipFile(path) as archive:
-            packed = any(part.file_size > part.compress_size for part in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return
-    if packed:
-        raise InputError(f"{path}: refused, it is packed, which torch.save never does")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested without end") from error
 
 
 def check_yaml(text: str, where: object) -> None:
@@ -165,8 +141,7 @@ def check_yaml(text: str, where: object) -> None:
 
     Raises InputError naming ``where``, or YAMLError if it cannot be parsed.
     """
-    if len(text) > _LONGEST_TEXT:
-        raise InputError(f"{where}: {len(text) / 2**20:.0f} MiB of YAML; refused, as too long")
+    check_length(len(text), where)
     sizes: dict[str, int] = {}
     open_: list[tuple[str | None, int]] = []  # anchor and nodes of every collection not closed
     nodes = 0  # of the innermost open collection and what it holds

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import torch
 
-from mua_decode.limits import check_room, load_saved, memory_refused, no_memory
-from mua_decode.types import InputError
+from mua_decode.limits import check_room, memory_refused, no_memory
 
 
 def test_refused_memory_is_told_from_damage_by_what_led_to_it() -> None:
@@ -32,18 +28,3 @@ def test_room_that_there_is_not_is_refused_before_the_work() -> None:
     check_room(1 << 20, "anything")
     with pytest.raises(MemoryError, match="the work is not begun with less than"):
         check_room(1 << 62, "the work")
-
-
-def test_a_saved_file_is_refused_by_its_name_and_kind(tmp_path: Path) -> None:
-    path = tmp_path / "a.pt"
-    path.write_bytes(b"nothing of the kind")
-    with pytest.raises(InputError, match=r"a\.pt: refused, it is damaged or no table; say more"):
-        load_saved(path, "table", hint="; say more")
-    torch.save({"a": torch.arange(3)}, path)
-    for mapped in (False, True):
-        assert load_saved(path, "table", mapped=mapped)["a"].tolist() == [0, 1, 2]
-    whole = path.read_bytes()
-    disks = whole.rindex(b"PK\x06\x07") + 16  # in how many parts the archive is
-    path.write_bytes(whole[:disks] + b"\x09" + whole[disks + 1 :])
-    with pytest.raises(InputError, match=r"a\.pt: refused, it is damaged or no table"):
-        load_saved(path, "table", mapped=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 
 from mua_decode.data.datamodule import DecodingData
 from mua_decode.data.standardise import Standardiser
-from mua_decode.limits import check_memory
+from mua_decode.limits import check_memory, read_json
 from mua_decode.types import InputError, Segment, SiteTable
 
 _VERSION = 1
@@ -198,7 +197,7 @@ def _whole(value: Any, name: str) -> int:
 def read_population(path: Path) -> Population:
     """Read ``population.json`` of a run; an :class:`InputError` says why it cannot be read."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not readable JSON") from error
     if not isinstance(values, dict):

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from mua_decode.files import sha256 as checksum
-from mua_decode.limits import load_saved
+from mua_decode.saved import load_saved
 from mua_decode.types import InputError
 
-_LONGEST_HEADER = 100_000_000  # bytes, as the format has it
+_LONGEST_HEADER = 1 << 24  # bytes; a hundred thousand tensors have as much
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16}
 _DTYPES |= {"BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8}
 
@@ -44,8 +44,8 @@ def load_weight_file(
         state = load_saved(file, "state dict of tensors")
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict):
-        raise InputError(f"{file}: holds no state dict")
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise InputError(f"{file}: holds no state dict of tensors")
     _check_fit(network, state, file)
     digest = checksum([file])
     known = [sha256] if isinstance(sha256, str) else list(sha256 or ())
@@ -69,14 +69,15 @@ def read_safetensors(file: Path) -> dict[str, torch.Tensor]:
         if not 0 < length <= _LONGEST_HEADER or size < 0:
             raise ValueError("no header")
         header: dict[str, dict[str, Any]] = json.loads(stream.read(length))
-        found = {}
+        found, left = {}, size
         for name, about in header.items():
             if name == "__metadata__":
                 continue
             start, stop = about["data_offsets"]
             dtype, shape = _DTYPES[about["dtype"]], tuple(about["shape"])
-            if not 0 <= start <= stop <= size:
-                raise ValueError(f"{name} lies outside the file")
+            left -= stop - start  # no two share their numbers
+            if not 0 <= start <= stop <= size or left < 0:
+                raise ValueError(f"{name} lies outside the file, or upon another")
             stream.seek(8 + length + start)
             values = bytearray(stream.read(stop - start))
             if len(values) != math.prod(shape) * dtype.itemsize:

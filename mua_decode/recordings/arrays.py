@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from mua_decode.files import sha256
-from mua_decode.limits import check_memory, check_packed, check_yaml
+from mua_decode.limits import check_length, check_memory, check_packed, check_yaml
 from mua_decode.recordings.files import check_text, load_csv, load_npy, named, reading
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import as_bytes, cut_segments
@@ -69,6 +69,7 @@ def _described(source: Path, *, needs: tuple[str, ...] = ("sessions", "stimuli")
     if not source.is_file():
         raise InputError(f"no such file: {source} (arrays need a YAML file that describes them)")
     try:
+        check_length(source.stat().st_size, source)
         text = source.read_text(encoding="utf-8")
         check_yaml(text, source)
         found = yaml.safe_load(text)

@@ -218,13 +218,14 @@ def load_csv(path: Path) -> pd.DataFrame:
         raise InputError(f"no such file: {path}")
     with named(f"{path}: is not a table", ValueError, OSError, csv.Error):
         first = _header(path)
-        table = pd.read_csv(path, **EXACT)
+        # As it lies there: by its name pandas would unpack it.
+        table = pd.read_csv(path, compression=None, **EXACT)
     twice = [*first[first.duplicated()], *table.columns[table.columns.duplicated()]]
     if twice:  # Pandas reads the second as 'name.1'
         raise InputError(f"{path}: two columns are called '{twice[0]}'")
     with named(f"{path}: is not a table", ValueError, OSError):
         names = table.columns.intersection(pd.Index(_NAMES)).tolist()
-        text = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False)
+        text = pd.read_csv(path, usecols=names, dtype=str, keep_default_na=False, compression=None)
     return table.assign(**{name: text[name] for name in names})
 
 

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 
 from mua_decode.files import sha256
+from mua_decode.limits import check_memory, check_packed
 from mua_decode.recordings.arrays import NamedArrays
 from mua_decode.recordings.files import reading, source_files
 from mua_decode.recordings.sites import numbered, site_table
 from mua_decode.recordings.videos import as_bytes, resize
 from mua_decode.types import InputError, Recording, Segment, Session, StimulusSet
+
+_PLACES = 32  # bytes for the times of a frame and the places found for them
 
 
 def read_film(
@@ -87,6 +90,10 @@ def _frames(arrays: NamedArrays, size: int | None) -> tuple[np.ndarray, float, l
     if clock.shape != (len(video),) or len(clock) < 2 or not (np.diff(clock) > 0).all():
         raise InputError(f"{source}: frame_times must be {len(video)} rising seconds")
     step = float(np.median(np.diff(clock)))
+    # One long gap among short steps would be filled with frames without end.
+    n_bytes = int(min(clock[-1] / step, 1e15)) * (_PLACES + video[0].nbytes)
+    check_packed(n_bytes, video.nbytes, f"{source}: frame_times")
+    check_memory(n_bytes, f"{source}: frame_times")
     even = np.arange(0, clock[-1] + step / 2, step) + step / 2
     shown = np.clip(np.searchsorted(clock, even, side="right") - 1, 0, len(clock) - 1)
     off = float(np.abs(np.diff(clock) - step).max())

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mua_decode.limits import check_memory, load_saved
+from mua_decode.limits import check_memory
 from mua_decode.recordings.files import existing_folder, load_npy, reading
 from mua_decode.recordings.labels import ConditionOrder, Labels, check_labels, read_labels
 from mua_decode.recordings.sites import site_table
 from mua_decode.recordings.videos import cut_segments, digest, resize
+from mua_decode.saved import load_saved
 from mua_decode.types import (
     PARTS,
     STORED_PART,
@@ -235,8 +236,6 @@ def _load(folder: Path, name: str) -> tuple[Path, torch.Tensor | np.ndarray]:
         or str(found.dtype).removeprefix("torch.") not in _DTYPES
     ):
         raise InputError(f"{path}: expected plain numbers, found {found.dtype} on {found.device}")
-    if found.layout != torch.strided or found.nbytes > found.untyped_storage().nbytes():
-        raise InputError(f"{path}: refused, it declares {tuple(found.shape)} and holds less")
     check_memory(found.nbytes, path)
     return path, found.detach()
 

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from mua_decode.data import DecodingData, Population
 from mua_decode.files import sha256, whole, write_text
-from mua_decode.limits import load_saved
 from mua_decode.nn.stages import N_STAGES
 from mua_decode.runs.build import build_task
 from mua_decode.runs.run import Run
+from mua_decode.saved import load_saved
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, SiteTable
 

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from mua_decode.data import DecodingData
 from mua_decode.data.recorded import condition_means, recorded_trials
-from mua_decode.limits import load_saved
 from mua_decode.models.floor import Batches, Repeats, Starts
 from mua_decode.nn.fast.kernels import load_lanes
 from mua_decode.runs.allocations import WithinMemory
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.progress import console, working
 from mua_decode.runs.reading import build_recording as build_recording
+from mua_decode.saved import load_saved
 from mua_decode.tasks import DecodeVideo, EncodeVideo
 from mua_decode.types import InputError, Recording
 

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mua_decode.data import Population
 from mua_decode.files import write_text
+from mua_decode.limits import read_json
 from mua_decode.recordings.files import reading
 from mua_decode.runs.checkpoints import weights_of
 from mua_decode.runs.fingerprint import Fingerprint
@@ -180,7 +181,7 @@ class RunFolder:
         if not self.recording.is_file():
             return None
         try:
-            return str(json.loads(self.recording.read_text(encoding="utf-8"))["checksum"])
+            return str(read_json(self.recording)["checksum"])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.recording}: is damaged") from error
 

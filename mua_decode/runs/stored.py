@@ -15,7 +15,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mua_decode.limits import check_yaml
+from mua_decode.limits import check_length, check_yaml
+from mua_decode.runs.references import put_in
 from mua_decode.types import InputError
 
 # Emptied when a config is taken from a folder.
@@ -52,18 +53,22 @@ def load_stored(path: Path) -> DictConfig:
     try:
         if not path.is_file():
             raise InputError(f"{path}: no such file")
+        check_length(path.stat().st_size, path)
         text = path.read_text(encoding="utf-8")
         check_yaml(text, path)
         cfg = OmegaConf.create(text)
-        for name, value in _texts(OmegaConf.to_container(cfg, resolve=False)):
+        options = OmegaConf.to_container(cfg, resolve=False)
+        texts = list(_texts(options))
+        for name, value in texts:
             if _REFERENCE.search(value):
                 raise InputError(
                     f"{path}: {name} is {value[:80]!r}; refused, a stored config may refer to its "
                     "own options alone"
                 )
+        if any("${" in value for _, value in texts):
+            cfg = OmegaConf.create(put_in(options, path))
         if lacking := sorted(OmegaConf.missing_keys(cfg)):
             raise InputError(f"{path}: {lacking[0]} is '???', which is no value; give it one")
-        OmegaConf.resolve(cfg)
     except InputError:
         raise
     except Exception as error:

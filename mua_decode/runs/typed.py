@@ -72,7 +72,7 @@ def typed_line(folder: Path) -> str:
             return ""
         words = json.loads(path.read_text(encoding="utf-8"))["command"]
         name, *options = (str(word) for word in words)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
     if not name or not set(name) <= _NAMES:
         return ""

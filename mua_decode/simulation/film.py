@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
+from mua_decode.limits import check_memory
 from mua_decode.simulation.checks import require_range, require_whole, whole_steps
 from mua_decode.types import Recording, Segment, Session, SiteTable, StimulusSet
 
@@ -52,8 +53,11 @@ def simulate_film(film: FilmParameters, *, seed: int) -> Recording:
 
     Raises InputError if bins or frames do not fill the film.
     """
-    whole_steps("film", duration_s=film.duration_s, step_s=film.frame_s, name="duration_s")
+    frames = whole_steps("film", duration_s=film.duration_s, step_s=film.frame_s, name="duration_s")
     n_bins = whole_steps("film", duration_s=film.duration_s, step_s=film.bin_s, name="duration_s")
+    n_sites = film.sessions * film.sites
+    drawn = 32 * frames * film.size**2 + 16 * n_sites * (frames + n_bins)
+    check_memory(drawn + 9 * film.repeats * n_bins * n_sites, "simulation: film and spikes")
     frames_rng, sites_rng, *spike_rngs = map(
         np.random.default_rng, np.random.SeedSequence(seed).spawn(2 + film.sessions)
     )

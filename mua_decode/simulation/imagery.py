@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from mua_decode import __version__
+from mua_decode.limits import check_memory
 from mua_decode.simulation.checks import require_range, require_whole
 from mua_decode.simulation.imagery_sites import Responses, SiteKinds, plant, responses
 from mua_decode.types import InputError, Recording, Segment, Session, SiteTable, StimulusSet
+
+_PICTURE = 1 << 17  # bytes of an image while it is rendered, about
 
 FLOOR_HZ = 0.5
 IMAGERY_READER = "mua_decode.simulation.simulate_imagery"
@@ -134,6 +137,9 @@ def simulate_imagery(*, imagery: ImageryParameters, seed: int, name: str = "imag
     """
     require_whole("imagery", {"seed": seed}, low=0)
     p = imagery
+    trials = p.images * p.perception_trials + p.objects * p.imagery_trials
+    drawn = 16 * sum(p.regions.values()) * (p.images + p.objects + trials)
+    check_memory(drawn + _PICTURE * p.images, "simulation: imagery")
     made = plant_experiment(p, seed)
     truth, stimuli, planted = made.sites, made.stimuli, made.responses
     sessions = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from mua_decode.limits import check_memory
 from mua_decode.simulation.behaviour import BehaviourParameters, draw_responses
 from mua_decode.simulation.checks import require_range, require_whole, whole_steps
 from mua_decode.simulation.noise import NoiseParameters, draw_counts
@@ -16,6 +17,7 @@ from mua_decode.simulation.regions import RegionParameters, six_regions
 from mua_decode.simulation.tuning import TuningParameters, plant_sites
 from mua_decode.types import InputError, Session, SiteTable, StimulusSet
 
+_ROW = 256  # bytes of a table, about
 _NEEDED = ("cue", "hue_deg", "direction_deg")
 _IDENTITY = ("site_id", "region", "session", "subject")
 
@@ -91,6 +93,9 @@ def simulate_sessions(
     width = parameters.base_bin_s
     duration_s = stimuli.n_frames * stimuli.frame_s
     bins = whole_steps("population", duration_s=duration_s, step_s=width, name="trial")
+    _check_size(
+        parameters, n_trials=stimuli.n_conditions * parameters.trials_per_condition, bins=bins
+    )
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
     site_seed, *session_seeds = fresh.spawn(1 + parameters.sessions)
     planted = plant_sites(
@@ -107,6 +112,14 @@ def simulate_sessions(
         for group, child in zip(groups, session_seeds, strict=True)
     )
     return sessions, sites
+
+
+def _check_size(parameters: PopulationParameters, *, n_trials: int, bins: int) -> None:
+    """Refuse an experiment that memory does not hold, before any of it is drawn."""
+    n_sites = sum(region.sites for region in parameters.regions.values())
+    counts = n_trials * bins * n_sites  # a byte each, and eight in the session that is drawn
+    tables = _ROW * (n_sites + parameters.sessions * (1 + n_trials))
+    check_memory(counts + 8 * counts // parameters.sessions + tables, "simulation: spikes")
 
 
 def _record(

@@ -7,12 +7,14 @@ The trial and the look of its frames follow Siegel, Buschman & Miller 2015
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from mua_decode.limits import check_memory
 from mua_decode.simulation.checks import require_range, require_whole, whole_steps
 from mua_decode.simulation.dots import DotParameters, dot_paths, rasterise
 from mua_decode.simulation.outlines import Canvas, CueParameters
@@ -198,11 +200,15 @@ def render_stimuli(parameters: StimulusParameters, *, seed: np.random.SeedSequen
     (conditions x variants, T, 3, crop, crop), the variants of a condition next to each other.
     """
     frame, cues = parameters.frame, parameters.cues
-    canvas, marks = frame.canvas, _Marks.of(frame)
+    canvas = frame.canvas
     segments = parameters.timing.segments
     _, cue, stimulus = segments
     conditions = parameters.conditions
     shape = (len(conditions), parameters.variants, stimulus.stop, 3, canvas.size, canvas.size)
+    drawn = 16 * (canvas.size * frame.supersampling) ** 2  # one frame, before it is made small
+    places = 16 * parameters.variants * stimulus.stop * parameters.dots.n_dots
+    check_memory(math.prod(shape) + drawn + places, "simulation: videos")
+    marks = _Marks.of(frame)
     videos = np.full(shape, frame.background, np.uint8)
     marks.draw(videos[:, :, : cue.start])
     children = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key).spawn(shape[0])

@@ -17,7 +17,16 @@ from mua_decode.types import InputError, nearest_name
 KINDS = ("float", "log", "int", "log_int", "categorical")
 Value = str | float | int | bool | None
 # These belong to the sweep; the recording is read once for all trials.
-_FIXED = ("recording", "seed", "logger", "metric", "floor", "trusted", "name", "sweep", "launcher")
+_FIXED = (
+    *("recording", "seed", "logger", "metric", "floor", "trusted", "name", "sweep", "launcher"),
+    "callbacks",
+)
+# Of the trainer: how long and how it learns. The rest is said by who starts a worker, and the space
+# stands in a folder that others may write to.
+_OF_TRAINER = (
+    *("max_epochs", "min_epochs", "max_steps", "min_steps", "precision", "deterministic"),
+    *("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches"),
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,13 @@ class Dimension:
         suggest = trial.suggest_int if isinstance(wanted, IntDistribution) else trial.suggest_float
         return suggest(self.option, wanted.low, wanted.high, step=wanted.step, log=wanted.log)
 
+    def admits(self, value: Any) -> bool:
+        """Whether a trial may have been given this value."""
+        if self.kind == "categorical":
+            return any(value == c and type(value) is type(c) for c in self.choices)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and (self.low or 0) <= value <= (self.high or 0)
+
     def grid(self) -> tuple[Value, ...]:
         """Values a grid tries; ``InputError`` if neither step nor points says which."""
         if self.kind == "categorical":
@@ -139,6 +155,20 @@ class Space:
         """Draw a value of every option for a trial."""
         return {d.option: d.suggest(trial) for d in self.dimensions}
 
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Refuse values of a trial that this space could not have given it.
+
+        The study may lie where others can write to it. Raises InputError naming the option.
+        """
+        dimensions = {d.option: d for d in self.dimensions}
+        for option in sorted({*values, *dimensions}):
+            within = option in values and option in dimensions
+            if not within or not dimensions[option].admits(values[option]):
+                raise InputError(
+                    f"the study holds a trial whose {option} is not one that this sweep searches; "
+                    "somebody else wrote to it: choose another out_dir or storage"
+                )
+
     def combinations(self) -> list[dict[str, Value]]:
         """Every combination of the points of the grid."""
         names = [d.option for d in self.dimensions]
@@ -160,6 +190,10 @@ def _check_option(option: str, source: Mapping[str, Any]) -> None:
     top = option.split(".")[0]
     if top in _FIXED:
         raise InputError(f"sweep.space: {option}: {top} is the same for all trials of a sweep")
+    if top == "trainer" and (len(parents) != 1 or last not in _OF_TRAINER):
+        raise InputError(
+            f"sweep.space: {option}: of the trainer a sweep may search {', '.join(_OF_TRAINER)}"
+        )
     if not parents and option in groups():
         return
     holder: Any = source

@@ -47,7 +47,8 @@ class Summary:
 def summarise(sweep: Sweep, shared: SharedStudy) -> Summary:
     """Write ``trials.csv`` and the figures of a sweep, and say which trial was best.
 
-    ``InputError`` if no trial finished, with the first reason.
+    ``InputError`` if no trial finished, with the first reason, or the best was given what the sweep
+    does not search.
     """
     folder, slots = sweep.folder, shared.slots()
     table = trial_table(sweep, shared)
@@ -57,6 +58,7 @@ def summarise(sweep: Sweep, shared: SharedStudy) -> Summary:
         reasons = [s.trial.user_attrs[REASON] for s in slots if s.failed]
         raise InputError(f"no trial finished; {(reasons or ['all were stopped early'])[0]}")
     best = min(finished, key=lambda s: (s.trial.value or 0.0, s.number))
+    sweep.plan.space.check(best.trial.params)
     run = sweep.varied(best.trial.params, "best")
     line = shlex.join(["mua-decode", "train", *train_line(run.cfg)])
     _draw(shared, table, folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from mua_decode.commands.main import main
@@ -34,6 +35,16 @@ from mua_decode.types import InputError, Recording
 def test_only_what_shipped_configs_name_is_built(target: str) -> None:
     with pytest.raises(InputError, match=r"is named by no config of mua_decode|there is no torch"):
         instantiate(OmegaConf.create({"_target_": target}))
+
+
+def test_optimisers_and_schedules_of_torch_are_built() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    chosen = OmegaConf.create({"_target_": "torch.optim.RMSprop"})
+    optimiser = instantiate(chosen, params=[weight])
+    assert isinstance(optimiser, torch.optim.RMSprop)
+    name = "torch.optim.lr_scheduler.ExponentialLR"
+    schedule = instantiate(OmegaConf.create({"_target_": name, "gamma": 0.5}), optimizer=optimiser)
+    assert schedule.gamma == 0.5
 
 
 def test_trust_is_given_by_the_user_alone() -> None:

@@ -18,7 +18,7 @@ from mua_decode.commands.main import main
 from mua_decode.recordings import write_recording
 from mua_decode.runs.config import changed_config, compose, load_option
 from mua_decode.runs.ending import child_environment
-from mua_decode.runs.search_path import VARIABLE
+from mua_decode.runs.search_path import VARIABLE, config_folder
 from mua_decode.sweep.launch import LocalLauncher, SubmititLauncher
 from mua_decode.types import InputError, Recording
 
@@ -143,6 +143,27 @@ def test_a_folder_changes_no_shipped_name(place: Path, capsys) -> None:
     assert "conf/model/mlp_decoder.yaml is not read" in err
     main(["train", "--cfg"])
     assert "note" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "sweep"])
+def test_a_folder_changes_nothing_of_a_command_that_does_not_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, command: str
+) -> None:
+    """Whatever of the package's own names is laid there, top level and groups, Hydra's too."""
+    (tmp_path / "empty").mkdir()
+    shipped = [p.relative_to(config_folder()) for p in config_folder().rglob("*.yaml")]
+    laid = ["hydra/default.yaml", "hydra/job_logging/default.yaml", "hydra/output/default.yaml"]
+    for name in [*shipped, *laid]:
+        path = tmp_path / "full" / "conf" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("# @package _global_\nseed: 99\nname: theirs\n_target_: os.system\n")
+    found = []
+    for place in ("empty", "full"):
+        monkeypatch.chdir(tmp_path / place)
+        main([command, "--cfg"])
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1]
+    assert "theirs" not in found[1]
 
 
 def test_code_where_you_stand_is_not_run(place: Path, capsys) -> None:

@@ -123,7 +123,10 @@ def test_a_folder_from_elsewhere(root: Path, tmp_path: Path) -> None:
     assert 'href="./run%20%3C' in index
 
 
-@pytest.mark.parametrize("command", ["{}", "[]", "3", '{"command": 3}', '{"command": []}', "{"])
+DAMAGED = ["{}", "[]", "3", '{"command": 3}', '{"command": []}', "{", "[" * 100_000]
+
+
+@pytest.mark.parametrize("command", DAMAGED, ids=lambda c: c[:14])
 def test_a_damaged_command_is_no_line(tmp_path: Path, command: str) -> None:
     (tmp_path / "command.json").write_text(command)
     assert typed_line(tmp_path) == ""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from mua_decode.data import (
     match_sites,
     read_population,
 )
+from mua_decode.limits import read_json
 from mua_decode.recordings.nwb.write import as_spike_times
 from mua_decode.types import InputError, Recording
 
@@ -64,6 +66,18 @@ def test_a_number_that_cannot_be_names_the_population(
     with pytest.raises(InputError, match=r"population\.json: population: ") as found:
         read_population(path)
     assert len(str(found.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["nested", "large"])
+def test_a_population_without_end_is_named(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "population.json"
+    path.write_text("[" * 100_000)
+    if kind == "large":
+        os.truncate(path, 1 << 40)  # takes no room on the disk
+    with pytest.raises(InputError, match=r"population\.json: is not readable JSON"):
+        read_population(path)
+    with pytest.raises(ValueError, match=r"nested without end|over 64 MiB of JSON"):
+        read_json(path)
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,19 @@ def test_safetensors_are_read_as_the_state_dict_they_hold(tmp_path):
             NetworkFeatures(weights=str(path), **given)
 
 
+def test_tensors_of_a_file_share_no_numbers(tmp_path):
+    """Or a thousand names of one megabyte would fill a gigabyte."""
+    path = tmp_path / "w.safetensors"
+    about = {"dtype": "F32", "shape": [64], "data_offsets": [0, 256]}
+    text = json.dumps({f"t{k}": about for k in range(3)}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(512))
+    with pytest.raises(ValueError, match="t2 lies outside the file, or upon another"):
+        read_safetensors(path)
+    torch.save({"first.weight": 3}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=r"w\.pth: holds no state dict of tensors"):
+        NetworkFeatures(network=_Small(), layer="act", weights=str(tmp_path / "w.pth"))
+
+
 def _write_safetensors(path, state):
     header, blob = {}, b""
     for name, value in state.items():

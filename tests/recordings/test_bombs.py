@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import scipy.io
@@ -20,9 +21,11 @@ from PIL import Image
 from mua_decode import limits
 from mua_decode.limits import check_memory, check_packed, check_yaml, memory_bytes
 from mua_decode.recordings import matlab_v5, read_arrays, read_native, read_tensors, read_v4_images
-from mua_decode.recordings.files import load_npy
+from mua_decode.recordings.files import load_csv, load_npy
+from mua_decode.recordings.film import read_film
 from mua_decode.recordings.matlab import read_mat, spike_cells
 from mua_decode.recordings.pictures import read_frames
+from mua_decode.recordings.videos import VideoSource
 from mua_decode.types import InputError
 
 
@@ -34,6 +37,28 @@ def little_memory_is_taken() -> Iterator[None]:
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 1 << 20  # KiB
     assert time.process_time() - start < 10
+
+
+def test_a_table_is_not_unpacked_by_its_name(tmp_path: Path) -> None:
+    """A line of names, and an archive behind it."""
+    path = tmp_path / "trials.csv.zip"
+    path.write_text(f"a,b\n{'x' * 20_000}\n")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("trials.csv", "a,b\n" + "0,0\n" * 1000)
+    with pytest.raises(InputError, match=r"trials\.csv\.zip: is not a table"):
+        load_csv(path)
+
+
+def test_a_gap_in_the_clock_of_a_film_is_not_filled_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "film.npz"
+    arrays = {"spikes": np.ones((2, 2, 4), np.uint8), "frames": np.zeros((4, 2, 2), np.uint8)}
+    for last, said in ((1e4, "declares 335.3 GiB"), (1e300, "declares")):
+        clock = np.array([0, 1e-6, 2e-6, last])
+        np.savez(path, frame_times=clock, bin_s=0.1, **arrays)
+        with pytest.raises(InputError, match=rf"film\.npz: frame_times {said}"):
+            read_film(str(path))
+    np.savez(path, frame_times=np.array([0, 0.1, 0.2, 0.6]), bin_s=0.1, **arrays)
+    assert read_film(str(path)).stimuli.n_frames == 7
 
 
 def png(height: int, width: int) -> bytes:
@@ -58,6 +83,18 @@ def test_a_small_gif_is_not_shown_for_ever(tmp_path: Path) -> None:
         next(read_frames(path))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=[10, 30])
     assert len(list(read_frames(path))) == 4
+
+
+def test_frames_of_a_film_are_counted_as_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a film comes to stands in no header."""
+    path = tmp_path / "grey.mp4"
+    iio.imwrite(path, np.zeros((200, 64, 64, 3), np.uint8), fps=10, plugin="FFMPEG")
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(limits, "memory_bytes", lambda: 1 << 20)
+    with pytest.raises(InputError, match=r"grey\.mp4: the first \d\d frames would take"):
+        VideoSource(folder=str(tmp_path)).shape_video(read_frames(path), str(path))
 
 
 def test_a_picture_is_measured_by_its_header(tmp_path: Path) -> None:

@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 from mua_decode.commands.main import main
+from mua_decode.runs.search_path import config_folder
+
+FRAMES = [
+    f"images/stimulus_fullfield/stimSelected-zoom1x/movie1/natural{n:02d}.png" for n in (1, 2)
+]
+SINAPS = "recording.format=sinaps_research_platform"
 
 
 class Evil:
@@ -38,6 +44,14 @@ class Evil:
             ["responses_1.npy", "images_1.zip"],
             ["recording=v4_images", "recording.root=.", "recording.session=1"],
         ),
+        (["film.npz"], ["recording=film", "recording.path=film.npz"]),
+        (
+            ["V1_responses/a_image_sequences.mat", *FRAMES],
+            ["recording=v1_movies", "recording.root=."],
+        ),
+        (["r.pkl"], ["recording=neo", "recording.path=r.pkl", "recording.format=Pickle"]),
+        (["r.npz"], ["recording=spikeinterface", "recording.path=r.npz", "recording.format=npz"]),
+        (["r.bin", "metadata_r.txt"], ["recording=raw", "recording.path=r.bin", SINAPS]),
     ],
 )
 def test_no_code_runs(
@@ -49,7 +63,10 @@ def test_no_code_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name in files:
-        Path(name).write_bytes(pickle.dumps(Evil()))
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        evaluated = name.endswith(".txt")
+        text = f"nbHWAux={Evil().__reduce__()[1][0]}\n"
+        Path(name).write_bytes(text.encode() if evaluated else pickle.dumps(Evil()))
     if "described" in str(options):
         where = "arrays: s.npz\n" if files == ["s.npz"] else ""
         counts = "counts" if where else "s.npy"
@@ -64,3 +81,13 @@ def test_no_code_runs(
     assert len(lines) == 1
     assert any(Path(name).name in lines[0] for name in files), lines[0]
     assert not Path("ran").exists()
+
+
+def test_every_reader_is_given_code() -> None:
+    """A reader that is added here runs none either, or this test says so."""
+    marks = test_no_code_runs.pytestmark  # type: ignore[attr-defined]
+    given = {o.removeprefix("recording=") for o in str(marks).split("'") if o.startswith("reco")}
+    configs = (config_folder() / "recording").glob("*.yaml")
+    read = {p.stem for p in configs if "mua_decode.recordings.read_" in p.read_text()}
+    assert len(read) > 9
+    assert read <= given

@@ -11,6 +11,7 @@ import pytest
 
 from mua_decode.recordings import read_native, read_nwb, write_recording
 from mua_decode.recordings.files import open_hdf5
+from mua_decode.recordings.matlab import read_mat
 from mua_decode.recordings.native import _digest
 from mua_decode.recordings.seal import SEAL_BYTES
 from mua_decode.types import InputError, Recording
@@ -68,8 +69,12 @@ def test_every_byte_counts(recording: Recording, tmp_path: Path) -> None:
         path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         with pytest.raises(InputError, match="contents do not match"):
             read_native(path)
-    path.write_bytes(data[:40] + b"x" + data[41:])
-    with pytest.raises(InputError, match=r"first line is damaged|is truncated|do not match"):
+    for place in range(SEAL_BYTES):  # the line itself, and the room behind it
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(InputError, match=r"first line is damaged|is truncated|do not match"):
+            read_native(path)
+    path.write_bytes(bytes(SEAL_BYTES) + data[SEAL_BYTES:])
+    with pytest.raises(InputError, match="first line is damaged"):
         read_native(path)
     path.write_bytes(data + b"more")
     with pytest.raises(InputError, match="contents do not match"):
@@ -148,9 +153,12 @@ def test_no_file_reads_another(
 
 
 def unsealed(path: Path) -> None:
-    """Take the line off, as who made the file on purpose would."""
-    with path.open("r+b") as file:
-        file.write(bytes(SEAL_BYTES))
+    """Take the line off, and the room for it, as who made the file on purpose would."""
+    sealed = path.rename(path.with_suffix(".sealed"))
+    with h5py.File(sealed) as source, h5py.File(path, "w") as file:
+        for name in source:
+            source.copy(name, file)
+        file.attrs.update(source.attrs)
 
 
 def test_other_formats_follow_no_link_to_another_file(tmp_path: Path) -> None:
@@ -173,3 +181,13 @@ def test_other_formats_follow_no_link_to_another_file(tmp_path: Path) -> None:
         file.create_dataset("x", (4,), "u1", external=[("/etc/passwd", 0, 4)])
     with pytest.raises(InputError, match="x: its values lie in another file"):
         read_nwb(str(tmp_path / "a.nwb"))
+    layout = h5py.VirtualLayout((4,), "u1")
+    layout[:] = h5py.VirtualSource("/etc/other.h5", "secret", (4,))
+    for kind in ("raw", "virtual"):
+        with h5py.File(tmp_path / "b.mat", "w", userblock_size=512) as file:
+            if kind == "virtual":
+                file.create_virtual_dataset("spikeTimes", layout)
+            else:
+                file.create_dataset("spikeTimes", (4,), "u1", external=[("/etc/passwd", 0, 4)])
+        with pytest.raises(InputError, match="spikeTimes: its values lie in another file"):
+            read_mat(tmp_path / "b.mat", ["spikeTimes"])

@@ -30,6 +30,10 @@ from mua_decode.types import InputError
 from tests.stored_run import write_run
 
 WANDB = "pytorch_lightning.loggers.WandbLogger"
+PLUGGED = {
+    *("profiler", "plugins", "strategy", "callbacks", "logger"),
+    *("enable_checkpointing", "default_root_dir"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cfg.logger = {"_target_": WANDB, "project": "x", "settings": settings}
     cfg.trainer.profiler = "advanced"
     cfg.trainer.plugins = [{"_target_": WANDB}]
+    cfg.trainer.callbacks = [{"_target_": "pytorch_lightning.callbacks.ModelCheckpoint"}]
+    cfg.trainer.logger = cfg.trainer.enable_checkpointing = True
+    cfg.trainer.default_root_dir = "/tmp/elsewhere"
+    cfg.callbacks = {"x": {"_target_": "pytorch_lightning.callbacks.LearningRateMonitor"}}
     cfg.trainer.strategy = {"_target_": "pytorch_lightning.strategies.DDPStrategy", "x": {}}
     cfg.trusted = ["os"]
     cfg.launcher = {"_target_": "mua_decode.sweep.launch.SubmititLauncher"}
@@ -86,7 +94,10 @@ def test_no_command_trains_with_the_logger_or_plugins_of_a_folder(
     (cfg,) = seen
     assert not cfg.logger
     assert not cfg.trusted
-    assert not {"profiler", "plugins", "strategy"} & set(cfg.trainer)
+    assert not cfg.get("storage")
+    assert not cfg.get("launcher")
+    assert not cfg.get("callbacks")
+    assert not PLUGGED & set(cfg.trainer)
     if command != ["encode"]:  # which has a logger and a trainer of its own
         assert "note: logger is not taken from the folder of a run" in capsys.readouterr().err
 
@@ -96,7 +107,7 @@ def test_what_is_plugged_in_comes_from_the_command_line(stored: Path) -> None:
     assert not plain.cfg.logger
     assert set(plain.left_out) == {
         *("logger", "launcher", "storage", "trusted"),
-        *("trainer.profiler", "trainer.plugins", "trainer.strategy"),
+        *("callbacks.x", *(f"trainer.{name}" for name in PLUGGED)),
     }
     assert plain.cfg.trainer.max_epochs == 40
     asked = Run.open(stored, overrides=["logger=tensorboard", "+trainer.profiler=simple"])
@@ -193,6 +204,66 @@ def test_a_stored_config_may_refer_to_its_own_options(tmp_path: Path) -> None:
     assert load_stored(tmp_path / "c.yaml").data == {"seed": 3, "lr": 0.001}
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "a: $\nb: '{oc.env:SECRET}'\nname: ${a}${b}",
+        "a: '{'\nname: $${a}oc.env:SECRET}\nother: ${name}",
+        "a: oc.env\nname: '\\${${a}:SECRET}'",
+    ],
+)
+def test_no_reference_is_made_of_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    """What OmegaConf puts together it takes for a reference again."""
+    monkeypatch.setenv("SECRET", "the-key")
+    (tmp_path / "c.yaml").write_text(made + "\n")
+    with pytest.raises(InputError, match=r"c\.yaml: .*may refer to its own options alone") as said:
+        load_stored(tmp_path / "c.yaml")
+    assert "the-key" not in str(said.value)
+
+
+def test_references_are_put_in(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(
+        "seed: 3\nname: run\nlist: [a, {b: '${ seed }'}]\nsame: ${list}\n"
+        'text: ${name}_${seed}_${list.0}\nescaped: "\\x24\\x7bseed}"\nfar: ${same}\n'
+    )
+    found = load_stored(tmp_path / "c.yaml")
+    assert OmegaConf.to_container(found, resolve=False) == {
+        "seed": 3, "name": "run", "list": ["a", {"b": 3}], "same": ["a", {"b": 3}],
+        "text": "run_3_a", "escaped": 3, "far": ["a", {"b": 3}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a: ${b}", "a: ${b}\nb: ${a}", "a: [1, '${a}']", "a: x${a}"])
+def test_a_reference_that_leads_nowhere_or_to_itself_names_its_config(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"c\.yaml: is not readable YAML"):
+        load_stored(tmp_path / "c.yaml")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("kind", ["texts", "lists"])
+def test_references_in_a_stored_config_have_an_end(tmp_path: Path, kind: str) -> None:
+    lines = ["a0: xxxxxxxxxx"]
+    for k in range(40):
+        named = f"${{a{k}}}"
+        made = f"'{named}{named}'" if kind == "texts" else f"['{named}', '{named}']"
+        lines.append(f"a{k + 1}: {made}")
+    (tmp_path / "config.yaml").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"config\.yaml: refused, what its references name grows"):
+        RunFolder.existing(str(tmp_path)).load_config()
+
+
+def test_a_config_is_measured_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "config.yaml").open("wb") as file:
+        file.truncate(1 << 40)  # takes no room on the disk
+    with pytest.raises(InputError, match=r"config\.yaml: 1048576 MiB of YAML; refused"):
+        RunFolder.existing(str(tmp_path)).load_config()
+
+
 def test_aliases_in_a_stored_config_have_an_end(tmp_path: Path) -> None:
     lines = ["a: &a [0,0,0,0,0,0,0,0,0,0]"]
     lines += [
@@ -249,6 +320,9 @@ def test_a_stored_option_without_a_value_names_its_config(tmp_path: Path, option
     [
         ("model.spike_hidden", 2**31, r"model: VideoUNet would take \d+\.\d GiB of memory"),
         ("model.kernel_sizes", [10**5 + 1] * 4, r"model: VideoUNet would take .*"),
+        ("recording.population.trials_per_condition", 10**8, r"simulation: spikes would take .*"),
+        ("recording.stimulus.variants", 10**8, r"simulation: videos would take .*"),
+        ("recording.stimulus.frame.resolution", 1e4, r"simulation: videos would take .*"),
         ("data.pseudo.per_condition", 10**13, r"pseudo.per_condition would take .* GiB of memory"),
         ("data.pseudo.per_condition", 2**31, r"pseudo.per_condition would take .* GiB of memory"),
     ],

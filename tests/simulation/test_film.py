@@ -51,3 +51,9 @@ def test_what_cannot_be_filmed_is_said() -> None:
         simulate_film(replace(FILM, frame_s=0.07), seed=0)
     with pytest.raises(InputError, match="drive must be >= 0"):
         replace(FILM, drive=-1.0)
+
+
+def test_a_film_that_memory_does_not_hold_is_refused() -> None:
+    for options in ({"sites": 10**9}, {"repeats": 10**9}, {"size": 10**6}):
+        with pytest.raises(InputError, match="simulation: film and spikes would take"):
+            simulate_film(replace(FILM, **options), seed=0)

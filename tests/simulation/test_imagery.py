@@ -129,3 +129,9 @@ def test_saturation_bounds_the_drive_and_contrast_takes_its_share():
 def test_saturation_must_be_positive():
     with pytest.raises(InputError, match="saturation_sd must be > 0"):
         SiteKinds(saturation_sd=0.0)
+
+
+def test_an_experiment_that_memory_does_not_hold_is_refused() -> None:
+    for options in ({"images": 10**9}, {"perception_trials": 10**9}):
+        with pytest.raises(InputError, match="simulation: imagery would take"):
+            simulate_imagery(imagery=ImageryParameters(**options), seed=0)

@@ -8,8 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import optuna
 import pytest
 from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState
 
 from mua_decode.commands.main import main
 from mua_decode.runs.config import compose
@@ -18,6 +21,7 @@ from mua_decode.sweep import study, worker
 from mua_decode.sweep.launch import LocalLauncher, SubmititLauncher
 from mua_decode.sweep.plan import Sweep
 from mua_decode.sweep.private import VARIABLE, told, worker_options
+from mua_decode.sweep.summary import summarise
 from mua_decode.types import InputError, masked
 from tests.sweep.test_sweep import SMALL
 
@@ -104,6 +108,7 @@ def test_a_worker_is_told_storage_logger_and_trainer(
     worker.work_in(str(folder))
     assert (seen[0].storage, seen[0].logger, seen[0].trusted) == (None, {}, [])
     own = {"storage": URL, "logger": {"_target_": "x"}, "trusted": ["mine"], "trainer": {"a": 1}}
+    own |= {"callbacks": {"x": {"_target_": "y"}}}
     for name, value in worker_options({**own, "seed": 3}).items():
         monkeypatch.setenv(name, value)
     assert told() == own
@@ -129,6 +134,63 @@ def test_the_launcher_tells_its_workers_in_their_environment(
     assert json.loads((tmp_path / "told").read_text()) == {"storage": URL}
     assert PASSWORD not in (tmp_path / "workers" / "0.log").read_text()  # nor in its arguments
     assert PASSWORD not in repr(launcher)
+
+
+def test_a_space_reaches_no_trainer_of_others(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs.yaml"
+    theirs.write_text("_target_: pytorch_lightning.Trainer\nprofiler: advanced\n")
+    cfg = compose("sweep", SMALL)
+    for option, value in (
+        ("trainer", str(theirs)),
+        ("trainer.accelerator", "gpu"),
+        ("trainer.max_epochs.x", "1"),
+        ("callbacks", "[lr_monitor]"),
+        ("callbacks.x", "1"),
+        ("trusted", "[os]"),
+        ("logger", "wandb"),
+        ("storage", "sqlite:///x.db"),
+        ("launcher", "submitit"),
+    ):
+        cfg.sweep.space = [{"option": option, "kind": "categorical", "choices": [value]}]
+        with pytest.raises(InputError, match=rf"sweep\.space: '?{option}"):
+            Sweep.open(cfg, tmp_path)
+    cfg.sweep.space = [{"option": "trainer.max_epochs", "kind": "int", "low": 1, "high": 3}]
+    assert Sweep.open(cfg, tmp_path).varied({"trainer.max_epochs": 2}, "x").cfg.trainer.max_epochs
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("trusted", "[evil_package]"),
+        ("name", "${oc.env:PGPASSWORD}"),
+        ("task.optimizer.lr", "${oc.env:PGPASSWORD}"),
+        ("task.optimizer.amsgrad", "yes"),
+        ("task.optimizer.lr", 7.0),
+    ],
+)
+def test_a_trial_that_others_wrote_decides_nothing_and_reads_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: str | float,
+) -> None:
+    """The best of a study becomes best.yaml and a line to be typed."""
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    sweep = Sweep.open(compose("sweep", [*SMALL, "sweep.n_trials=1"]), tmp_path)
+    shared = study.SharedStudy(sweep.plan, tmp_path)
+    params = {"task.optimizer.lr": 0.001, "task.optimizer.amsgrad": True, option: value}
+    ranges = {name: CategoricalDistribution([given]) for name, given in params.items()}
+    trial = optuna.create_trial(
+        state=TrialState.COMPLETE, value=-1.0, params=params, distributions=ranges
+    )
+    shared.study.add_trial(trial)
+    with pytest.raises(InputError, match=rf"holds a trial whose {option} is not one"):
+        summarise(sweep, shared)
+    shown = capsys.readouterr()
+    assert PASSWORD not in shown.out + shown.err
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert [p for p in files if PASSWORD.encode() in p.read_bytes()] == []
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o702])

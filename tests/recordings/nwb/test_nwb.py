@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,10 +198,13 @@ def test_series_of_indices_into_pictures(tmp_path: Path) -> None:
     assert greys(read_nwb(str(path), videos=videos, **OPTIONS).stimuli) == GREY
 
 
-def test_external_film_beside_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("absolute", [False, True])
+def test_external_film_beside_the_file(tmp_path: Path, absolute: bool) -> None:
     films = {}
+    place = tmp_path / "elsewhere" if absolute else tmp_path
+    place.mkdir(exist_ok=True)
     for name, grey in GREY.items():
-        films[name] = f"{name.replace(' ', '_')}.mp4"
+        films[name] = f"{place}/" * absolute + f"{name.replace(' ', '_')}.mp4"
         frames = np.full((10, 32, 32, 3), grey, np.uint8)
         iio.imwrite(tmp_path / films[name], frames, fps=10, plugin="FFMPEG", macro_block_size=16)
 
@@ -223,18 +227,35 @@ def test_external_film_beside_the_file(tmp_path: Path) -> None:
         read_nwb(str(path), **OPTIONS)
 
 
-def test_addresses_are_not_fetched(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:PORT/film.mp4",
+        "https://localhost:PORT/film.mp4",
+        "ftp://localhost:PORT/a.gif",
+        "file://localhost:PORT/a.png",
+        "rtsp://localhost:PORT/a.avi",
+        "concat:tcp://localhost:PORT|a.mp4",
+    ],
+)
+def test_addresses_are_not_fetched(tmp_path: Path, address: str) -> None:
+    server = socket.create_server(("localhost", 0))
+    server.settimeout(0.2)
+    address = address.replace("PORT", str(server.getsockname()[1]))
+
     def add(nwb: NWBFile) -> None:
         for name in GREY:
             nwb.add_stimulus_template(
                 ImageSeries(
-                    name=name, external_file=["http://localhost:9/film.mp4"], format="external",
+                    name=name, external_file=[address], format="external",
                     starting_frame=[0], timestamps=np.arange(3) * 0.1, unit="grey",
                 )
             )  # fmt: skip
 
     with pytest.raises(InputError, match="no such external file"):
         read_nwb(str(write(tmp_path / "a.nwb", add)), **OPTIONS)
+    with server, pytest.raises(TimeoutError):  # nobody asked
+        server.accept()
 
 
 def test_folder_of_videos_and_several_sessions(tmp_path: Path) -> None:
