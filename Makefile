@@ -47,7 +47,8 @@ OLDEST := .venv-oldest
 test-oldest:
 	test -d $(OLDEST) || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --prefer-binary --constraint .ci/oldest.txt \
-		--editable . "pytest>=8" "pytest-timeout>=2.3" "scikit-image>=0.24" "hypothesis>=6.100" "nwbinspector>=0.6"
+		--editable . "pytest>=8" "pytest-timeout>=2.3" "scikit-image>=0.24" "hypothesis>=6.100" "nwbinspector>=0.6" \
+		"tensorboard==2.18" "hatchling>=1.25"
 	$(OLDEST)/bin/python -m pytest tests/types tests/recordings tests/data tests/models tests/nn \
 		tests/losses tests/metrics tests/figures tests/runs tests/commands tests/sweep
 

@@ -230,7 +230,8 @@ def _fail(error: Exception, *, debug: bool, code: int) -> NoReturn:
     else:
         # Some errors of torch hold the traceback of what caused them.
         said = " ".join(str(error).partition("Traceback (most recent call last)")[0].split())
-        line = printable(masked(said)[:600]) or type(error).__name__
+        most = 2000 if isinstance(error, InputError) else 600  # lists of names are ours
+        line = printable(masked(said)[:most]) or type(error).__name__
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
         if not isinstance(error, InputError) and memory_refused(error):
             kind = f"{no_memory(error)}: "

@@ -153,7 +153,8 @@ def frame_of_bin(
         raise InputError(
             f"frames do not match the bins: {n_bins} bins of {bin_s:g} s (window {window_s:g} s) "
             f"span {trial_s:g} s, but the videos have {stimuli.n_frames} frames of "
-            f"{stimuli.frame_s:g} s = {video_s:g} s"
+            f"{stimuli.frame_s:g} s = {video_s:g} s; trials as long as the videos would fit "
+            f"(recording.duration_s={video_s:g}, where a reader has it)"
         )
     if not lag_s:
         return frame

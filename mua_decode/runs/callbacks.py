@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EarlyStopping
 
 from mua_decode.files import write_text
 from mua_decode.runs.ending import end_on_sigterm, sigterm_ends
+from mua_decode.runs.progress import console
 
 
 class EpochLog(pl.Callback):
@@ -60,6 +62,29 @@ class SeedEachEpoch(pl.Callback):
         """Seed torch's generators for this epoch and process."""
         entropy = [self._seed, 17, trainer.current_epoch, trainer.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+
+class StayStopped(pl.Callback):
+    """Let a training that stopped early stay so when it is resumed, and say that it did.
+
+    Lightning would train one more epoch before it asks whether to stop.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Stop before the first epoch where the checkpoint says that it was the last."""
+        trainer.should_stop = trainer.should_stop or self._stopped(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Say after how many epochs, once."""
+        if trainer.is_global_zero and self._stopped(trainer):
+            console.print(
+                f"stopped early after {trainer.current_epoch} of {trainer.max_epochs} epochs",
+                highlight=False,
+            )
+
+    def _stopped(self, trainer: pl.Trainer) -> bool:
+        stops = [c for c in trainer.callbacks if isinstance(c, EarlyStopping)]  # type: ignore[attr-defined]
+        return any(c.stopped_epoch > 0 or c.wait_count >= c.patience for c in stops)
 
 
 class KeepSigterm(pl.Callback):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -134,7 +133,7 @@ def _composed(
     except MissingConfigException as error:
         raise _no_such(error) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(_one_line(command, error)) from error
+        raise InputError(_one_line(command, error, overrides, config_name)) from error
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{' '.join(overrides)}: {error}") from error
     return cfg
@@ -318,7 +317,9 @@ def _shipped(cfg: DictConfig, group: str) -> Iterator[str]:
             yield from keys(load_option(group, option), f"{group}.")
 
 
-def _one_line(command: str, error: Exception) -> str:
+def _one_line(
+    command: str, error: Exception, overrides: Sequence[str], config_name: str | None
+) -> str:
     """Say what Hydra objects to in one line, with the nearest right name."""
     text = str(error)
     unknown = re.search(r"Could not (?:override|append) (?:to )?'([^'@]+)", text)
@@ -327,7 +328,12 @@ def _one_line(command: str, error: Exception) -> str:
     found = re.search(r"full_key: (\S+)", str(error.__cause__))
     name = found.group(1) if found else unknown.group(1)
     top = name.split(".")[0]
-    known = dict.fromkeys([*keys(compose(command, [])), *declared(command)])
+    if config_name is not None and name in declared(command):
+        return f"{config_name}: lacks '{name}'; begin it with defaults: [{command}, _self_]"
+    # What the chosen parts have, not those that are there by default.
+    chosen = [o for o in overrides if name_of(o) in declared(command)]
+    usual = compose(command, chosen if len(chosen) < len(overrides) else [])
+    known = dict.fromkeys([*keys(usual), *declared(command)])
     if top not in declared(command):  # nor can it be added
         return f"'{top}' is not an option of {command}{nearest_name(top, known)}"
     said = f"'{name}' is not an option of {command}{nearest_name(name, known)}"
@@ -338,12 +344,3 @@ def _one_line(command: str, error: Exception) -> str:
         f"{said}; +{name}=... adds it, {unknown.group(1)}={{_target_:...}} takes the place of all "
         "that is there"
     )
-
-
-def check_metrics(cfg: DictConfig | Mapping[str, Any]) -> None:
-    """Refuse a config that scores by nothing.
-
-    Raises InputError if no metric is chosen.
-    """
-    if not cfg.get("metric"):
-        raise InputError("metric: none is chosen; name at least one, e.g. metric=[mse]")

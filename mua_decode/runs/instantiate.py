@@ -153,7 +153,7 @@ def _check_target(target: str, trusted: tuple[str, ...], place: str | None) -> N
             return
     raise InputError(
         f"_target_: {target} is named by no config of mua_decode; list its package in "
-        "trusted=[PACKAGE] if you trust this config"
+        "trusted=[PACKAGE] if you trust this config, or install the plugin that it comes with"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -111,3 +111,12 @@ def check_seed(seed: object, where: str) -> None:
         raise InputError(f"{where}: expected a whole number >= 0, found {seed}")
     if seed > _LARGEST_SEED:
         raise InputError(f"{where}: expected at most {_LARGEST_SEED} (2^63 - 1), found {seed}")
+
+
+def check_metrics(cfg: DictConfig | Mapping[str, Any]) -> None:
+    """Refuse a config that scores by nothing.
+
+    Raises InputError if no metric is chosen.
+    """
+    if not cfg.get("metric"):
+        raise InputError("metric: none is chosen; name at least one, e.g. metric=[mse]")

@@ -24,10 +24,11 @@ from mua_decode.runs.build import (
     train_on,
 )
 from mua_decode.runs.checkpoints import weights_of
-from mua_decode.runs.config import changed_config, check_metrics
+from mua_decode.runs.config import changed_config
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.instantiate import check_targets
+from mua_decode.runs.options import check_metrics
 from mua_decode.runs.parts import build_metrics
 from mua_decode.runs.progress import console
 from mua_decode.runs.stored import without_command_line

@@ -211,8 +211,9 @@ def _for_shipped(options: DictConfig, folder: RunFolder, place: str) -> dict[str
             f"{place}.{name!s}: is no option a logger may be given"
             f"{nearest_name(str(name), known)}; choose from: {', '.join(sorted(known))}"
         )
-    resumed = {"id": _run_id(folder), "resume": "allow"} if target == "WandbLogger" else {}
-    return {"save_dir": str(folder.path), **resumed}
+    if target != "WandbLogger":
+        return {"save_dir": str(folder.path)}
+    return {"save_dir": str(folder.path), "id": _run_id(folder), "resume": "allow"}
 
 
 def _for_own(options: DictConfig, cfg: DictConfig, folder: RunFolder) -> dict[str, str]:
@@ -233,7 +234,11 @@ def _run_id(folder: RunFolder) -> str:
 def _start(logger: WandbLogger) -> Any:
     """Begin the W&B run; where the server cannot be had, say so in one line."""
     # Lightning still says whether the run is anonymous; W&B warns that this means nothing any more.
-    getattr(logger, "_wandb_init", {}).pop("anonymous", None)
+    options = getattr(logger, "_wandb_init", {})
+    options.pop("anonymous", None)
+    if getattr(logger, "_offline", False):
+        # The id alone has a training go on with its run; W&B before 0.31 warns of the other.
+        options.pop("resume", None)
     try:
         return logger.experiment
     except Exception as error:

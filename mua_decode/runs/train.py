@@ -22,7 +22,6 @@ from mua_decode.runs.checkpoints import (
     newest_sound,
     weights_of,
 )
-from mua_decode.runs.config import check_metrics
 from mua_decode.runs.ddp import (
     check_processes,
     is_first_process,
@@ -34,6 +33,7 @@ from mua_decode.runs.ending import terminated
 from mua_decode.runs.epochs import TrainingProgress
 from mua_decode.runs.fingerprint import Fingerprint
 from mua_decode.runs.folder import RunFolder, begun_in
+from mua_decode.runs.options import check_metrics
 from mua_decode.runs.parts import check_parts, try_metrics
 from mua_decode.runs.progress import console, hushed
 from mua_decode.runs.quiet import quietly

@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from mua_decode.data import DecodingData
-from mua_decode.runs.callbacks import EpochLog, KeepSigterm, SeedEachEpoch
+from mua_decode.runs.callbacks import EpochLog, KeepSigterm, SeedEachEpoch, StayStopped
 from mua_decode.runs.checkpoints import KeptCheckpoint, WholeCheckpointIO
 from mua_decode.runs.ddp import is_first_process
 from mua_decode.runs.folder import RunFolder
@@ -46,6 +46,7 @@ def make_trainer(
         _checkpoint(folder, "best", monitor),
         _checkpoint(folder, "last", None),
         KeepSigterm(),
+        StayStopped(),
         *watches,
     ]
     if cfg.early_stopping is not None:

@@ -38,6 +38,11 @@ def fails(capsys: pytest.CaptureFixture[str], *args: str) -> str:
         (["train", "model.widht=3"], "'model.widht' is not an option of train (did you mean"),
         (["train", "modl=mlp_decoder"], "'modl' is not an option of train (did you mean 'model'?)"),
         (["train", "+foo=1"], "'foo' is not an option of train"),
+        (
+            ["train", "model=mlp_decoder", "model.spike_hidden=8"],
+            "'model.spike_hidden' is not an option of train (did you mean 'model.hidden_sizes'?)",
+        ),
+        (["train", "size=reduced"], "'size' is not an option of train"),
         (["train", "metric=[ident]"], "metric=ident: there is no such metric (did you mean 'ide"),
         (["train", "recording=simulatd"], "(did you mean 'simulated'?)"),
         (["train", "experiment=zhang"], "(did you mean 'zhang2026'?)"),

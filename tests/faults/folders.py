@@ -211,6 +211,8 @@ def _studies(one: Path, two: Path) -> list[str]:
             return [
                 (s.number, s.trial.state.name, s.trial.params, s.trial.value, s.failed)
                 for s in shared.slots()
+                # Of two that lay out the trials at once one may lay out more; they are left.
+                if s.trial.state.name != "WAITING" or s.attempts > 1
             ]
 
     return [] if trials(one) == trials(two) else [f"{trials(two)}, not {trials(one)}"[:400]]

@@ -11,6 +11,7 @@ import torch
 from omegaconf import OmegaConf
 
 import mua_decode
+from mua_decode.commands.main import main
 from mua_decode.losses import MSELoss, SSIMLoss, SSIMMSELoss
 from mua_decode.runs.instantiate import instantiate
 from mua_decode.runs.parts import build_callbacks, build_floors, build_metrics
@@ -18,6 +19,7 @@ from mua_decode.runs.search_path import folders_asked
 from mua_decode.runs.stored import without_command_line
 from mua_decode.runs.stored_paths import absolute, beside
 from mua_decode.types import InputError
+from tests.tiny import TINY
 
 LIGHTNING = "pytorch_lightning.callbacks"
 
@@ -139,3 +141,20 @@ def test_whatever_is_built_is_told_what_is_trusted() -> None:
     ]
     assert len(calls) > 12
     assert untold == []
+
+
+def test_a_training_that_stopped_early_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [
+        "train", *TINY, "metric=[mse]", "floor=[]", "trainer.max_epochs=9",
+        "callbacks=[early_stopping]",
+        "callbacks.early_stopping.min_delta=100", "callbacks.early_stopping.patience=1",
+        f"run_dir={tmp_path}", "ckpt_path=auto",
+    ]  # fmt: skip
+    epochs = []
+    for _ in range(3):
+        main(asked)
+        epochs.append(len((tmp_path / "epochs.csv").read_text().splitlines()) - 1)
+        assert "stopped early after 2 of 9 epochs" in capsys.readouterr().err
+    assert epochs == [2, 2, 2]

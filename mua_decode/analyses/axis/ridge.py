@@ -218,7 +218,7 @@ def make_blocks(
     if n_test < 3 or n_conditions - n_test < 2 * inner_folds or inner_folds < 2:
         raise InputError(
             f"axis: {n_conditions} images are too few for test_fraction={test_fraction:g} and "
-            f"inner_folds={inner_folds}"
+            f"inner_folds={inner_folds}: at least 3 are tested and {2 * inner_folds} trained on"
         )
 
     def rows(conditions: np.ndarray) -> np.ndarray:
