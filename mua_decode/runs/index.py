@@ -134,8 +134,9 @@ def _row(
         value = known_number(flat.get(f"{part}/single_trial/{metric}"))
         row[metric] = np.nan if value is None else value
     row["chance"] = _beside_chance(found, standing)
-    compared = standing is not None and standing.compared
-    row["floors"] = "unknown" if not compared else "below" if standing.below else "above"
+    row["floors"] = "unknown"
+    if standing is not None and standing.compared:
+        row["floors"] = "below" if standing.below else "above"
     row["leaks"] = {"True": "leaking", "False": "free"}.get(str(flat.get("leaking")), "unknown")
     options = {name: found.options.get(name, "") for name in differ}
     return row | {k: str(v) if known_number(v) is None else v for k, v in options.items()}

@@ -32,11 +32,13 @@ def tests_headline(tests: pd.DataFrame | None) -> Headline | None:
         ends = [_number(first.get(e)) for e in ("low", "high")]
         span = "" if None in ends else f" ({ends[0]:.3g} to {ends[1]:.3g})"
         effect = f"{_text(first.get('effect_name'))} {size:.3g}{span}, "
+    note = first.get("note")
+    said = f" {note[:300]}." if isinstance(note, str) and note else ""
     text = (
         f"First of its tests: {_text(first['question'])} {_text(first['group'])}, "
         f"{_text(first['metric'])}: {effect}p = {float(p[rows.index[0]]):.2g} "
         f"({_text(first['correction'])}; {_text(first['test'])}; n = {_text(first['n'])} "
-        f"{_text(first['n_unit'])}). All: tests.csv."
+        f"{_text(first['n_unit'])}).{said} All: tests.csv."
     )
     return Headline(text, "neutral", f"{held} of {len(rows)} tests with p < .05, corrected")
 
