@@ -19,11 +19,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """Rebuild recording, split and network of a run and score a checkpoint.
 
     Writes metrics.json, results.csv, figures/ and report.html to
-    FOLDER/evaluation_PART_CHECKPOINT. Nothing is trained; the split
-    and the pseudo-trials are those of the run.
+    FOLDER/evaluation_PART_CHECKPOINT. Nothing is trained; the split,
+    the pseudo-trials and, unless metric=[...] names others, the metrics are those of the run.
     """
     part = check_part(str(cfg.part))
-    source = open_run(cfg).score_as(cfg)
+    source = open_run(cfg)
+    source.score_as(cfg if cfg.get("metric") else {**cfg, "metric": source.cfg.get("metric")})
     assert source.checkpoint is not None
     out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
     flat = score(source, part, out=out)

@@ -228,7 +228,9 @@ def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[s
     pictures = [run / "figures" / name for name in names if (run / "figures" / name).is_file()]
     for line in (
         *said(flat, part),
-        f"chance of identification {flat['chance/identification']:.4f}; {flat['audit']}",
+        f"chance of identification {flat['chance/identification']:.4f}; "
+        + ("" if part == "test" else f"leaks are counted for the test part, not for {part}: ")
+        + str(flat["audit"]),
         *(f"{'look at' if not k else '':<7}  {path}" for k, path in enumerate(pictures)),
         f"numbers  {run / 'metrics.json'}",
         *([f"report   {run / PAGE}"] if (run / PAGE).is_file() else []),

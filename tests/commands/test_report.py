@@ -220,3 +220,19 @@ def test_a_run_that_ended_before_its_scores_is_marked(root: Path, tmp_path: Path
     assert text.count('class="warned"') == 1
     assert "1 without scores" in text
     assert "no scores: not finished" in text
+
+
+def test_an_evaluation_scores_by_the_metrics_of_the_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["evaluate", f"run_dir={root / 'poor'}", "floor=[]", "figures.draw=false"]
+    for more, part, names in (
+        (["part=val"], "val", {"identification", "pixel_correlation", "mse"}),
+        (["metric=[ssim]"], "test", {"ssim"}),
+    ):
+        main([*ask, *more, f"out_dir={tmp_path / part}"])
+        flat = json.loads((tmp_path / part / "metrics.json").read_text())
+        prefix = f"{part}/single_trial/"
+        assert {k.split("/")[2] for k in flat if k.startswith(prefix)} == names
+        said = "leaks are counted for the test part, not for val" in capsys.readouterr().err
+        assert said == (part == "val")
