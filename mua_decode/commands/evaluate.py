@@ -24,7 +24,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     part = check_part(str(cfg.part))
     source = open_run(cfg)
-    source.score_as(cfg if cfg.get("metric") else {**cfg, "metric": source.cfg.get("metric")})
+    if not cfg.get("metric"):
+        cfg.metric = source.cfg.get("metric")
+    source.score_as(cfg)
     assert source.checkpoint is not None
     out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
     flat = score(source, part, out=out)

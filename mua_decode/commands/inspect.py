@@ -23,8 +23,9 @@ from mua_decode.types import InputError
 def run(cfg: DictConfig) -> None:
     """List sessions, sites per region, trials per condition, missing data and problems.
 
-    Of a file that does not say itself what its trials and conditions are: what it holds, and
-    what to type next.
+    activity=true, or a picture such as activity=rates.png: whether the units of every region tell
+    the conditions apart, without any video. Of a file that does not say itself what its trials and
+    conditions are: what it holds, and what to type next.
     """
     out = Screen()
     try:
@@ -42,7 +43,11 @@ def run(cfg: DictConfig) -> None:
         out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     for line in (*(f"note: {note}" for note in notes), *origin(recording)):
         out.print(line, style="dim", highlight=False, soft_wrap=True)
-    line = training_line(recording, typed_options())
+    if cfg.activity:
+        from mua_decode.runs.activity import show_activity  # takes torch, and seconds
+
+        show_activity(recording, cfg.activity, seed=int(cfg.seed), out=out)
+    line = training_line(recording, [o for o in typed_options() if not o.startswith("activity=")])
     out.print(f"next: {line}", style="bold", highlight=False, soft_wrap=True)
 
 
