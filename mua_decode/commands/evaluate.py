@@ -24,9 +24,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     part = check_part(str(cfg.part))
     source = open_run(cfg)
-    if not cfg.get("metric"):
-        cfg.metric = source.cfg.get("metric")
-    source.score_as(cfg)
+    metrics = cfg.get("metric") or source.cfg.get("metric")
+    source.score_as({"metric": metrics, "floor": cfg.get("floor")})
     assert source.checkpoint is not None
     out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
     flat = score(source, part, out=out)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mua_decode.figures import peristimulus, save
 from mua_decode.runs.progress import Screen
-from mua_decode.scoring.activity import Activity, measure_activity
 from mua_decode.types import InputError, Recording
+
+if TYPE_CHECKING:
+    from mua_decode.scoring.activity import Activity
 
 _DRAWN = (".png", ".pdf", ".svg")
 _MOST_ROWS = 60
@@ -25,10 +27,16 @@ def show_activity(recording: Recording, asked: object, *, seed: int, out: Screen
     Parameters
     ----------
     asked
-        True, or the path of the figure.
+        True, or the path of the figure; false: nothing is shown.
 
     Raises InputError if it is neither, or the file cannot be written.
     """
+    if asked is None or asked is False:
+        return
+    # Imported here: what is only looked at starts without torch.
+    from mua_decode.figures import peristimulus, save
+    from mua_decode.scoring.activity import measure_activity
+
     path = None if asked is True else Path(str(asked)).expanduser()
     if path is not None and path.suffix.lower() not in _DRAWN:
         raise InputError(

@@ -130,13 +130,13 @@ def _row(
         "run": str(path.relative_to(root)) if path != root else ".",
         "made": f"{datetime.fromtimestamp(found.folder.config.stat().st_mtime):%Y-%m-%d %H:%M}",
     }
-    for metric in _SCORES:
-        value = known_number(flat.get(f"{part}/single_trial/{metric}"))
-        row[metric] = np.nan if value is None else value
     row["chance"] = _beside_chance(found, standing)
     row["floors"] = "unknown"
     if standing is not None and standing.compared:
         row["floors"] = "below" if standing.below else "above"
+    for metric in _SCORES:
+        value = known_number(flat.get(f"{part}/single_trial/{metric}"))
+        row[metric] = np.nan if value is None else value
     row["leaks"] = {"True": "leaking", "False": "free"}.get(str(flat.get("leaking")), "unknown")
     options = {name: found.options.get(name, "") for name in differ}
     return row | {k: str(v) if known_number(v) is None else v for k, v in options.items()}
