@@ -12,7 +12,7 @@ from mua_decode.runs.parts import own_metrics
 from mua_decode.runs.plan import check_part
 from mua_decode.runs.run import open_run
 from mua_decode.runs.score import print_summary, score
-from mua_decode.runs.typed import keep_typed
+from mua_decode.runs.typed import keep_typed, typed_options
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
@@ -24,7 +24,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     """
     part = check_part(str(cfg.part))
     source = open_run(cfg)
-    metrics = cfg.get("metric") or source.cfg.get("metric")
+    metrics = cfg.get("metric")
+    if not metrics and not any(option.startswith("metric=") for option in typed_options()):
+        metrics = source.cfg.get("metric")
     source.score_as({"metric": metrics, "floor": cfg.get("floor")})
     assert source.checkpoint is not None
     out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
