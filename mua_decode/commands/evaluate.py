@@ -12,18 +12,22 @@ from mua_decode.runs.parts import own_metrics
 from mua_decode.runs.plan import check_part
 from mua_decode.runs.run import open_run
 from mua_decode.runs.score import print_summary, score
-from mua_decode.runs.typed import keep_typed
+from mua_decode.runs.typed import keep_typed, typed_options
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Rebuild recording, split and network of a run and score a checkpoint.
 
     Writes metrics.json, results.csv, figures/ and report.html to
-    FOLDER/evaluation_PART_CHECKPOINT. Nothing is trained; the split
-    and the pseudo-trials are those of the run.
+    FOLDER/evaluation_PART_CHECKPOINT. Nothing is trained; the split,
+    the pseudo-trials and, unless metric=[...] names others, the metrics are those of the run.
     """
     part = check_part(str(cfg.part))
-    source = open_run(cfg).score_as(cfg)
+    source = open_run(cfg)
+    metrics = cfg.get("metric")
+    if not metrics and not any(option.startswith("metric=") for option in typed_options()):
+        metrics = source.cfg.get("metric")
+    source.score_as({"metric": metrics, "floor": cfg.get("floor")})
     assert source.checkpoint is not None
     out = RunFolder(source.out(cfg.out_dir, f"evaluation_{part}_{source.checkpoint.stem}"))
     flat = score(source, part, out=out)

@@ -8,12 +8,11 @@ from rich.text import Text
 from mua_decode.recordings.inspect import (
     contents_of,
     origin,
+    overview,
     problems,
-    sessions_table,
-    sites_table,
-    stimuli_lines,
     training_line,
 )
+from mua_decode.runs.activity import show_activity
 from mua_decode.runs.progress import Screen
 from mua_decode.runs.reading import build_recording, pairing_notes
 from mua_decode.runs.typed import typed_options
@@ -23,8 +22,8 @@ from mua_decode.types import InputError
 def run(cfg: DictConfig) -> None:
     """List sessions, sites per region, trials per condition, missing data and problems.
 
-    Of a file that does not say itself what its trials and conditions are: what it holds, and
-    what to type next.
+    activity=true or rates.png: whether units tell the conditions apart, without any video. Of a
+    file that does not say what its trials and conditions are: what it holds, what to type next.
     """
     out = Screen()
     try:
@@ -33,15 +32,14 @@ def run(cfg: DictConfig) -> None:
         _show_contents(cfg, out, error)
         return
     out.print(recording.name, style="bold", highlight=False)
-    for line in stimuli_lines(recording.stimuli):
-        out.print(line, highlight=False)
-    out.print(sessions_table(recording))
-    out.print(sites_table(recording))
+    for part in overview(recording):
+        out.print(part, highlight=False)
     notes = (*recording.notes, *pairing_notes(recording, cfg))
     for line in problems(recording):
         out.print(f"problem: {line}", style="yellow", highlight=False, soft_wrap=True)
     for line in (*(f"note: {note}" for note in notes), *origin(recording)):
         out.print(line, style="dim", highlight=False, soft_wrap=True)
+    show_activity(recording, cfg.activity, seed=int(cfg.seed), out=out)
     line = training_line(recording, typed_options())
     out.print(f"next: {line}", style="bold", highlight=False, soft_wrap=True)
 

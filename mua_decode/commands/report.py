@@ -25,12 +25,12 @@ def run(cfg: DictConfig) -> Path:
     if not cfg.run_dir:
         raise InputError("run_dir is not set; give a run or a folder of runs: run_dir=runs")
     folder = Path(str(cfg.run_dir)).expanduser()
-    one = (folder / "metrics.json").is_file() or (folder / "config.yaml").is_file()
-    if one:
-        if cfg.films and not RunFolder(folder).films.is_file():
+    trained = (folder / "config.yaml").is_file()
+    if trained or (folder / "metrics.json").is_file():
+        # The page of an analysis plays its own films, or those of the run it lies in.
+        if cfg.films and trained and not RunFolder(folder).films.is_file():
             decode_films(folder, overrides=cfg.overrides or (), trusted=list(cfg.trusted or ()))
-        above = folder.resolve().parent
-        asked = above if not (folder / "config.yaml").is_file() else None
+        asked = None if trained else folder.resolve().parent
         page = write_run_page(folder, asked)
     else:
         page = write_index(folder, pages=bool(cfg.pages))

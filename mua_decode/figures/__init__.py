@@ -8,6 +8,7 @@ from mua_decode.figures.heatmap import heatmap
 from mua_decode.figures.intervals import intervals
 from mua_decode.figures.live import live_film, live_strip
 from mua_decode.figures.loss_curves import loss_curves
+from mua_decode.figures.peristimulus import peristimulus
 from mua_decode.figures.reliability import reliability
 from mua_decode.figures.save import save
 from mua_decode.figures.scores import scores
@@ -27,6 +28,7 @@ __all__ = [
     "live_film",
     "live_strip",
     "loss_curves",
+    "peristimulus",
     "reliability",
     "save",
     "scores",

@@ -63,6 +63,8 @@ def confusion(
     note = f"{accuracy:.1%} of {len(condition)} trials right, chance {1 / k:.1%}"
     if (trials == 0).any():
         note += f"; grey: no trial ({int((trials == 0).sum())} of {k} conditions)"
+    if undecided := int((np.asarray(identified) < 0).sum()):
+        note += f"\n{undecided} trials nearest to no video: wrong here, guesses in results.csv"
     ax.set_title(f"{title}\n{note}" if title else note, fontsize=10)
     return figure
 

@@ -45,8 +45,11 @@ def contents_of(options: Mapping[str, Any]) -> list[Contents] | None:
 
 
 def training_line(recording: Recording, given: Iterable[str]) -> str:
-    """The line that trains on a recording, of which ``given`` are the options that read it."""
-    typed = list(given)
+    """The line that trains on a recording, of which ``given`` are the options that read it.
+
+    ``activity`` is one of ``inspect`` alone, and left out.
+    """
+    typed = [option for option in given if not option.startswith("activity=")]
     named = {option.partition("=")[0] for option in typed}
     further = [o for o in _training_options(recording) if o.partition("=")[0] not in named]
     return shlex.join(["mua-decode", "train", *typed, *further])
@@ -63,6 +66,13 @@ def _training_options(recording: Recording) -> list[str]:
     once = bool(most == 1) and len(recording.sessions) == 1
     apart = ["data.split.unit=condition"] if rarely else []
     return [*apart, *(["data.pseudo.draw=recorded"] if once else [])]
+
+
+def overview(recording: Recording) -> Iterator[str | Table]:
+    """Yield what a recording holds: lines on its videos, tables of its sessions and sites."""
+    yield from stimuli_lines(recording.stimuli)
+    yield sessions_table(recording)
+    yield sites_table(recording)
 
 
 def stimuli_lines(stimuli: StimulusSet) -> Iterator[str]:

@@ -15,7 +15,7 @@ import pandas as pd
 from mua_decode.limits import check_memory
 from mua_decode.recordings.files import existing_folder
 from mua_decode.recordings.pictures import FILMS, PICTURES, read_frames
-from mua_decode.types import InputError, Segment, StimulusSet, composed, nearest_name
+from mua_decode.types import STAND_IN, InputError, Segment, StimulusSet, composed, nearest_name
 
 _BLANK_GREY, _BLANK_PIXELS = 128, 32
 _VIDEOS = (*FILMS, ".npy", *PICTURES)
@@ -77,10 +77,7 @@ class VideoSource:
         """What has to be known of the videos, one line each."""
         if self.stand_in is None:
             return ()
-        return (
-            "blank pictures stand in for the videos (recording.videos.stand_in): no score of a "
-            "decoded video means anything",
-        )
+        return (STAND_IN,)
 
     def without_recording(self, conditions: pd.DataFrame, duration_s: float) -> StimulusSet | None:
         """Videos of a folder, or stand-ins as long as a trial; ``None``: the recording has them."""

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from mua_decode.report import Headline
 from mua_decode.report.paper import Results
 from mua_decode.reproduce.protocol import Protocol
-from mua_decode.runs.page import below_floors
+from mua_decode.runs.page import standing_warnings
 from mua_decode.scoring.standing import Standing
 from mua_decode.statistics import adjust
 from mua_decode.types import LeakState
@@ -108,8 +108,8 @@ def _decoder(results: Results, protocol: Protocol) -> list[Headline]:
 
 
 def _below(results: Results, protocol: str) -> list[Headline]:
-    """What is said before anything else of a decoder that is below a floor."""
-    lines = below_floors(_standing(results, protocol))
+    """What is said before anything else of a decoder from which nothing is to be concluded."""
+    lines = standing_warnings(_standing(results, protocol))
     return [replace(h, text=f"Protocol {protocol}: {h.text}") for h in lines]
 
 
@@ -122,12 +122,12 @@ def _standing(results: Results, protocol: str) -> Standing | None:
 def _regions(results: Results, protocol: str) -> list[Headline]:
     """The region whose masking costs most, where any costs something; averages over trials.
 
-    Withheld where the decoder is below a floor.
+    Withheld where the decoder is below a floor, or not told from chance.
 
     The direction of a single decoded video is often undefined; averages rank regions reliably.
     """
     standing = _standing(results, protocol)
-    if standing is not None and standing.below:
+    if standing is not None and standing.withheld:
         return []
     means = results.read(protocol, "ablation/means.csv")
     tests = results.read(protocol, "ablation/tests.csv")

@@ -49,7 +49,8 @@ class Findings:
     digits
         Significant digits of ``tests.csv`` and of the further tables.
     standing
-        Where the decoder that was asked stands beside its floors; said first where it is below.
+        Where the decoder that was asked stands beside chance and its floors; what forbids
+        conclusions is said first.
     captions
         What a figure shows and which file holds its numbers, by the name of its file.
     films
@@ -70,8 +71,10 @@ class Findings:
     def write(self, folder: Path) -> dict[str, Any]:
         """Write every file, ``metrics.json`` the last of all, and return what it holds."""
         run, flat = RunFolder(folder), dict(self.metrics)
-        if self.warning:
-            flat["below_floors"] = self.warning
+        if self.standing is not None and self.standing.withheld:
+            flat["withheld"] = "; ".join(self.standing.warnings.values())
+            if self.standing.below:
+                flat["below_floors"] = self.standing.warning
         json.dumps(flat, allow_nan=False)
         drawn = self.figures if figures.current_style().draw else {}
         for name, figure in drawn.items():
@@ -91,8 +94,8 @@ class Findings:
 
     def show(self, folder: Path) -> None:
         """Print the short version, and where the whole is."""
-        if self.warning:
-            console.print(f"WARNING: {self.warning}", style="bold", soft_wrap=True)
+        for line in self.standing.warnings.values() if self.standing is not None else ():
+            console.print(f"WARNING: {line}", style="bold", highlight=False, soft_wrap=True)
         for part in self.screen:
             console.print(part, highlight=False, soft_wrap=isinstance(part, str))
         places = {"numbers": folder / "metrics.json"}
@@ -102,11 +105,6 @@ class Findings:
             places["report"] = folder / PAGE
         for what, place in places.items():
             console.print(f"{what}  {place}", highlight=False, soft_wrap=True)
-
-    @property
-    def warning(self) -> str:
-        """What is said before anything else; empty where the decoder is not below a floor."""
-        return "" if self.standing is None else self.standing.warning
 
     def publish(self, folder: Path, source: Run | None = None) -> dict[str, Any]:
         """Write and show; return the flat numbers.

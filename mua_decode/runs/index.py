@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,8 @@ from mua_decode.runs.fingerprint import flat_config
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.page import PAGE, write_run_page
 from mua_decode.runs.stored_files import cut, stored_config, stored_films, stored_json
-from mua_decode.scoring.standing import Standing, known_number
+from mua_decode.scoring.chance import known_number
+from mua_decode.scoring.standing import Standing
 from mua_decode.types import InputError
 
 INDEX = "index.html"
@@ -60,8 +62,8 @@ def write_index(root: Path, *, pages: bool = True) -> Path:
     for path in bare if pages else ():
         write_run_page(path)
     differ = _differing([f.options for f in found])
-    standings = [Standing.of(f.flat) for f in found]
-    below = sum(s is not None and s.below for s in standings)
+    standings = [Standing.read(f.folder.metrics) for f in found]
+    warned = [_warned(f, s) for f, s in zip(found, standings, strict=True)]
     text = [f"{len(found)} runs. A click on a heading sorts; a name opens the page of its run."]
     if len(places) > _MOST_RUNS:
         text.append(f"There are more: the first {_MOST_RUNS} are shown.")
@@ -72,15 +74,17 @@ def write_index(root: Path, *, pages: bool = True) -> Path:
         cut(pd.DataFrame(rows)),
         [_address(f.folder, root) for f in found],
         [_thumbnail(stored_films(f.folder)) for f in found],
-        [s is not None and s.below for s in standings],
+        [bool(w) for w in warned],
     )
-    lines = [Headline("Runs below a floor are shaded.", "warning", f"{below} below a floor")]
+    counts = Counter(word for words in warned for word in words)
+    said = ", ".join(f"{n} {word}" for word, n in counts.items())
+    lines = [Headline("Runs from which nothing is to be concluded are shaded.", "warning", said)]
     return write_page(
         root / INDEX,
         [Section("Runs", text, runs=table)],
         title=f"Runs in {root.resolve().name}",
         footer="scores of single trials; every number: metrics.json of the run",
-        headlines=lines if below else [],
+        headlines=lines if counts else [],
     )
 
 
@@ -126,13 +130,33 @@ def _row(
         "run": str(path.relative_to(root)) if path != root else ".",
         "made": f"{datetime.fromtimestamp(found.folder.config.stat().st_mtime):%Y-%m-%d %H:%M}",
     }
+    row["chance"] = _beside_chance(found, standing)
+    row["floors"] = "unknown"
+    if standing is not None and standing.compared:
+        row["floors"] = "below" if standing.below else "above"
     for metric in _SCORES:
         value = known_number(flat.get(f"{part}/single_trial/{metric}"))
         row[metric] = np.nan if value is None else value
-    row["floors"] = "unknown" if standing is None else "below" if standing.below else "above"
     row["leaks"] = {"True": "leaking", "False": "free"}.get(str(flat.get("leaking")), "unknown")
     options = {name: found.options.get(name, "") for name in differ}
     return row | {k: str(v) if known_number(v) is None else v for k, v in options.items()}
+
+
+def _warned(found: _Found, standing: Standing | None) -> list[str]:
+    """What forbids conclusions from a run, by a word or two."""
+    if not found.flat:
+        return ["without scores"]
+    return [] if standing is None else list(standing.warnings)
+
+
+def _beside_chance(found: _Found, standing: Standing | None) -> str:
+    if not found.flat:
+        return "no scores: not finished"
+    if standing is None or standing.chance is None:
+        return "unknown"
+    if standing.stand_in:
+        return "stand-in videos"
+    return "above" if standing.chance.above else "not above"
 
 
 def _address(folder: RunFolder, root: Path) -> str:

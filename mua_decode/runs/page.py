@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,11 @@ from mua_decode.runs.stored_files import (
     stored_json,
     stored_table,
 )
+from mua_decode.runs.tests_headline import tests_headline
 from mua_decode.runs.train_line import train_line
 from mua_decode.runs.typed import typed_line
-from mua_decode.scoring.standing import Standing, known_number
+from mua_decode.scoring.chance import known_number
+from mua_decode.scoring.standing import Standing
 from mua_decode.types import COLUMNS, InputError, whole
 
 PAGE = "report.html"
@@ -52,6 +55,7 @@ _ORDER = (
     "frames_trial_average",
 )
 _MOST_PICTURES, _LARGEST_PICTURE = 40, 1 << 24
+_TITLE = 80  # characters of a recording's name
 _ROWS = 40  # of a table of a file; the file holds the rest
 _NOT_SHOWN = ("results", "epochs", "watch")
 _READ_ELSEWHERE = "films.npz"
@@ -69,7 +73,8 @@ def write_run_page(
     """Write ``report.html`` of a folder that a command left.
 
     Films, scores beside floors, figures, tables, what was read, and the line that repeats it; of
-    all these, what the folder holds. First stands whether the decoder is below a floor.
+    all these, what the folder holds. First stands what the analysis found, where it is one, and
+    what forbids conclusions: stand-in videos, a decoder not above chance, or below a floor.
 
     Parameters
     ----------
@@ -83,32 +88,64 @@ def write_run_page(
     here = RunFolder(folder)
     run = RunFolder(source) if source is not None else here
     flat = stored_json(here.metrics)
-    standing = Standing.of(flat) or Standing.read(run.metrics)
+    own = Standing.read(here.metrics)
     name = stored_json(run.recording).get("name", "")
     parts = [_result(here, run), _figures(here), _tables(here), _read(run, flat), _again(here)]
     line = typed_line(folder).split()
     title = f"{' '.join(line[:2]) or 'mua-decode'}: {folder.resolve().name}"
+    first = _of_run(own, flat) if own is not None else _of_analysis(here, run, flat)
     return write_page(
         folder / PAGE,
         [part for part in parts if part is not None],
-        title=f"{title}, {name}"[:300] if name else title[:300],
-        headlines=[*_headlines(flat, standing), *said],
+        title=f"{title}, {_line(str(name))}"[:300] if name else title[:300],
+        headlines=[*first, *_beware(flat), *said],
         footer=f"mua_decode {flat.get('version', '')}, seed {flat.get('seed', 'unknown')}; every "
         "number: metrics.json and the CSV files beside this page",
     )
 
 
-def below_floors(standing: Standing | None) -> list[Headline]:
-    """What stands first on every page whose decoder is below a floor; nothing where it is not."""
-    if standing is None or not standing.below:
+def standing_warnings(standing: Standing | None) -> list[Headline]:
+    """What stands first on every page of a decoder from which nothing is to be concluded."""
+    if standing is None:
         return []
-    return [Headline(standing.warning, "warning", "below a floor")]
+    return [Headline(text, "warning", value) for value, text in standing.warnings.items()]
 
 
-def _headlines(flat: Mapping[str, Any], standing: Standing | None) -> list[Headline]:
-    lines = below_floors(standing)
-    if not lines and isinstance(said := flat.get("below_floors"), str):
-        lines.append(Headline(said[:1000], "warning", "below a floor"))
+def _line(text: str) -> str:
+    """A description in a line, cut at a word: some recordings are named by a paragraph."""
+    return textwrap.shorten(text, _TITLE, placeholder=" …")
+
+
+def _of_run(standing: Standing, flat: Mapping[str, Any]) -> list[Headline]:
+    """Warnings, and the scores; good only where a test tells them from chance."""
+    lines = standing_warnings(standing)
+    scores = [c.said for c in standing.compared]
+    chance = standing.chance
+    if chance is not None and (chance.above or standing.stand_in):
+        scores.append(chance.said)
+    elif chance is None and (guess := known_number(flat.get("chance/identification"))) is not None:
+        scores.append(f"chance {guess:.3f}, untested: what is independent is not known")
+    beside = ", beside the strongest floor" if standing.compared else ""
+    text = f"Single trials, {standing.part} part{beside}: {'; '.join(scores)}."
+    first = standing.compared[0] if standing.compared else chance
+    value = "" if first is None else f"{first.value:.3f}"
+    return [*lines, Headline(text, "good" if standing.good else "neutral", value)]
+
+
+def _of_analysis(here: RunFolder, run: RunFolder, flat: Mapping[str, Any]) -> list[Headline]:
+    """What an analysis found by its own tests, then what is to be known of the decoder asked."""
+    warned = standing_warnings(Standing.read(run.metrics)) if run.path != here.path else []
+    said = flat.get("withheld", flat.get("below_floors"))
+    if isinstance(said, str):
+        # The analysis itself was told: what its tests say of regions is not repeated.
+        return warned or [Headline(said[:1000], "warning", "conclusions withheld")]
+    found = tests_headline(stored_table(here.path / "tests.csv"))
+    asked = [replace(h, text=f"Of the decoder that was asked: {h.text}") for h in warned]
+    return [*([found] if found is not None else []), *asked]
+
+
+def _beware(flat: Mapping[str, Any]) -> list[Headline]:
+    lines = []
     if flat.get("leaking") not in (False, None):
         lines.append(
             Headline(
@@ -125,13 +162,6 @@ def _headlines(flat: Mapping[str, Any], standing: Standing | None) -> list[Headl
         lines.append(
             Headline(f"Could not be trained: {names}.", "warning", f"{len(failed)} failed")
         )
-    if standing is not None:
-        chance = known_number(flat.get("chance/identification"))
-        beside = "" if chance is None else f"; chance {chance:.3f}"
-        scores = "; ".join(c.said for c in standing.compared)
-        text = f"Single trials, {standing.part} part, beside the strongest floor: {scores}{beside}."
-        value = f"{standing.compared[0].value:.3f}"
-        lines.append(Headline(text, "neutral" if standing.below else "good", value))
     return lines
 
 

@@ -25,11 +25,12 @@ from mua_decode.runs.progress import console, track
 from mua_decode.runs.run import Run
 from mua_decode.runs.uncertainty import Uncertainty, said, uncertainty
 from mua_decode.scoring.averages import as_bytes
+from mua_decode.scoring.chance import chance_numbers
 from mua_decode.scoring.evaluate import Evaluation, evaluate_decoder
 from mua_decode.scoring.flat import flat_metrics
 from mua_decode.scoring.held_out import among_held_out
 from mua_decode.scoring.standing import Standing
-from mua_decode.types import InputError, ResultTable
+from mua_decode.types import STAND_IN, InputError, ResultTable
 
 Predict = Callable[[Batch], Tensor]
 _SHOWN = ("identification", "among_held_out_identified", "pixel_correlation", "ssim", "mse")
@@ -78,8 +79,11 @@ def score(
         f"{part}/n_recorded_trials": data.n_recorded_trials(part),
         "chance/identification": 1 / data.stimuli.n_conditions,
         **{f"chance/{m.name}": 1 / len(data.conditions(part)) for m in among},
+        **chance_numbers(data, part),
         **flat_metrics(table),
     }
+    if STAND_IN in run.recording.notes:
+        flat["stand_in"] = True
     if draw:
         sure = uncertainty(run, part)
         if sure is not None:
@@ -190,13 +194,13 @@ def _spread(n: int, most: int) -> list[int]:
 
 
 def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[str] = ()) -> None:
-    """Print the short table at the end of a run; first, whether it is below a floor.
+    """Print the short table at the end of a run; first, what forbids conclusions from it.
 
     ``own`` are metrics of the user's, shown too.
     """
     standing = Standing.of(flat)
-    if standing is not None and standing.below:
-        console.print(f"WARNING: {standing.warning}", style="bold", soft_wrap=True)
+    for line in standing.warnings.values() if standing is not None else ():
+        console.print(f"WARNING: {line}", style="bold", highlight=False, soft_wrap=True)
     prefix = f"{part}/single_trial/"
     columns = [m for m in dict.fromkeys((*_SHOWN, *own)) if prefix + m in flat]
     if "pixel_correlation" in columns:
@@ -224,7 +228,9 @@ def print_summary(flat: dict[str, Any], run: Path, part: str, *, own: Sequence[s
     pictures = [run / "figures" / name for name in names if (run / "figures" / name).is_file()]
     for line in (
         *said(flat, part),
-        f"chance of identification {flat['chance/identification']:.4f}; {flat['audit']}",
+        f"chance of identification {flat['chance/identification']:.4f}; "
+        + ("" if part == "test" else f"leaks are counted for the test part, not for {part}: ")
+        + str(flat["audit"]),
         *(f"{'look at' if not k else '':<7}  {path}" for k, path in enumerate(pictures)),
         f"numbers  {run / 'metrics.json'}",
         *([f"report   {run / PAGE}"] if (run / PAGE).is_file() else []),

@@ -1,15 +1,17 @@
-"""Where a decoder stands beside its floors; said before anything is concluded from it."""
+"""Where a decoder stands beside chance and floors; said before anything is concluded from it."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mua_decode.types import PARTS
+import pandas as pd
+
+from mua_decode.scoring.chance import Chance, chance_of, known_number
+from mua_decode.types import PARTS, STAND_IN, read_table
 
 COMPARED = {"identification": "identified", "pixel_correlation": "pixel r"}
 _ROUNDING = 0.0005  # scores are printed with three digits
@@ -47,10 +49,17 @@ class Standing:
         Part of the split the scores are of.
     compared
         One entry per metric that decoder and a floor have.
+    chance
+        Identification beside chance; ``None`` where it was not scored, or what is independent is
+        not known.
+    stand_in
+        Whether blank pictures stand in for the videos, so that no score means anything.
     """
 
     part: str
     compared: tuple[Beside, ...]
+    chance: Chance | None = None
+    stand_in: bool = False
 
     @property
     def below(self) -> bool:
@@ -69,9 +78,52 @@ class Standing:
             "are withheld"
         )
 
+    @property
+    def warnings(self) -> dict[str, str]:
+        """What forbids conclusions, one line each, by a word or two; empty where nothing does."""
+        if self.stand_in:
+            return {
+                "stand-in videos": "STAND-IN VIDEOS: NO SCORE MEANS ANYTHING (blank pictures stand "
+                "in for what was shown), so conclusions on regions are withheld"
+            }
+        found = {}
+        if self.chance is not None and not self.chance.above:
+            found["not above chance"] = (
+                f"NOT ABOVE CHANCE: {self.chance.said}, single trials, {self.part} part; "
+                "conclusions on regions are withheld"
+            )
+        if self.below:
+            found["below a floor"] = self.warning
+        return found
+
+    @property
+    def withheld(self) -> bool:
+        """Whether nothing is to be concluded from the decoder."""
+        return bool(self.warnings)
+
+    @property
+    def good(self) -> bool:
+        """Whether the decoder is above chance by a test and below no floor."""
+        return not self.warnings and self.chance is not None
+
     @classmethod
-    def of(cls, flat: Mapping[str, Any]) -> Standing | None:
-        """Take it from the flat numbers of a run; ``None`` where they hold no floor."""
+    def of(
+        cls,
+        flat: Mapping[str, Any],
+        *,
+        table: pd.DataFrame | None = None,
+        notes: Sequence[object] = (),
+    ) -> Standing | None:
+        """Take it from the flat numbers of a run; ``None`` where they hold no score to compare.
+
+        Parameters
+        ----------
+        table
+            ``results.csv``, asked where the numbers do not say what is independent.
+        notes
+            Those of the recording.
+        """
+        blank = flat.get("stand_in") is True or STAND_IN in notes
         for part in (p for p in ("test", "val", "train") if p in PARTS):
             compared = []
             for metric in COMPARED:
@@ -86,27 +138,40 @@ class Standing:
                 if value is not None and floors:
                     best = max(floors, key=floors.__getitem__)
                     compared.append(Beside(metric, value, best, floors[best]))
-            if compared:
-                return cls(part, tuple(compared))
+            chance = chance_of(flat, part, table)
+            if compared or chance is not None:
+                return cls(part, tuple(compared), chance, blank)
         return None
 
     @classmethod
     def read(cls, metrics: Path) -> Standing | None:
-        """Take it from a ``metrics.json``; ``None`` where there is none, or no floor in it."""
-        try:
-            if metrics.stat().st_size > _LARGEST:
-                return None
-            flat = json.loads(metrics.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return None
-        return cls.of(flat) if isinstance(flat, dict) else None
+        """Take it from a ``metrics.json`` and what lies beside it.
+
+        ``None`` where there is none, or no score to compare in it.
+        """
+        flat, about = _json(metrics), _json(metrics.with_name("recording.json"))
+        notes = about.get("notes")
+        notes = notes if isinstance(notes, list) else []
+        found = cls.of(flat, notes=notes)
+        if found is not None and found.chance is None:  # of an earlier version
+            found = cls.of(flat, table=_table(metrics.with_name("results.csv")), notes=notes)
+        return found
 
 
-def known_number(value: object) -> float | None:
-    """Return a finite number of a file, ``None`` for everything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
+def _json(path: Path) -> dict[str, Any]:
+    """Read a mapping; empty where it is missing, damaged or larger than such files are."""
     try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # a whole number of hundreds of digits
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            return {}
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    try:
+        known = path.is_file() and path.stat().st_size <= _LARGEST
+        return read_table(path) if known else None
+    except (OSError, ValueError):  # pandas' own errors are ValueErrors
         return None

@@ -31,6 +31,7 @@ from mua_decode.statistics.permutation import (
     smallest_p,
 )
 from mua_decode.statistics.pooled import jackknife_interval, pooled_interval
+from mua_decode.statistics.reach import corrected_reach, with_reach
 from mua_decode.statistics.units import Units
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "adjust",
     "cluster_bootstrap",
     "correct",
+    "corrected_reach",
     "crossed_bootstrap",
     "folded_error",
     "gaussian_input_null",
@@ -66,4 +68,5 @@ __all__ = [
     "unit_t",
     "unpaired_t",
     "v_test",
+    "with_reach",
 ]

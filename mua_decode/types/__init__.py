@@ -11,7 +11,7 @@ from mua_decode.types.leaks import LeakState
 from mua_decode.types.masks import SiteMask, only, region_of
 from mua_decode.types.names import all_composed, composed
 from mua_decode.types.pseudo import PseudoTrials, TrialPool
-from mua_decode.types.recording import STORED_PART, Recording, Session, SpikeTimes
+from mua_decode.types.recording import STAND_IN, STORED_PART, Recording, Session, SpikeTimes
 from mua_decode.types.results import (
     COLUMNS,
     EXACT,
@@ -32,6 +32,7 @@ __all__ = [
     "HYPOTHESIS_COLUMNS",
     "N_UNIT",
     "PARTS",
+    "STAND_IN",
     "STORED_PART",
     "HypothesisTable",
     "InputError",

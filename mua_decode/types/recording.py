@@ -20,6 +20,12 @@ from mua_decode.types.stimuli import StimulusSet
 # Trials column of the part (train, val, test) in which whoever pooled a trial stored it.
 STORED_PART = "published_part"
 MEASURES = ("counts", "standardised")
+# Note of a recording without videos: every reader that puts blank pictures in their place says it,
+# and scores of runs on it are told by it.
+STAND_IN = (
+    "blank pictures stand in for the videos (recording.videos.stand_in): no score of a decoded "
+    "video means anything"
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -177,7 +177,8 @@ def test_both_in_a_browser(root: Path, browser) -> None:
     heads[0].click()
     assert order() == ["good", "poor"]  # by name
     browser.find_element("link text", "poor").click()
-    assert browser.find_element("css selector", ".headline.warning .value").text == "below a floor"
+    said = [h.text for h in browser.find_elements("css selector", ".headline.warning .value")]
+    assert said == ["not above chance", "below a floor"]
     until = time.monotonic() + 10
     while browser.find_elements("css selector", '.player[aria-busy="true"]'):
         assert time.monotonic() < until
@@ -203,3 +204,35 @@ def test_a_thumbnail_shows_true_above_decoded(root: Path) -> None:
     true, decoded = (v.mean() for v in list(films.rows.values())[:2])
     assert abs(upper.mean() - true) < abs(upper.mean() - decoded)
     assert abs(lower.mean() - decoded) < abs(lower.mean() - true)
+
+
+def test_numbers_say_what_is_independent(root: Path) -> None:
+    flat = json.loads((root / "poor" / "metrics.json").read_text())
+    assert 1 <= flat["test/n_independent_trials"] <= flat["test/n_recorded_trials"]
+    assert flat["chance/most_frequent_condition"] >= flat["chance/identification"] - 1e-9
+    assert "stand_in" not in flat
+
+
+def test_a_run_that_ended_before_its_scores_is_marked(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "crashed").mkdir()
+    shutil.copy(root / "poor" / "config.yaml", tmp_path / "crashed")
+    text = write_index(tmp_path).read_text()
+    assert text.count('class="warned"') == 1
+    assert "1 without scores" in text
+    assert "no scores: not finished" in text
+
+
+def test_an_evaluation_scores_by_the_metrics_of_the_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["evaluate", f"run_dir={root / 'poor'}", "floor=[]", "figures.draw=false"]
+    for more, part, names in (
+        (["part=val"], "val", {"identification", "pixel_correlation", "mse"}),
+        (["metric=[ssim]"], "test", {"ssim"}),
+    ):
+        main([*ask, *more, f"out_dir={tmp_path / part}"])
+        flat = json.loads((tmp_path / part / "metrics.json").read_text())
+        prefix = f"{part}/single_trial/"
+        assert {k.split("/")[2] for k in flat if k.startswith(prefix)} == names
+        said = "leaks are counted for the test part, not for val" in capsys.readouterr().err
+        assert said == (part == "val")

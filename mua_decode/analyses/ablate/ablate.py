@@ -86,7 +86,7 @@ def ablate(run: Run, plan: AblationPlan, folder: Path) -> Findings:
         "subsets": _videos(subsets, folder),
     }
     standing = Standing.read(run.folder.metrics)
-    withheld = standing is not None and standing.below
+    withheld = standing is not None and standing.withheld
     shown = as_bytes(data.mean_videos(plan.part)[conditions])
     films = masked_films(once, data.stimuli, shown, names=of_names["names"])
     asked = sites.regions if plan.regions is None else plan.regions

@@ -40,7 +40,7 @@ def region_table(
 ) -> Table:
     """What every region loses, single trials, first fill; no marks where they are withheld."""
     fill, trial = str(means["fill"].iloc[0]), "single_trial"
-    marked = "decoder below a floor: no marks" if withheld else "* p < 0.05, corrected"
+    marked = "conclusions withheld: no marks" if withheld else "* p < 0.05, corrected"
     table = Table(
         title=f"what is lost without a region (fill {fill}, single trials; {marked})",
         box=SIMPLE_HEAD,

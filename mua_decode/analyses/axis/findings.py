@@ -21,7 +21,8 @@ from mua_decode.analyses.axis.pixels import pixel_correlation
 from mua_decode.analyses.axis.responses import region_masks
 from mua_decode.analyses.axis.units import Units, unit_share
 from mua_decode.runs.findings import Findings
-from mua_decode.types import ResultTable, only
+from mua_decode.statistics import with_reach
+from mua_decode.types import HypothesisTable, ResultTable, only
 
 _PRINTED = {
     "sites": "axis/n_sites_all",
@@ -52,6 +53,7 @@ def findings(results: AxisResults, folder: Path) -> Findings:
     """Gather what goes into the files of ``folder`` but figures and report."""
     flat = _flat(results)
     published = beside_published(results, flat, results.plan.published)
+    tests, noted = _reach(results)
     tables = {"sites": results.sites, "comparison": results.comparison}
     if results.categories is not None:
         tables["categories"] = results.categories.sites
@@ -66,10 +68,29 @@ def findings(results: AxisResults, folder: Path) -> Findings:
     return Findings(
         results=_result_table(flat, results),
         metrics=flat,
-        tests=results.tests,
+        tests=tests,
         tables=tables | {f"planted_{k}": v for k, v in results.recording.truth.items()},
-        screen=[_screen(flat), f"look at  {folder / 'report.html'}"],
+        screen=[
+            _screen(flat),
+            *(f"note: {line}" for line in noted),
+            f"look at  {folder / 'report.html'}",
+        ],
     )
+
+
+def _reach(results: AxisResults) -> tuple[HypothesisTable, list[str]]:
+    """The tests, noted where permutations are too few for any conclusion, and the notes."""
+    test, noted, table = results.plan.test, list[str](), results.tests
+    numbers = {"test": test.n_permutations, "reality": results.plan.reality.n_permutations}
+    for name, draws in numbers.items():
+        if name == "reality" and draws == test.n_permutations:
+            continue  # noted already
+        option = f"{name}.n_permutations"
+        table, said = with_reach(
+            table, draws, drawn="permutations", option=option, alpha=test.alpha
+        )
+        noted += said
+    return table, noted
 
 
 def _flat(results: AxisResults) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from mua_decode.analyses.film.decoded import Decoded, decode_part
 from mua_decode.analyses.film.figure import film_figure
 from mua_decode.analyses.film.identify import identification_curve
 from mua_decode.analyses.film.lag import Choice, LagSearch
-from mua_decode.analyses.film.null import against_floors, against_shifts, shifts_s
+from mua_decode.analyses.film.means import block_means, means_table
+from mua_decode.analyses.film.null import against_floors, against_shifts, shifts_s, unpaired
 from mua_decode.analyses.film.plan import FilmPlan
 from mua_decode.analyses.film.scores import BlockScorer, floors_of, network_of
 from mua_decode.data.blocks import Stretches
@@ -22,7 +23,7 @@ from mua_decode.runs.findings import Findings, score_table
 from mua_decode.runs.progress import hushed, working
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variant
-from mua_decode.statistics import pooled_interval
+from mua_decode.statistics import with_reach
 from mua_decode.types import HypothesisTable, InputError, ResultTable, Segment
 
 _UNIT = "correlation"
@@ -121,8 +122,14 @@ def _findings(
     names: dict[int, str],
 ) -> Findings:
     data, part = run.data, run.leaks.label(run.scored_part)
-    tests = [against_shifts(observed, null, names), against_floors(observed)]
-    means, choice = _means(observed), Choice.of(lag)
+    tests, noted = with_reach(
+        against_shifts(observed, null, names),
+        int(null["shift_s"].nunique()),
+        drawn="circular shifts",
+        option="shifts",
+    )
+    beside = against_floors(observed)
+    means, choice = block_means(observed), Choice.of(lag)
     metrics = {
         "leaking": run.leaks.flag,
         "audit": data.audit.line,
@@ -145,18 +152,14 @@ def _findings(
     return Findings(
         results=ResultTable.from_rows(_rows(observed, names, part)),
         metrics=metrics,
-        tests=HypothesisTable.concat(tests),
+        tests=HypothesisTable.concat([tests, beside]),
         tables={
             "lag": lag, "lengths": curve, "means": means, "blocks": observed, "shifts": null
         },
         figures={"film": drawn},
         screen=[
-            score_table(
-                means[means["metric"] == METRIC],
-                title="mean over blocks",
-                names=["run", "trial"],
-                metrics=[METRIC],
-            ),
+            means_table(means, tests),
+            *(f"note: {line}" for line in (*noted, *unpaired(beside))),
             score_table(
                 identified.assign(metric=[f"{s:g} s" for s in identified["length_s"]]),
                 title="identified, single trials",
@@ -182,17 +185,6 @@ def _said(run: Run, choice: Choice) -> str:
         f"single trials with a penalty of {choice.alpha:g}); decoded at {own_s:g} s"
     )
     return said if abs(own_s - choice.lag_s) < 1e-9 else f"{said}: lag=best takes the other"
-
-
-def _means(observed: pd.DataFrame) -> pd.DataFrame:
-    """Mean over blocks with its 95 % interval over them, empty where there is one block."""
-    rows = []
-    for (run, trial, metric), own in observed.groupby(["run", "trial", "metric"], sort=False):
-        found = pooled_interval(own["value"].to_numpy(float), own["block"].to_numpy())
-        about = {"run": run, "trial": trial, "metric": metric, "value": found.estimate}
-        ends = {"low": found.low, "high": found.high}
-        rows.append({**about, **ends, "n": len(own), "n_unit": "blocks of time"})
-    return pd.DataFrame(rows)
 
 
 def _numbers(means: pd.DataFrame, curve: pd.DataFrame) -> dict[str, Any]:

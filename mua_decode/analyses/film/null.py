@@ -9,6 +9,8 @@ from mua_decode.analyses.film.correlation import METRIC
 from mua_decode.statistics import correct, paired_t, rank_p
 from mua_decode.types import HypothesisTable, InputError
 
+_FOLDS = "network=folds trains one in every fold, so that every block is compared"
+
 
 def shifts_s(n: int, *, duration_s: float, least_s: float) -> np.ndarray:
     """Shifts (n,) in seconds, spread evenly over a film, at least ``least_s`` from none at all.
@@ -59,7 +61,8 @@ def against_shifts(
 def against_floors(observed: pd.DataFrame) -> HypothesisTable:
     """Compare the network with every floor over the blocks that both were tested on.
 
-    Paired t over blocks, Holm over the floors; without two such blocks there is no p-value.
+    Paired t over blocks, Holm over the floors; without two such blocks there is no p-value, and
+    the note says what to type.
     """
     tables = []
     for trial in ("single_trial", "trial_average"):
@@ -78,7 +81,20 @@ def against_floors(observed: pd.DataFrame) -> HypothesisTable:
         ]
         if rows:
             tables.append(correct(HypothesisTable.concat(rows)))
-    return HypothesisTable.concat(tables)
+    frame = HypothesisTable.concat(tables).frame
+    untested = frame["p"].isna() & (frame["n"].isna() | (frame["n"] < 2))
+    note = frame["note"].where(~untested, frame["note"].str.cat([_FOLDS] * len(frame), sep="; "))
+    return HypothesisTable(frame.assign(note=note.str.removeprefix("; ")))
+
+
+def unpaired(beside: HypothesisTable) -> list[str]:
+    """Why network and floors are not compared, in a line; none where they are."""
+    lost = beside.frame["note"].str.contains(_FOLDS, regex=False)
+    if not lost.any():
+        return []
+    return [
+        f"no test of the network against floors, tested on fewer than 2 shared blocks: {_FOLDS}"
+    ]
 
 
 def _row(

@@ -12,7 +12,8 @@ from mua_decode.analyses.film.correlation import block_scores, over_time, pixel_
 from mua_decode.analyses.film.decoded import Decoded
 from mua_decode.analyses.film.identify import identification_curve
 from mua_decode.analyses.film.lag import BlockRidge, LagSearch, _summed
-from mua_decode.analyses.film.null import against_shifts, shifts_s
+from mua_decode.analyses.film.means import block_means, means_table
+from mua_decode.analyses.film.null import against_floors, against_shifts, shifts_s, unpaired
 from mua_decode.analyses.film.plan import FilmPlan
 from mua_decode.analyses.film.scores import BlockScorer
 from mua_decode.commands.main import main
@@ -228,6 +229,31 @@ def test_shifts_keep_off_zero_and_p_is_the_rank() -> None:
     assert frame["p"].tolist() == [0.4, 0.4, 0.4]
     assert frame["n"].tolist() == [2, 1, 1]
     assert frame["correction"].tolist()[1].startswith("Holm")
+
+
+def test_means_of_different_blocks_are_told_from_those_of_the_same() -> None:
+    about = {"trial": "single_trial", "metric": "time_correlation", "n": 1}
+    scored = [("decoder", 0, 0.5), ("floor/ridge", 0, 0.6), ("floor/ridge", 1, 0.0)]
+    observed = pd.DataFrame([{**about, "run": r, "block": b, "value": v} for r, b, v in scored])
+    null = pd.concat([observed.assign(value=0.1 * s, shift_s=s) for s in (1.0, 2.0)])
+    means = block_means(observed)
+    assert means["n"].tolist() == [1, 2]
+    assert means["n_shared"].tolist() == [1, 1]
+    assert means["value"].tolist() == [0.5, 0.3]
+    assert means["value_shared"].tolist() == [0.5, 0.6]  # ridge is the better one there
+    tests = against_shifts(observed, null, {0: "a", 1: "b"})
+    cells = [list(c.cells) for c in means_table(means, tests).columns]
+    assert [c[0] for c in cells] == [
+        "decoder", "single trial", "0.500", "1", "-", "0.150", "0.333", "0.667", "0.500"
+    ]  # fmt: skip
+    assert cells[-1] == ["0.500", "0.600"]
+    alike = observed[observed["block"] == 0]
+    assert len(means_table(block_means(alike), tests).columns) == 8
+    beside = against_floors(observed)
+    assert beside.frame["p"].isna().all()
+    assert "network=folds" in unpaired(beside)[0]
+    whole = pd.concat([observed, observed.iloc[:1].assign(block=1, value=0.4)])
+    assert unpaired(against_floors(whole)) == []
 
 
 def test_folds_of_a_long_film_do_not_grow_with_it() -> None:

@@ -33,6 +33,8 @@ NO_INFERENCE = {
     "Units": "a type: every case in which something is shared",
     "folded_error": "arithmetic: test_circular.py",
     "mixed_view": "mixed_mean and unit_t side by side: test_mixed.py of ablate and repeat",
+    "corrected_reach": "words: counted in tests/statistics/test_reach.py",
+    "with_reach": "words: the notes of a table",
     "out_of_reach": "words: the rows that say the smallest possible p",
     "row_means": "arithmetic: test_permutation.py",
     "smallest_p": "arithmetic: test_exact.py",
