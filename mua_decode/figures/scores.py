@@ -39,8 +39,10 @@ def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figur
     names = list(dict.fromkeys(rows["metric"]))
     runs = list(dict.fromkeys(rows["run"]))
     runs.sort(key=lambda run: _ORDER.index(_kind(run) if _kind(run) in _ORDER else ""))
-    n_columns = min(panels.beside(3.2, 1.2), len(names))
     size = (3.2, 0.42 * len(runs) + 1.0)
+    n_columns = min(panels.beside(3.2, 1.2), len(names))
+    if panels.width_given():
+        n_columns = panels.columns_of(len(names), size, (1.2, 0.9))
     figure, axes = panels.grid(
         len(names), size, around=(1.2, 0.9), n_columns=n_columns, sharey=True
     )
