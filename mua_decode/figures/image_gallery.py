@@ -22,7 +22,8 @@ def image_gallery(
     """Draw named rows of equally many images.
 
     Rows are float images (M, C, H, W) in [0, 1], C = 1 or 3, clipped; captions M short texts under
-    those of a row; on paper of a given width as many images as have room, evenly. Raises InputError if the rows differ in length or are no images.
+    those of a row. On paper of a given width as many images are drawn, evenly, as it has room for.
+    Raises InputError if the rows differ in length or are no images.
     """
     sizes = {name: images.shape for name, images in rows.items()}
     bad = [s for s in sizes.values() if len(s) != 4 or s[1] not in (1, 3)]

@@ -260,8 +260,16 @@ def legend_below(
     longest = max((len(str(h.get_label())) for h in handles), default=0)
     # Inches of letters, sample and the space between; these two do not shrink with letters.
     entry = (0.55 * longest + 4.5 * 10 / (current_style().font_size or 10)) * size / 72
+    room = current_style().room_inch
+    if room is not None and entry > room:  # the longest of them alone is wider than the figure
+        size *= room / entry
+    columns = how_many(max(1, n_columns), entry)
+    more = math.ceil(len(handles) / columns) - math.ceil(len(handles) / max(1, n_columns))
+    if more > 0 and isinstance(figure, Figure):  # lines that the height of panels does not pay for
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + more * 1.6 * size / 72)
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=how_many(max(1, n_columns), entry),
+        handles=handles, loc="outside lower center", ncols=columns,
         frameon=False, fontsize=size, title=note, title_fontsize=size,
     )  # fmt: skip
 

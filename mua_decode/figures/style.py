@@ -23,7 +23,7 @@ from mua_decode.types import InputError, nearest_name
 FORMATS = ("png", "pdf", "svg")
 _MM = 25.4  # of an inch
 TALLEST_MM = 240.0  # of a figure whose width is given: what a page has room for
-_STEPS, _SMALLER, _LEAST_INCH = 8, 0.88, 0.2  # letters, where panels have less room than this
+_STEPS, _SMALLER, _LEAST_INCH = 5, 0.8, 0.2  # letters, where panels have less room than this
 _USUAL_PT = 10.0  # letters of matplotlib, which sizes in figures are relative to
 
 
@@ -121,20 +121,15 @@ def _fit(figure: Figure) -> None:
     if added:  # below and above the panels, which keep their height
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, max(height, min(height + added, TALLEST_MM / _MM)))
+        figure.draw_without_rendering()
     for _ in range(2):  # what is turned or folded leaves less room for the rest
+        changed = [_turned(ax, figure) for ax in axes]
+        if any(changed):
+            figure.draw_without_rendering()
+        folded = [_folded(ax, axes, figure) for ax in axes]
+        if not any(changed) and not any(folded):
+            break
         figure.draw_without_rendering()
-        for ax in axes:
-            if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
-                _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
-            else:
-                _thin(ax, figure)
-        figure.draw_without_rendering()
-        for ax in axes:
-            name, room = ax.yaxis.label, ax.get_window_extent().height
-            _fold(name, name.get_window_extent().height / max(room, 1.0))
-            wide = max(_across(ax, axes, figure.bbox.width), 1.0)
-            for name in (ax.xaxis.label, ax.title):
-                _fold(name, name.get_window_extent().width / wide)
     _inside(figure)
 
 
@@ -153,20 +148,38 @@ def _across(ax: Axes, axes: list[Axes], whole: float) -> float:
     return 2 * min(middle - max(left, 0), min(right, whole) - middle)
 
 
-def _thin(ax: Axes, figure: Figure) -> None:
+def _thin(ax: Axes, figure: Figure) -> bool:
     """Have fewer numbers along an axis where they touch."""
     locator = ax.xaxis.get_major_locator()
     if not isinstance(locator, MaxNLocator):
-        return
+        return False
     for most in (5, 4, 3, 2):
         low, high = sorted(ax.get_xlim())
         ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
         places = [t.get_window_extent() for x, t in ticks if low <= x <= high and t.get_text()]
         gap = 0.3 * float(ax.xaxis.label.get_fontsize()) / 72 * figure.dpi
         if all(a.x1 + gap <= b.x0 for a, b in itertools.pairwise(places)):
-            return
+            return most < 5
         locator.set_params(nbins=most)
-        figure.draw_without_rendering()
+    return True
+
+
+def _turned(ax: Axes, figure: Figure) -> bool:
+    """Turn names along an axis that overlap, or have fewer numbers; whether it was needed."""
+    if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
+        return _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
+    return _thin(ax, figure)
+
+
+def _folded(ax: Axes, axes: list[Axes], figure: Figure) -> bool:
+    """Fold the names of a panel and its axes that are longer than it; whether it was needed."""
+    place = ax.get_window_extent()
+    wide = max(_across(ax, axes, figure.bbox.width), 1.0)
+    name = ax.yaxis.label
+    added = _fold(name, name.get_window_extent().height / max(place.height, 1.0))
+    for name in (ax.xaxis.label, ax.title):
+        added += _fold(name, name.get_window_extent().width / wide)
+    return added > 0
 
 
 def _inside(figure: Figure) -> None:
@@ -200,10 +213,10 @@ def _fold(text: Text, long: float) -> float:
     return max(0, lines) * 1.2 * float(text.get_fontsize()) / 72
 
 
-def _turn(ax: Axes, names: list[Text]) -> None:
+def _turn(ax: Axes, names: list[Text]) -> bool:
     places = [box.get_window_extent() for box in names]
     if len(places) < 2:
-        return
+        return False
     step = (places[-1].x1 - places[0].x1) / (len(places) - 1)
     turned = float(names[0].get_rotation())
     # Of turned names it is the lines of letters that come too near each other.
@@ -214,6 +227,7 @@ def _turn(ax: Axes, names: list[Text]) -> None:
         crowded = step * math.sin(math.radians(turned)) < letters
     if crowded:
         ax.tick_params(axis="x", rotation=90)
+    return crowded and turned != 90
 
 
 _style: ContextVar[FigureStyle | None] = ContextVar("figure_style", default=None)
