@@ -63,7 +63,7 @@ def _as_rows(
     """Draw regions as rows, panels side by side."""
     metrics = list(dict.fromkeys(values["metric"]))
     names = 0.25 + 0.08 * max(map(len, rows))
-    size, around = (1.3, 0.2 * len(rows) + 0.8), (names, 0.9 if note else 0.6)
+    size, around = (1.3, 0.17 * len(rows) + 0.8), (names, 0.9 if note else 0.6)
     figure, axes = panels.grid(len(metrics), size, around=around, sharey=True)
     for ax, metric in zip(axes, metrics, strict=True):
         part = values[values["metric"] == metric]

@@ -112,7 +112,10 @@ def grid(
     """
     columns = n_columns or columns_of(n, size, around)
     rows = math.ceil(n / columns)
-    inches = (size[0] * columns + around[0], size[1] * rows + around[1])
+    wide, room = size[0] * columns + around[0], current_style().room_inch
+    if room is not None and n_columns is None and columns > beside(size[0], around[0]):
+        wide = room  # squeezed, as high as they were
+    inches = (wide, size[1] * rows + around[1])
     figure = Figure(figsize=inches, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
     for ax in axes[n:]:
@@ -162,12 +165,11 @@ def columns_of(n: int, size: tuple[float, float], around: tuple[float, float]) -
     style = current_style()
     if style.width_mm is None or style.room_inch is None:
         return columns
-    tallest = TALLEST_MM / style.width_mm
+    tallest, fit = TALLEST_MM / style.width_mm, columns
     most = min(n, int((style.room_inch - around[0]) / _LEAST_INCHES))
     while columns < most:
-        wide, tall = (s * k + a for s, k, a in zip(size, (columns, math.ceil(n / columns)), around,
-                                                   strict=True))  # fmt: skip
-        if tall <= tallest * wide:
+        wide = style.room_inch if columns > fit else size[0] * columns + around[0]
+        if size[1] * math.ceil(n / columns) + around[1] <= tallest * wide:
             break
         columns += 1
     return columns

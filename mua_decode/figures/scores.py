@@ -41,10 +41,12 @@ def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figur
     runs.sort(key=lambda run: _ORDER.index(_kind(run) if _kind(run) in _ORDER else ""))
     size = (3.2, 0.42 * len(runs) + 1.0)
     n_columns = min(panels.beside(3.2, 1.2), len(names))
-    if panels.width_given():
-        n_columns = panels.columns_of(len(names), size, (1.2, 0.9))
     figure, axes = panels.grid(
-        len(names), size, around=(1.2, 0.9), n_columns=n_columns, sharey=True
+        len(names),
+        size,
+        around=(1.2, 0.9),
+        n_columns=None if panels.width_given() else n_columns,
+        sharey=True,
     )
     for ax, name in zip(axes, names, strict=True):
         _panel(ax, rows[rows["metric"] == name], runs, name)

@@ -155,7 +155,7 @@ def _thin(ax: Axes, figure: Figure) -> bool:
         return False
     for most in (5, 4, 3, 2):
         low, high = sorted(ax.get_xlim())
-        ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+        ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=False)
         places = [t.get_window_extent() for x, t in ticks if low <= x <= high and t.get_text()]
         gap = 0.3 * float(ax.xaxis.label.get_fontsize()) / 72 * figure.dpi
         if all(a.x1 + gap <= b.x0 for a, b in itertools.pairwise(places)):

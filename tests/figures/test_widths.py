@@ -294,15 +294,17 @@ DRAWN: tuple[Callable[[list[str]], Figure | None], ...] = (
 )  # fmt: skip
 
 
-CASES = [(n, width) for n in (1, 2, 18) for width in (60.0, 85.0, 180.0)]
-HARDEST = (18, 60.0)
+MANY_PANELS = (activity, power, scores, learning, parallel)  # seconds each: few regions here
+CASES = [(f, n, w) for f in DRAWN for n in (1, 2, 18) for w in (60.0, 85.0, 180.0)]
 
 
-@pytest.mark.parametrize(
-    ("n", "width_mm"),
-    [pytest.param(*c, marks=() if c == HARDEST else pytest.mark.slow) for c in CASES],
-)
-@pytest.mark.parametrize("draw", DRAWN, ids=lambda f: f.__name__)
+def _case(draw: Callable[[list[str]], Figure | None], n: int, width_mm: float) -> object:
+    quick = (n, width_mm) == ((1, 85.0) if draw in MANY_PANELS else (18, 60.0))
+    marks = () if quick else pytest.mark.slow
+    return pytest.param(draw, n, width_mm, marks=marks, id=f"{draw.__name__}-{n}-{width_mm:g}")
+
+
+@pytest.mark.parametrize(("draw", "n", "width_mm"), [_case(*c) for c in CASES])
 def test_every_figure_is_drawn(
     draw: Callable[[list[str]], Figure | None], n: int, width_mm: float
 ) -> None:
