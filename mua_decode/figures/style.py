@@ -121,15 +121,13 @@ def _fit(figure: Figure) -> None:
     if added:  # below and above the panels, which keep their height
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, max(height, min(height + added, TALLEST_MM / _MM)))
-        figure.draw_without_rendering()
     for _ in range(2):  # what is turned or folded leaves less room for the rest
-        changed = [_turned(ax, figure) for ax in axes]
-        if any(changed):
-            figure.draw_without_rendering()
-        folded = [_folded(ax, axes, figure) for ax in axes]
-        if not any(changed) and not any(folded):
-            break
         figure.draw_without_rendering()
+        changed = [_turned(ax, figure) for ax in axes]
+        figure.draw_without_rendering()  # square panels need a few times to settle
+        changed += [_folded(ax, axes, figure) for ax in axes]
+        if not any(changed):
+            break
     _inside(figure)
 
 
@@ -144,6 +142,8 @@ def _across(ax: Axes, axes: list[Axes], whole: float) -> float:
                 right = min(right, (place.x1 + other.x0) / 2)
             elif other.x1 <= place.x0:
                 left = max(left, (place.x0 + other.x1) / 2)
+    if left < 0 and right > whole:
+        return whole
     middle = (place.x0 + place.x1) / 2
     return 2 * min(middle - max(left, 0), min(right, whole) - middle)
 
