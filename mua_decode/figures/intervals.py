@@ -48,7 +48,9 @@ def intervals(
         scores = scores.assign(low=scores["low"].where(told), high=scores["high"].where(told))
     rows = list(dict.fromkeys(scores["row"].astype(str)))
     metrics = list(dict.fromkeys(scores["metric"]))
-    size = (0.45 * len(rows) + 1.4, 2.6)
+    wide = 0.45 * len(rows) + 1.4
+    # Panels that are squeezed to the width asked for keep some of their height.
+    size = (wide, 2.6 * min(1.8, wide / panels.how_wide(wide)))
     figure, axes = panels.grid(len(metrics), size, around=(0, 1.2 if note else 0.9))
     known: dict[str, Artist] = {}
     for ax, metric in zip(axes, metrics, strict=True):

@@ -153,7 +153,7 @@ def side_by_side(
     else:
         figure = Figure(figsize=(room, sum(tall)), layout="constrained")
         places = figure.subfigures(len(sizes), 1, height_ratios=tall)
-    return figure, [(place, place.subplots()) for place in places]
+    return figure, [(place, place.subplots()) for place in np.ravel(places)]
 
 
 def columns_of(n: int, size: tuple[float, float], around: tuple[float, float]) -> int:
@@ -189,6 +189,12 @@ def beside(width: float, around: float = 0.0) -> int:
 def width_given() -> bool:
     """Whether figures are drawn for a given width: legends then stand outside the panels."""
     return current_style().width_mm is not None
+
+
+def how_wide(most: float) -> float:
+    """Inches of a panel ``most`` inches wide on paper of the width that is asked for."""
+    room = current_style().room_inch
+    return most if room is None else min(most, room)
 
 
 def how_many(most: int, width: float, around: float = 0.0, *, least: int = 1) -> int:

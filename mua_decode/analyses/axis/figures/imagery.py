@@ -41,7 +41,7 @@ def imagery_scatter(
         x = projected[:, mask] - projected[:, mask].mean(axis=0)
         y = imagined[:, mask] - imagined[:, mask].mean(axis=0)
         cloud.plot(x.ravel(), y.ravel(), ".", color=colour, markersize=3, alpha=0.5, label=label)
-        history.hist(correlation[mask], np.linspace(-1, 1, 21), color=colour, alpha=0.7)
+        history.hist(correlation[mask], np.linspace(-1, 1, 21).tolist(), color=colour, alpha=0.7)
     low, high = cloud.get_xlim()
     cloud.plot([low, high], [low, high], color="0.4", linewidth=0.8, linestyle=":", label="equal")
     cloud.set_xlabel("perception: projection on the axis,\nspikes/s about the site's mean")
@@ -49,7 +49,7 @@ def imagery_scatter(
     panels.legend(figure, cloud, n_columns=3, fontsize=7)
     history.set(xlabel="imagined response and projection, r over objects", ylabel="sites")
     finite = scale[reactivated & np.isfinite(scale)]
-    sizes.hist(np.clip(finite, -1, 2), bins=np.linspace(-1, 2, 31), color=_COLOUR)
+    sizes.hist(np.clip(finite, -1, 2), bins=np.linspace(-1, 2, 31).tolist(), color=_COLOUR)
     sizes.axvline(1, color="0.4", linestyle=":", linewidth=0.8)
     if len(finite):
         sizes.axvline(float(np.median(finite)), color="0.1", linewidth=1.5)
