@@ -149,11 +149,11 @@ def side_by_side(
     tall = [h + e for h, e in zip(heights, extra, strict=True)]
     if room >= 0.75 * sum(widths):
         figure = Figure(figsize=(room, max(tall)), layout="constrained")
-        places = figure.subfigures(1, len(sizes), width_ratios=widths)
+        places = figure.subfigures(1, len(sizes), squeeze=False, width_ratios=widths)
     else:
         figure = Figure(figsize=(room, sum(tall)), layout="constrained")
-        places = figure.subfigures(len(sizes), 1, height_ratios=tall)
-    return figure, [(place, place.subplots()) for place in np.ravel(places)]
+        places = figure.subfigures(len(sizes), 1, squeeze=False, height_ratios=tall)
+    return figure, [(place, place.subplots()) for place in places.ravel()]
 
 
 def columns_of(n: int, size: tuple[float, float], around: tuple[float, float]) -> int:
