@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pandas as pd
 from omegaconf import DictConfig
 
-from mua_decode import figures
 from mua_decode.benchmark.benchmark import benchmark
 from mua_decode.benchmark.figure import speed
 from mua_decode.benchmark.plan import BenchmarkPlan
 from mua_decode.benchmark.summary import show
 from mua_decode.files import write_text
+from mua_decode.runs.drawn import write_figure
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.plan import read_plan
 
@@ -34,6 +35,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     write_text(folder.path / "benchmark.csv", table.to_csv(index=False))
     rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in found.flat.items()}
     write_text(folder.path / "benchmark.json", json.dumps(rounded, indent=1) + "\n")
-    figures.save(speed(table), folder.figure("benchmark.png"))
+    write_figure("benchmark", partial(speed, table), folder)
     show(found.flat, folder.path / "benchmark.json")
     return found.flat

@@ -37,7 +37,7 @@ def speed(table: pd.DataFrame) -> Figure:
     if missing or table.empty:
         raise InputError(f"speed figure: missing columns {missing} or an empty table")
     scaling = [a for a in _AXES if (table["kind"] == f"scaling/{a}").any()]
-    n_columns = min(3, 1 + len(scaling))
+    n_columns = None if panels.width_given() else min(3, 1 + len(scaling))
     figure, axes = panels.grid(1 + len(scaling), (4.2, 3.3), n_columns=n_columns)
     routes = list(dict.fromkeys(table["route"]))
     _bars(axes[0], table, routes)

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError
+
+_LEAST_INCH = 0.5  # of an image
 
 
 def image_gallery(
@@ -19,7 +22,8 @@ def image_gallery(
     """Draw named rows of equally many images.
 
     Rows are float images (M, C, H, W) in [0, 1], C = 1 or 3, clipped; captions M short texts under
-    those of a row. Raises InputError if the rows differ in length or are no images.
+    those of a row. On paper of a given width as many images are drawn, evenly, as it has room for.
+    Raises InputError if the rows differ in length or are no images.
     """
     sizes = {name: images.shape for name, images in rows.items()}
     bad = [s for s in sizes.values() if len(s) != 4 or s[1] not in (1, 3)]
@@ -28,6 +32,12 @@ def image_gallery(
             f"gallery: rows must be images (M, 1 or 3, H, W) with one M, found {sizes}"
         )
     number = next(iter(sizes.values()))[0]
+    room = panels.how_many(number, _LEAST_INCH, 1.4, least=min(2, number))
+    if room < number:  # evenly, the first and the last among them
+        some = np.linspace(0, number - 1, room).round().astype(int)
+        rows = {name: images[some] for name, images in rows.items()}
+        captions = {name: [said[k] for k in some] for name, said in (captions or {}).items()}
+        number = room
     figure = Figure(figsize=(1.15 * number + 1.6, 1.35 * len(rows) + 0.5), layout="constrained")
     axes = figure.subplots(len(rows), number, squeeze=False)
     for i, (name, images) in enumerate(rows.items()):

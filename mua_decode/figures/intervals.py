@@ -13,6 +13,7 @@ from mua_decode.types import InputError
 
 COLUMNS = ("row", "metric", "value", "low", "high", "unit")
 LINE_COLUMNS = ("metric", "label", "value")
+_LEAST_OF_INTERVAL = 3  # of two values it is a dozen times their distance
 _LINES = ((panels.VERMILION, "--"), (panels.BLACK, ":"), (panels.GREEN, "-."))
 
 
@@ -27,7 +28,8 @@ def intervals(
     ----------
     scores
         Columns ``row``, ``metric``, ``value``, ``low`` and ``high`` (ends of the 95 % interval,
-        NaN: none), ``unit``.
+        NaN: none), ``unit``, and ``n`` where it is known: an interval over fewer than 3 says no
+        more than that, and n is written in its place.
     lines
         Columns ``metric``, ``label``, ``value``: horizontal lines, at most three labels. For
         Shapley values the line "all of these regions minus none" is what the bars add up to.
@@ -41,9 +43,14 @@ def intervals(
     labels = list(dict.fromkeys(lines["label"].astype(str)))
     if len(labels) > len(_LINES):
         raise InputError(f"intervals: at most {len(_LINES)} lines, found {', '.join(labels)}")
+    if "n" in scores:
+        told = scores["n"].to_numpy(float) >= _LEAST_OF_INTERVAL
+        scores = scores.assign(low=scores["low"].where(told), high=scores["high"].where(told))
     rows = list(dict.fromkeys(scores["row"].astype(str)))
     metrics = list(dict.fromkeys(scores["metric"]))
-    size = (0.45 * len(rows) + 1.4, 2.6)
+    wide = 0.45 * len(rows) + 1.4
+    # Panels that are squeezed to the width asked for keep some of their height.
+    size = (wide, 2.6 * min(1.8, wide / panels.how_wide(wide)))
     figure, axes = panels.grid(len(metrics), size, around=(0, 1.2 if note else 0.9))
     known: dict[str, Artist] = {}
     for ax, metric in zip(axes, metrics, strict=True):
@@ -74,6 +81,10 @@ def _panel(ax: Axes, part: pd.DataFrame, rows: list[str], metric: str) -> None:
         ax.errorbar(at[known], value[known], bars, fmt="none", color="0.15", capsize=3,
                     label="95 % interval")  # fmt: skip
     ax.axhline(0, color="0.4", linewidth=0.8)
+    few = part[part["n"] < _LEAST_OF_INTERVAL] if "n" in part else part.iloc[:0]
+    if len(few):
+        said = ", ".join(f"{n:g}" for n in sorted(set(few["n"])))
+        ax.set_title(f"n = {said}: no interval", fontsize=8, color="0.35")
     panels.names_across(ax, rows, longest=4)
     ax.set_ylabel(panels.metric_axis(metric, part))
     if np.nan_to_num(numbers).any():

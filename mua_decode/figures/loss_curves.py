@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from mua_decode.figures import panels
 from mua_decode.figures.panels import BLUE, VERMILION, grid
 from mua_decode.types import InputError, nearest_name
 
@@ -45,7 +46,10 @@ def loss_curves(log: Path) -> Figure:
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
+    if panels.width_given():
+        panels.legend_below(figure, ax.get_legend_handles_labels()[0], 3)
+    else:
+        ax.legend(frameon=False)
     return figure
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from mua_decode.figures.style import current_style
+from mua_decode.figures.style import TALLEST_MM, current_style
 from mua_decode.types import InputError
 
 # Okabe and Ito: told apart without red or green.
@@ -25,6 +25,7 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 PINK = "#CC79A7"
 
+_LEAST_INCHES = 0.8  # of a panel that is squeezed so that all fit on a page
 _MOST_INCHES = 14.0  # of panels side by side: three with a box for each of six regions
 NOTHING = 1e-12  # of values that should be zeros, what rounding leaves
 LABELS = {"mse": "MSE, lower is better", "psnr": "PSNR", "ssim": "SSIM"}
@@ -109,14 +110,69 @@ def grid(
     **shared
         ``sharex``, ``sharey`` of ``Figure.subplots``.
     """
-    columns = n_columns or math.ceil(n / math.ceil(n / beside(size[0], around[0])))
+    columns = n_columns or columns_of(n, size, around)
     rows = math.ceil(n / columns)
-    inches = (size[0] * columns + around[0], size[1] * rows + around[1])
+    wide, room = size[0] * columns + around[0], current_style().room_inch
+    if room is not None and n_columns is None and columns > beside(size[0], around[0]):
+        wide = room  # squeezed, as high as they were
+    inches = (wide, size[1] * rows + around[1])
     figure = Figure(figsize=inches, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
     for ax in axes[n:]:
         ax.set_visible(False)
     return figure, list(axes[:n])
+
+
+Place = tuple[Figure | SubFigure, Axes]
+"""Where a panel's legend goes, and the panel."""
+
+
+def side_by_side(
+    sizes: Sequence[tuple[float, float]], *, extra: Sequence[float]
+) -> tuple[Figure, list[Place]]:
+    """Make a figure of unlike panels, each with a place of its own for a legend below it.
+
+    Parameters
+    ----------
+    sizes
+        Width and height in inches of every panel. Side by side they all are as high as the highest;
+        where the width that is asked for has no room for that, they stand below each other.
+    extra
+        Inches that every legend adds to the height where a width is asked for.
+    """
+    widths, heights = zip(*sizes, strict=True)
+    room = current_style().room_inch
+    if room is None:
+        figure = Figure(figsize=(sum(widths), max(heights)), layout="constrained")
+        axes = figure.subplots(1, len(sizes), width_ratios=widths)
+        return figure, [(figure, ax) for ax in axes]
+    tall = [h + e for h, e in zip(heights, extra, strict=True)]
+    if room >= 0.75 * sum(widths):
+        figure = Figure(figsize=(room, max(tall)), layout="constrained")
+        places = figure.subfigures(1, len(sizes), squeeze=False, width_ratios=widths)
+    else:
+        figure = Figure(figsize=(room, sum(tall)), layout="constrained")
+        places = figure.subfigures(len(sizes), 1, squeeze=False, height_ratios=tall)
+    return figure, [(place, place.subplots()) for place in places.ravel()]
+
+
+def columns_of(n: int, size: tuple[float, float], around: tuple[float, float]) -> int:
+    """How many columns n panels of a size stand in; ``size``, ``around`` as in :func:`grid`.
+
+    As many as stand side by side, and more where they would be taller than a page.
+    """
+    columns = math.ceil(n / math.ceil(n / beside(size[0], around[0])))
+    style = current_style()
+    if style.width_mm is None or style.room_inch is None:
+        return columns
+    tallest, fit = TALLEST_MM / style.width_mm, columns
+    most = min(n, int((style.room_inch - around[0]) / _LEAST_INCHES))
+    while columns < most:
+        wide = style.room_inch if columns > fit else size[0] * columns + around[0]
+        if size[1] * math.ceil(n / columns) + around[1] <= tallest * wide:
+            break
+        columns += 1
+    return columns
 
 
 def beside(width: float, around: float = 0.0) -> int:
@@ -128,6 +184,17 @@ def beside(width: float, around: float = 0.0) -> int:
     room = current_style().room_inch
     fit = int(_MOST_INCHES / width) if room is None else round((room - around) / width)
     return max(1, min(3, fit))
+
+
+def width_given() -> bool:
+    """Whether figures are drawn for a given width: legends then stand outside the panels."""
+    return current_style().width_mm is not None
+
+
+def how_wide(most: float) -> float:
+    """Inches of a panel ``most`` inches wide on paper of the width that is asked for."""
+    room = current_style().room_inch
+    return most if room is None else min(most, room)
 
 
 def how_many(most: int, width: float, around: float = 0.0, *, least: int = 1) -> int:
@@ -190,16 +257,37 @@ def spread_mark(width: float) -> Line2D:
 
 
 def legend_below(
-    figure: Figure, handles: Sequence[Any], n_columns: int, *, note: str = "", size: float = 10
+    figure: Figure | SubFigure,
+    handles: Sequence[Any],
+    n_columns: int,
+    *,
+    note: str = "",
+    size: float = 10,
 ) -> None:
     """Put the legend of all panels below them, in letters of ``size`` points, ``note`` above it."""
     longest = max((len(str(h.get_label())) for h in handles), default=0)
     # Inches of letters, sample and the space between; these two do not shrink with letters.
     entry = (0.55 * longest + 4.5 * 10 / (current_style().font_size or 10)) * size / 72
+    room = current_style().room_inch
+    if room is not None and entry > room:  # the longest of them alone is wider than the figure
+        size *= room / entry
+    columns = how_many(max(1, n_columns), entry)
+    more = math.ceil(len(handles) / columns) - math.ceil(len(handles) / max(1, n_columns))
+    if more > 0 and isinstance(figure, Figure):  # lines that the height of panels does not pay for
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + more * 1.6 * size / 72)
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=how_many(max(1, n_columns), entry),
+        handles=handles, loc="outside lower center", ncols=columns,
         frameon=False, fontsize=size, title=note, title_fontsize=size,
     )  # fmt: skip
+
+
+def legend(place: Figure | SubFigure, ax: Axes, *, n_columns: int = 2, **inside: Any) -> None:
+    """Put a panel's legend inside it, below its ``place`` where a width is asked for."""
+    if width_given():
+        legend_below(place, ax.get_legend_handles_labels()[0], n_columns, size=8)
+    else:
+        ax.legend(**{"frameon": False, **inside})
 
 
 def aside(n: int, width: float) -> np.ndarray:

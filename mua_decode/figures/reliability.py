@@ -27,14 +27,18 @@ def reliability(coverage: pd.DataFrame, curve: pd.DataFrame, *, title: str = "")
     """
     panels.require(coverage, _COVERAGE, "reliability: coverage lacks")
     panels.require(curve, _CURVE, "reliability: the curve lacks")
-    figure, axes = panels.grid(2, (3.9, 3.3), around=(0.2, 0.4), n_columns=2)
-    _covered(axes[0], coverage)
-    _kept(axes[1], curve)
+    figure, axes = panels.side_by_side(((4.0, 3.7), (4.0, 3.7)), extra=(1.3, 0.6))
+    legends = (_covered(axes[0][1], coverage), _kept(axes[1][1], curve))
+    for (place, ax), handles in zip(axes, legends, strict=True):
+        if panels.width_given():
+            panels.legend_below(place, handles, 2, size=8)
+        else:
+            ax.legend(handles=handles, loc="lower right", fontsize=7, frameon=False)
     panels.heading(figure, title)
     return figure
 
 
-def _covered(ax: Axes, coverage: pd.DataFrame) -> None:
+def _covered(ax: Axes, coverage: pd.DataFrame) -> list[Line2D]:
     varying = coverage[coverage["pixels"] == "varying"]
     whole = varying[varying["condition"] == "all"].sort_values("nominal")
     everywhere = coverage[(coverage["pixels"] == "all") & (coverage["condition"] == "all")]
@@ -48,30 +52,29 @@ def _covered(ax: Axes, coverage: pd.DataFrame) -> None:
     ax.plot(whole["nominal"], whole["covered"], "o-", color=panels.VERMILION, markersize=5.5)
     ax.set(xlim=(0.4, 1), ylim=(-0.02, 1.02), xlabel="nominal coverage of the interval",
            ylabel="pixels inside it")  # fmt: skip
-    handles = [
+    _finish(ax)
+    return [
         Line2D([], [], color=panels.VERMILION, marker="o", label="calibrated, pixels that vary"),
         panels.spread_mark(6),
         Line2D([], [], color="0.3", marker="s", linestyle="--", label="calibrated, all pixels"),
         Line2D([], [], color=panels.BLUE, marker="^", linestyle=":", label="Gaussian, as stated"),
         Line2D([], [], color="0.6", label="as often as it says"),
     ]
-    _finish(ax, handles)
 
 
-def _kept(ax: Axes, curve: pd.DataFrame) -> None:
+def _kept(ax: Axes, curve: pd.DataFrame) -> list[Line2D]:
     ax.plot(curve["kept"], curve["accuracy"], "o-", color=panels.VERMILION, markersize=5)
     ax.plot(curve["kept"], curve["confidence"], "^:", color=panels.BLUE, markersize=5)
     lost = 1.02 - min(curve["accuracy"].min(), curve["confidence"].min())
     ax.set(xlim=(0, 1.03), ylim=(max(0.0, 1.02 - 1.15 * lost), 1 + 0.05 * lost))
     ax.set(xlabel="share of trials kept, surest first", ylabel="identified right")
-    handles = [
+    _finish(ax)
+    return [
         Line2D([], [], color=panels.VERMILION, marker="o", label="identified"),
         Line2D([], [], color=panels.BLUE, marker="^", linestyle=":", label="mean confidence"),
     ]
-    _finish(ax, handles)
 
 
-def _finish(ax: Axes, handles: list[Line2D]) -> None:
+def _finish(ax: Axes) -> None:
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(handles=handles, loc="lower right", fontsize=7, frameon=False)

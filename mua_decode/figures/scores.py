@@ -39,15 +39,16 @@ def scores(table: ResultTable, *, split: str = "test", title: str = "") -> Figur
     names = list(dict.fromkeys(rows["metric"]))
     runs = list(dict.fromkeys(rows["run"]))
     runs.sort(key=lambda run: _ORDER.index(_kind(run) if _kind(run) in _ORDER else ""))
-    n_columns = min(panels.beside(3.2, 1.2), len(names))
     size = (3.2, 0.42 * len(runs) + 1.0)
+    most = min(panels.beside(3.2, 1.2), len(names))
+    n_columns = None if panels.width_given() else most
     figure, axes = panels.grid(
         len(names), size, around=(1.2, 0.9), n_columns=n_columns, sharey=True
     )
     for ax, name in zip(axes, names, strict=True):
         _panel(ax, rows[rows["metric"] == name], runs, name)
     panels.names_down(axes[0], [panels.words(r) for r in runs])
-    panels.legend_below(figure, _legend(rows), n_columns)
+    panels.legend_below(figure, _legend(rows), most)
     place = f"{split}, segment: all"
     panels.heading(figure, f"{title} ({place})" if title else place)
     return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,12 +16,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from mua_decode.types import InputError, nearest_name
 
 FORMATS = ("png", "pdf", "svg")
 _MM = 25.4  # of an inch
+TALLEST_MM = 240.0  # of a figure whose width is given: what a page has room for
+_STEPS, _SMALLER, _LEAST_INCH = 5, 0.8, 0.2  # letters, where panels have less room than this
 _USUAL_PT = 10.0  # letters of matplotlib, which sizes in figures are relative to
 
 
@@ -64,7 +67,11 @@ class FigureStyle:
         return self.width_mm / _MM * _USUAL_PT / (self.font_size or _USUAL_PT)
 
     def apply(self, figure: Figure) -> None:
-        """Give a figure its width, height in proportion, and its letters their size."""
+        """Give a figure its width, height in proportion, and its letters their size.
+
+        No figure of a given width is taller than a page; letters get smaller where panels would
+        have no room beside them.
+        """
         if self.font_size is not None:
             for text in figure.findobj(Text):
                 if isinstance(text, Text):
@@ -72,9 +79,36 @@ class FigureStyle:
         if self.width_mm is not None:
             width, height = figure.get_size_inches()
             inches = self.width_mm / _MM
-            figure.set_size_inches(inches, height * inches / width)
+            figure.set_size_inches(inches, min(height * inches / width, TALLEST_MM / _MM))
         if self.font_size is not None or self.width_mm is not None:
-            _fit(figure)
+            _fit_with_room(figure)
+
+
+def _fit_with_room(figure: Figure) -> None:
+    """Fit names, with letters a step smaller each time the layout leaves a panel no room.
+
+    Raises what the layout raises where there is none in the smallest letters either.
+    """
+    for step in range(_STEPS + 1):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # a layout that was not applied
+                _fit(figure)
+            if all(map(_has_room, figure.axes)):
+                return
+        except Exception:  # the solver of the layout has its own
+            if step == _STEPS:
+                raise
+        for text in figure.findobj(Text):
+            if isinstance(text, Text):
+                text.set_fontsize(_SMALLER * float(text.get_fontsize()))
+
+
+def _has_room(ax: Axes) -> bool:
+    if not ax.get_visible() or not ax.axison or ax.images or ax.get_label() == "<colorbar>":
+        return True
+    place = ax.get_window_extent()
+    return bool(min(place.width, place.height) >= _LEAST_INCH * ax.figure.dpi)
 
 
 def _fit(figure: Figure) -> None:
@@ -86,17 +120,66 @@ def _fit(figure: Figure) -> None:
     added = sum(_fold(t, t.get_window_extent().width / across) for t in lines if t.get_text())
     if added:  # below and above the panels, which keep their height
         width, height = figure.get_size_inches()
-        figure.set_size_inches(width, height + added)
+        figure.set_size_inches(width, max(height, min(height + added, TALLEST_MM / _MM)))
     for _ in range(2):  # what is turned or folded leaves less room for the rest
         figure.draw_without_rendering()
-        for ax in axes:
-            if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
-                _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
-        figure.draw_without_rendering()
-        for ax in axes:
-            name, room = ax.yaxis.label, ax.get_window_extent().height
-            _fold(name, name.get_window_extent().height / max(room, 1.0))
+        changed = [_turned(ax, figure) for ax in axes]
+        figure.draw_without_rendering()  # square panels need a few times to settle
+        changed += [_folded(ax, axes, figure) for ax in axes]
+        if not any(changed):
+            break
     _inside(figure)
+
+
+def _across(ax: Axes, axes: list[Axes], whole: float) -> float:
+    """How wide a line above or below a panel may be: to the middle between it and the next."""
+    place = ax.get_window_extent()
+    left, right = -whole, 2 * whole
+    beside = [a for a in axes if a is not ax and a.get_label() != "<colorbar>"]
+    for other in (a.get_window_extent() for a in beside):
+        if other.y0 < place.y1 and other.y1 > place.y0:
+            if other.x0 >= place.x1:
+                right = min(right, (place.x1 + other.x0) / 2)
+            elif other.x1 <= place.x0:
+                left = max(left, (place.x0 + other.x1) / 2)
+    if left < 0 and right > whole:
+        return whole
+    middle = (place.x0 + place.x1) / 2
+    return 2 * min(middle - max(left, 0), min(right, whole) - middle)
+
+
+def _thin(ax: Axes, figure: Figure) -> bool:
+    """Have fewer numbers along an axis where they touch."""
+    locator = ax.xaxis.get_major_locator()
+    if not isinstance(locator, MaxNLocator):
+        return False
+    for most in (5, 4, 3, 2):
+        low, high = sorted(ax.get_xlim())
+        ticks = zip(ax.get_xticks(), ax.get_xticklabels(), strict=False)
+        places = [t.get_window_extent() for x, t in ticks if low <= x <= high and t.get_text()]
+        gap = 0.3 * float(ax.xaxis.label.get_fontsize()) / 72 * figure.dpi
+        if all(a.x1 + gap <= b.x0 for a, b in itertools.pairwise(places)):
+            return most < 5
+        locator.set_params(nbins=most)
+    return True
+
+
+def _turned(ax: Axes, figure: Figure) -> bool:
+    """Turn names along an axis that overlap, or have fewer numbers; whether it was needed."""
+    if isinstance(ax.xaxis.get_major_locator(), FixedLocator):
+        return _turn(ax, [t for t in ax.get_xticklabels() if t.get_text()])
+    return _thin(ax, figure)
+
+
+def _folded(ax: Axes, axes: list[Axes], figure: Figure) -> bool:
+    """Fold the names of a panel and its axes that are longer than it; whether it was needed."""
+    place = ax.get_window_extent()
+    wide = max(_across(ax, axes, figure.bbox.width), 1.0)
+    name = ax.yaxis.label
+    added = _fold(name, name.get_window_extent().height / max(place.height, 1.0))
+    for name in (ax.xaxis.label, ax.title):
+        added += _fold(name, name.get_window_extent().width / wide)
+    return added > 0
 
 
 def _inside(figure: Figure) -> None:
@@ -130,10 +213,10 @@ def _fold(text: Text, long: float) -> float:
     return max(0, lines) * 1.2 * float(text.get_fontsize()) / 72
 
 
-def _turn(ax: Axes, names: list[Text]) -> None:
+def _turn(ax: Axes, names: list[Text]) -> bool:
     places = [box.get_window_extent() for box in names]
     if len(places) < 2:
-        return
+        return False
     step = (places[-1].x1 - places[0].x1) / (len(places) - 1)
     turned = float(names[0].get_rotation())
     # Of turned names it is the lines of letters that come too near each other.
@@ -144,6 +227,7 @@ def _turn(ax: Axes, names: list[Text]) -> None:
         crowded = step * math.sin(math.radians(turned)) < letters
     if crowded:
         ax.tick_params(axis="x", rotation=90)
+    return crowded and turned != 90
 
 
 _style: ContextVar[FigureStyle | None] = ContextVar("figure_style", default=None)

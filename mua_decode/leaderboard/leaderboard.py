@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from mua_decode import __version__, figures
 from mua_decode.leaderboard.entries import Entry, through_encoder, train_entries
 from mua_decode.leaderboard.plan import UNSEEN, LeaderboardPlan
 from mua_decode.leaderboard.standings import AMONG, encoder_rows, standings
+from mua_decode.runs.drawn import Drawing
 from mua_decode.runs.findings import Findings, score_table
 from mua_decode.scoring.flat import key, number
 from mua_decode.types import InputError, LeakState, ResultTable
@@ -107,9 +108,9 @@ def _below(own: pd.DataFrame) -> str:
     return "fewer identified than a floor does: " + "; ".join(said) if said else ""
 
 
-def _drawn(own: pd.DataFrame) -> dict[str, Figure]:
+def _drawn(own: pd.DataFrame) -> dict[str, Drawing]:
     """One figure per dataset and way: a row per method, shown and never shown."""
-    drawn = {}
+    drawn: dict[str, Drawing] = {}
     trained = ~own["metric"].str.startswith(AMONG)
     for name in dict.fromkeys(own["dataset"]):
         for what, chosen, bars in (
@@ -120,7 +121,7 @@ def _drawn(own: pd.DataFrame) -> dict[str, Figure]:
             if len(part):
                 rows = part.rename(columns={"method": "row", "videos": "series"})
                 title = f"{name}: single trials"
-                drawn[f"{name}{what}"] = figures.comparison(rows, title=title, bars=bars)
+                drawn[f"{name}{what}"] = partial(figures.comparison, rows, title=title, bars=bars)
     return drawn
 
 

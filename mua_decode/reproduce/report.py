@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from mua_decode.analyses.ablate import paper as ablate
 from mua_decode.analyses.encode import paper as encode
 from mua_decode.analyses.generalise import paper as generalise
 from mua_decode.analyses.isolate import paper as isolate
-from mua_decode.analyses.latents.paper import embeddings
+from mua_decode.analyses.latents.paper import METHODS, embeddings
 from mua_decode.analyses.noise import paper as noise
 from mua_decode.analyses.reconstruct import paper as reconstruct
 from mua_decode.analyses.sampling import paper as sampling
@@ -25,6 +26,8 @@ from mua_decode.reproduce.headlines import headlines
 from mua_decode.reproduce.pinned import Deviation, between_protocols
 from mua_decode.reproduce.protocol import Protocol
 from mua_decode.reproduce.step import Outcome
+from mua_decode.runs.drawn import write_pictures
+from mua_decode.runs.folder import RunFolder
 
 
 def write_report(
@@ -87,10 +90,15 @@ def _similarity(results: Results, tables: Tables) -> Section:
         table = results.read(protocol, "similarity/results.csv")
         pairs = results.read(protocol, "similarity/distributions.csv")
         if table is not None and pairs is not None:
-            pictures.append(drawn_similarity(table, pairs, protocol))
+            made = partial(drawn_similarity, table, pairs, protocol)
+            folder = RunFolder(results.out / protocol / "similarity")
+            pictures += write_pictures("similarity", made, folder)
     mapped = [p for p in results.protocols if results.read(p, "latents/results.csv") is not None]
     for name in ("sites", "population", "bottleneck", "session") if mapped else ():
-        pictures += embeddings(results, mapped[-1], name)
+        folder = RunFolder(results.out / mapped[-1] / "latents")
+        for method in METHODS:
+            made = partial(embeddings, results, mapped[-1], name, method)
+            pictures += write_pictures(f"{name}_{method}", made, folder)
     text = [
         "Correlations between trials, and maps of sites, trials and the bottleneck. Maps are drawn "
         "for one protocol, tables are for both."

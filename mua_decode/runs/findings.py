@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mua_decode import __version__, figures
 from mua_decode.files import write_text
 from mua_decode.report import Films
+from mua_decode.runs.drawn import Drawing, write_animation, write_figures
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.page import PAGE, keep_captions, write_run_page
 from mua_decode.runs.progress import console
@@ -43,7 +43,8 @@ class Findings:
     tables
         Further tables by the name of their file, without its ending; an empty one is not written.
     figures
-        Figures by the name of their file, without its ending.
+        Figures, or what draws them, by the name of their file, without its ending. They are drawn
+        when everything else is on the disk.
     screen
         Tables and lines for the terminal, in order.
     digits
@@ -55,32 +56,33 @@ class Findings:
         What a figure shows and which file holds its numbers, by the name of its file.
     films
         Videos that play in the report: ``films.npz``.
+    animations
+        What writes a GIF beside the figures to a path, by the name of its file.
     """
 
     results: ResultTable
     metrics: Mapping[str, Any]
     tests: HypothesisTable | None = None
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, Drawing] = field(default_factory=dict)
     screen: Sequence[Table | str] = ()
     digits: int = 6
     standing: Standing | None = None
     captions: Mapping[str, str] = field(default_factory=dict)
     films: Films | None = None
+    animations: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write every file, ``metrics.json`` the last of all, and return what it holds."""
+        """Write every number, ``metrics.json`` the last of them, then figures; return the numbers.
+
+        A figure that cannot be drawn is one line on the terminal.
+        """
         run, flat = RunFolder(folder), dict(self.metrics)
         if self.standing is not None and self.standing.withheld:
             flat["withheld"] = "; ".join(self.standing.warnings.values())
             if self.standing.below:
                 flat["below_floors"] = self.standing.warning
         json.dumps(flat, allow_nan=False)
-        drawn = self.figures if figures.current_style().draw else {}
-        for name, figure in drawn.items():
-            figures.save(figure, run.figure(f"{name}.png"))
-        if drawn:
-            keep_captions(run, self.captions)
         if self.films is not None:
             self.films.save(run.films)
         tables = {k: t for k, t in self.tables.items() if len(t)}
@@ -90,6 +92,10 @@ class Findings:
             text = table.to_csv(index=False, float_format=f"%.{self.digits}g")
             write_text(folder / f"{name}.csv", text)
         run.save_metrics(flat, self.results.frame)
+        drawn = write_figures(self.figures, run)
+        keep_captions(run, {k: v for k, v in self.captions.items() if k in drawn})
+        for name, write in self.animations.items():
+            write_animation(name, write, run)
         return flat
 
     def show(self, folder: Path) -> None:
@@ -99,7 +105,7 @@ class Findings:
         for part in self.screen:
             console.print(part, highlight=False, soft_wrap=isinstance(part, str))
         places = {"numbers": folder / "metrics.json"}
-        if self.figures and figures.current_style().draw:
+        if self.figures and (folder / "figures").is_dir() and figures.current_style().draw:
             places["figures"] = folder / "figures"
         if (folder / PAGE).is_file():
             places["report"] = folder / PAGE

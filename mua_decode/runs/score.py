@@ -18,6 +18,7 @@ from mua_decode.metrics import Identification
 from mua_decode.models.floor import Floor
 from mua_decode.report import Films, within_budget
 from mua_decode.runs.build import floor_batches
+from mua_decode.runs.drawn import Drawing, write_animation, write_figures
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.page import PAGE
 from mua_decode.runs.parts import build_floors
@@ -42,7 +43,7 @@ def score(
     """Score a run on one part of the split, beside its floors and ceiling.
 
     Writes ``metrics.json``, ``results.csv`` and, unless ``draw`` or ``figures.draw`` is false,
-    figures to ``out``, by default the run's own folder; returns the flat metrics.
+    then figures to ``out``, by default the run's own folder; returns the flat metrics.
     """
     data, out = run.data, out or run.folder
     if len(data.dataset(part)) == 0:
@@ -89,10 +90,10 @@ def score(
         if sure is not None:
             sure.write(out, run)
             flat |= sure.flat
-        if figures.current_style().draw:
-            _draw(out, data, evaluations["decoder"], table, sure)
         films_of(evaluations["decoder"], data).save(out.films)
     out.save_metrics(flat, table.frame)
+    if draw:
+        _draw(out, data, evaluations["decoder"], table, sure)
     return flat
 
 
@@ -162,29 +163,37 @@ def _draw(
     average = (decoder.true[rows].numpy(), decoder.predicted[rows].numpy())
     single = (decoder.true_example[rows].numpy(), decoder.predicted_example[rows].numpy())
     width = None if sure is None else sure.width[rows]
+    drawn: dict[str, Drawing] = {}
     for kind, videos, unsure in (("trial_average", average, None), ("single_trial", single, width)):
         below = "" if unsure is None else ", and the width of the 90 % interval"
         title = f"True and decoded frames, {kind.replace('_', ' ')}{below}{stamp}"
-        strips = figures.frames(*videos, **timing, spread=unsure, title=title)
-        figures.save(strips, run.figure(f"frames_{kind}.png"))
+        drawn[f"frames_{kind}"] = partial(
+            figures.frames, *videos, **timing, spread=unsure, title=title
+        )
     if sure is not None:
-        figures.save(sure.figure(f"How sure it is{stamp}"), run.figure("reliability.png"))
+        drawn["reliability"] = partial(sure.figure, f"How sure it is{stamp}")
     groups = data.stimuli.conditions
-    confusion = figures.confusion(
+    drawn["confusion"] = partial(
+        figures.confusion,
         decoder.trial_condition,
         decoder.trial_identified,
         names=data.stimuli.names,
         groups=groups["cue"].astype(str).tolist() if "cue" in groups else None,
         title=f"Condition identified from single decoded trials{stamp}",
     )
-    figures.save(confusion, run.figure("confusion.png"))
     split = str(table.frame["split"].iloc[0])
     if (table.frame["segment"] == "all").any():
-        scores = figures.scores(table, split=split, title=f"Single trials and averages{stamp}")
-        figures.save(scores, run.figure("scores.png"))
+        title = f"Single trials and averages{stamp}"
+        drawn["scores"] = partial(figures.scores, table, split=split, title=title)
     if run.log.is_file():
-        figures.save(figures.loss_curves(run.log), run.figure("loss.png"))
-    figures.write_video(run.figure("reconstruction.gif"), *single, **timing)
+        drawn["loss"] = partial(figures.loss_curves, run.log)
+    write_figures(drawn, run)
+    write = partial(_gif, videos=single, timing=timing)
+    write_animation("reconstruction", write, run)
+
+
+def _gif(path: Path, videos: tuple[Any, Any], timing: dict[str, Any]) -> None:
+    figures.write_video(path, *videos, **timing)
 
 
 def _spread(n: int, most: int) -> list[int]:

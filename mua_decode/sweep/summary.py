@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pandas as pd
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
-from mua_decode import figures
 from mua_decode.files import write_text
+from mua_decode.runs.drawn import Drawing, write_figures
+from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.progress import console
 from mua_decode.runs.run import Run
 from mua_decode.runs.train_line import train_line
@@ -101,21 +103,28 @@ def trial_table(sweep: Sweep, shared: SharedStudy) -> pd.DataFrame:
 
 
 def _draw(shared: SharedStudy, table: pd.DataFrame, folder: Path) -> None:
-    place = folder / "figures"
-    place.mkdir(exist_ok=True)
     names = list(table.columns[6:-3])
-    figures.save(sweep_parallel(table, names), place / "parallel.png")
-    figures.save(sweep_history(table), place / "history.png")
+    drawn: dict[str, Drawing] = {
+        "parallel": partial(sweep_parallel, table, names),
+        "history": partial(sweep_history, table),
+    }
+    if (shares := _importance(shared, table)) is not None:
+        write_text(folder / "importance.csv", shares.to_csv(index=False))
+        n_trials = int((table["state"] == "finished").sum())
+        drawn["importance"] = partial(sweep_importance, shares, n_trials=n_trials)
+    write_figures(drawn, RunFolder(folder))
+
+
+def _importance(shared: SharedStudy, table: pd.DataFrame) -> pd.DataFrame | None:
+    """Share of every option in the variance of the loss; None where too few trials tell it."""
     losses = table.loc[table["state"] == "finished", "val_loss"]
     if len(losses) < _LEAST_FOR_IMPORTANCE or losses.nunique() < 2:
-        return
+        return None
     try:
         with unexcited():
             evaluator = FanovaImportanceEvaluator(seed=0)
             shares = get_param_importances(shared.study, evaluator=evaluator)
     except (ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
         console.print(f"note: no importance of the options: {error}", soft_wrap=True)
-        return
-    drawn = pd.DataFrame({"option": list(shares), "importance": list(shares.values())})
-    write_text(folder / "importance.csv", drawn.to_csv(index=False))
-    figures.save(sweep_importance(drawn, n_trials=len(losses)), place / "importance.png")
+        return None
+    return pd.DataFrame({"option": list(shares), "importance": list(shares.values())})

@@ -67,6 +67,12 @@ def test_tables_and_one_report_for_both_protocols(both: Path) -> None:
     )
 
 
+def test_what_the_report_draws_lies_beside_it_as_files(both: Path) -> None:
+    for protocol in ("published", "rigorous"):
+        for name in ("similarity/figures/similarity", "ablation/figures/report_losses"):
+            assert (both / protocol / f"{name}.png").is_file()
+
+
 def test_every_table_names_what_its_n_counts(both: Path) -> None:
     assert len(list((both / "tables").glob("*.csv"))) > 30
     assert uncounted(both) == []

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mua_decode import figures
-from mua_decode.analyses.ablate.figure import averaging, boxes, shapley_bars, shown_of
+from mua_decode.analyses.ablate.figure import (
+    BOXES,
+    SHAPLEY,
+    averaging,
+    boxes,
+    shapley_bars,
+    shown_of,
+)
 from mua_decode.analyses.ablate.scores import MaskScores
 from mua_decode.figures import panels
-from mua_decode.report import Films
+from mua_decode.report import Films, Picture
+from mua_decode.runs.drawn import Drawing
 from mua_decode.types import StimulusSet
 
 _COLOURS = (panels.VERMILION, panels.BLUE, panels.GREEN, panels.ORANGE, panels.SKY, panels.PINK,
@@ -26,9 +36,9 @@ _WITHHELD = " The decoder is below a floor: nothing is to be concluded on region
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Figures and their captions by the name of the file."""
+    """What draws the figures, and their captions, by the name of the file."""
 
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Drawing]
     captions: Mapping[str, str]
 
 
@@ -54,37 +64,44 @@ def draw(
     stamp
         What every title ends in; says where scores leak.
     """
-    found: dict[str, tuple[Figure, str]] = {}
     fill = str(tables["losses"]["fill"].iloc[0])
     protocol = "published" if fill == "zero" else "rigorous"
     title = f"fill {fill}{stamp}"
     marks = tests.iloc[:0] if withheld else tests[tests["metric"].str.endswith(f", {fill}")]
     first = {k: t[t["fill"] == fill] for k, t in tables.items() if "fill" in t}
-    drawn = {
-        "losses": (boxes(protocol, first["losses"], marks, title=title), "losses.csv, tests.csv"),
-        "shapley": (shapley_bars(protocol, first["shapley"], title=title), "shapley.csv"),
-    }
-    for name, (pictures, file) in drawn.items():
-        for picture in pictures:
-            assert isinstance(picture.image, Figure)
-            found[name] = (picture.image, f"{picture.caption} Numbers: {file}.")
-    course = _course(averaging(first["means"], protocol), segments, title)
-    if course is not None:
-        caption = (
+    losses = first["losses"]
+    every = list(dict.fromkeys(losses["metric"]))  # as in the table on the terminal
+    found: dict[str, tuple[Drawing, str]] = {
+        "losses": (
+            partial(_first, boxes, protocol, losses, marks, title=title, metrics=every),
+            f"{BOXES} Numbers: losses.csv, tests.csv.",
+        ),
+        "shapley": (
+            partial(_first, shapley_bars, protocol, first["shapley"], title=title),
+            f"{SHAPLEY} Numbers: shapley.csv.",
+        ),
+        "segments": (
+            partial(_course, first["means"], protocol, segments, title=title),
             "Mean loss when a region is masked in one segment of the trial only, over time; 95 % "
-            "intervals over conditions. Numbers: means.csv, family segment."
-        )
-        found["segments"] = (course, caption)
+            "intervals over conditions. Numbers: means.csv, family segment.",
+        ),
+    }
     if films is not None:
         caption = (
             "What was shown, what is decoded from all sites, and what is decoded when a region "
             "shows other activity; averages over test trials. Videos: films.npz."
         )
-        found["masked_frames"] = (_frames(films, title), caption)
+        found["masked_frames"] = (partial(_frames, films, title), caption)
     said = _WITHHELD if withheld else ""
     return Drawn(
         {k: f for k, (f, _) in found.items()}, {k: c + said for k, (_, c) in found.items()}
     )
+
+
+def _first(draw: Callable[..., list[Picture]], *about: Any, **options: Any) -> Figure | None:
+    """The figure that is drawn, if there is anything to draw."""
+    drawn = [p.image for p in draw(*about, **options) if isinstance(p.image, Figure)]
+    return drawn[0] if drawn else None
 
 
 def masked_films(
@@ -141,8 +158,11 @@ def _frames(films: Films, title: str) -> Figure:
     )
 
 
-def _course(means: pd.DataFrame, segments: Sequence[str], title: str) -> Figure | None:
+def _course(
+    means: pd.DataFrame, protocol: str, segments: Sequence[str], *, title: str
+) -> Figure | None:
     """Loss of a region masked in one segment only, by segment; one panel per metric."""
+    means = averaging(means, protocol)
     rows = means[(means["family"] == "segment") & means["loss"].notna()]
     if not len(rows) or len(segments) < 2:
         return None

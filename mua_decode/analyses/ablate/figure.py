@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -13,13 +13,32 @@ from mua_decode.report.paper import TITLES, Results
 _SHOWN = ("cue_pixels", "colour_error", "direction_error", "identification")
 
 
+BOXES = (
+    "Loss per condition; above zero is worse than with all regions. Stars mark losses only, "
+    "tested on errors, for these conditions; one trained network, one split."
+)
+SHAPLEY = (
+    "What a region adds to the score; bars of errors point down where it helps. With shuffled "
+    "regions it is what the region adds against input that speaks for other conditions, for "
+    "one draw of donors; zeros are input the network has never seen. Not corrected."
+)
+
+
 def boxes(
-    protocol: str, losses: pd.DataFrame, tests: pd.DataFrame, *, title: str | None = None
+    protocol: str,
+    losses: pd.DataFrame,
+    tests: pd.DataFrame,
+    *,
+    title: str | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> list[Picture]:
-    """Losses of the conditions per region, with marks of the tests the protocol reports."""
+    """Losses of the conditions per region, with marks of the tests the protocol reports.
+
+    Of ``metrics``, by default the paper's (:func:`shown_of`).
+    """
     trial = "trial_average" if protocol == "published" else "single_trial"
     chosen = losses[(losses["family"] == "region") & (losses["trial"] == trial)]
-    chosen = chosen[chosen["metric"].isin(shown_of(chosen["metric"]))]
+    chosen = chosen[chosen["metric"].isin(metrics or shown_of(chosen["metric"]))]
     if not chosen["loss"].notna().any():
         return []
     fill = str(chosen["fill"].iloc[0])
@@ -50,11 +69,7 @@ def boxes(
         note=f"{about}; fill {fill}, {trial.replace('_', ' ')}",
     )
     statistics = Statistics(n=n, test=test, correction=correction)
-    caption = (
-        "Loss per condition; above zero is worse than with all regions. Stars mark losses only, "
-        "tested on errors, for these conditions; one trained network, one split."
-    )
-    return [Picture(figure, caption, statistics)]
+    return [Picture(figure, BOXES, statistics)]
 
 
 def shapley_picture(results: Results, protocol: str) -> list[Picture]:
@@ -82,7 +97,7 @@ def shapley_bars(protocol: str, table: pd.DataFrame, *, title: str) -> list[Pict
         }
     )
     figure = figures.intervals(
-        rows[["row", "metric", "value", "low", "high", "unit"]],
+        rows[["row", "metric", "value", "low", "high", "unit", "n"]],
         lines=lines,
         title=f"Shapley values, {title}",
         note=(
@@ -90,12 +105,7 @@ def shapley_bars(protocol: str, table: pd.DataFrame, *, title: str) -> list[Pict
             f"conditions; {_said(chosen)}"
         ),
     )
-    caption = (
-        "What a region adds to the score; bars of errors point down where it helps. With shuffled "
-        "regions it is what the region adds against input that speaks for other conditions, for "
-        "one draw of donors; zeros are input the network has never seen. Not corrected."
-    )
-    return [Picture(figure, caption)]
+    return [Picture(figure, SHAPLEY)]
 
 
 def segments(results: Results, protocol: str) -> list[Picture]:

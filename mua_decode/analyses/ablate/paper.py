@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from mua_decode.report.paper import (
     frames_first,
     paper_section,
 )
+from mua_decode.runs.drawn import write_pictures
+from mua_decode.runs.folder import RunFolder
 from mua_decode.scoring.averages import known_mean
 from mua_decode.statistics import interval_columns
 from mua_decode.types import StimulusSet
@@ -235,9 +238,12 @@ def section(results: Results, tables: Tables) -> Section:
     for protocol in results.protocols:
         losses = results.read(protocol, "ablation/losses.csv")
         tested = results.read(protocol, "ablation/tests.csv")
+        folder = RunFolder(results.out / protocol / "ablation")
         if losses is not None and tested is not None:
-            pictures += boxes(protocol, losses, tested)
-        pictures += shapley_picture(results, protocol) + segments(results, protocol)
+            made = partial(boxes, protocol, losses, tested)
+            pictures += write_pictures("report_losses", made, folder)
+        for name, drawn in (("shapley", shapley_picture), ("segments", segments)):
+            pictures += write_pictures(f"report_{name}", partial(drawn, results, protocol), folder)
     text = [
         "After training on all regions, a region's sites are replaced at test time, and the video "
         "decoded from the rest is scored on the same trials, with the same averaging. As "

@@ -46,5 +46,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     if results.read is not None and results.read.effective is not None:
         results.read.effective.write(folder.path / "effective")
     found = findings(results, folder.path)
-    write_report(folder, results, found.metrics)
-    return found.publish(folder.path)
+    flat = found.write(folder.path)
+    write_report(folder, results, flat)
+    found.show(folder.path)
+    return flat

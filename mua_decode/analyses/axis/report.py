@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from mua_decode import figures
 from mua_decode.analyses.axis.axis import AxisResults, ReadBack
 from mua_decode.analyses.axis.effective import Effective
 from mua_decode.analyses.axis.figures.answers import answered_images
@@ -19,6 +18,7 @@ from mua_decode.analyses.axis.imagery import States
 from mua_decode.analyses.axis.paper import beside_published, how_it_differs
 from mua_decode.figures.image_gallery import image_gallery
 from mua_decode.report import Picture, Section, write_page
+from mua_decode.runs.drawn import Drawing, write_figure
 from mua_decode.runs.folder import RunFolder
 
 _COLUMNS = 10
@@ -85,7 +85,8 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
         tables[f"Axis in, or category beyond, these {many} components"] = pattern.rename_axis(
             "adds to the other"
         ).reset_index()
-    drawn = axis_ramps(
+    drawn = partial(
+        axis_ramps,
         ramps.position,
         ramps.curve_preferred,
         ramps.curve_orthogonal,
@@ -94,7 +95,7 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
         tuned=model.tuned,
         title=f"Held-out responses along axes of {space}",
     )
-    shares = tuning_shares(results.regions, results.sites, title="Axis-tuned sites")
+    shares = partial(tuning_shares, results.regions, results.sites, title="Axis-tuned sites")
     return Section(
         "Axis tuning",
         [
@@ -105,7 +106,7 @@ def _tuning(results: AxisResults, flat: Mapping[str, Any], folder: RunFolder) ->
             *results.responses.notes,
         ],
         tables,
-        [_picture(folder, "axis_ramps", drawn), _picture(folder, "tuning_shares", shares)],
+        _pictures(folder, {"axis_ramps": drawn, "tuning_shares": shares}),
     )
 
 
@@ -122,7 +123,8 @@ def _reading(results: AxisResults, read: ReadBack, folder: RunFolder) -> Section
         f"{name}\ndecoder" if "decoder" not in name else name: d[picks]
         for name, d in pixels.decoded.items()
     }
-    gallery = image_gallery(
+    gallery = partial(
+        image_gallery,
         rows,
         captions={"shown": [f"rank {found.rank[i]:.2f}" for i in picks]},
         title="Held-out images read back, from the best identified to the worst",
@@ -136,7 +138,7 @@ def _reading(results: AxisResults, read: ReadBack, folder: RunFolder) -> Section
             "images: the shown image is never in it."
         ],
         {"Identification by number of distractors": found.table},
-        [_picture(folder, "reconstruction", gallery)],
+        _pictures(folder, {"reconstruction": gallery}),
     )
 
 
@@ -149,8 +151,10 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
         rows[site] = np.stack([shown.images[n] for n in group["image"]]) / np.float32(255)
         captions[site] = [_said(r) for r in group.to_dict("records")]
     said = "predicted" if answers is None else "predicted and answered"
-    gallery = image_gallery(rows, captions=captions, title=f"Images for single sites: {said}, Hz")
-    pictures = [_picture(folder, "effective", gallery)]
+    title = f"Images for single sites: {said}, Hz"
+    drawn: dict[str, Drawing] = {
+        "effective": partial(image_gallery, rows, captions=captions, title=title)
+    }
     text = [
         "Every site is shown the image made along its axis, one made along its principal "
         "orthogonal axis while the projection on its own is held, and images of the library, "
@@ -159,6 +163,7 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
     ]
     if answers is None:
         text.append("Nobody has answered yet: the numbers are predictions of the axis model.")
+        pictures = _pictures(folder, drawn)
         return Section("Most effective images", text, {"Spikes/s": found.table}, pictures)
     n = answers.numbers
     text.append(
@@ -171,14 +176,14 @@ def _effective(found: Effective, folder: RunFolder) -> Section:
         "recording.imagery.kinds says otherwise: that an image made from a linear axis drives them "
         "is then no more than that the axis was found."
     )
-    drawn = answered_images(answers.images, answers.sites, title="Images made for sites, answered")
-    pictures.insert(0, _picture(folder, "effective_answers", drawn))
+    title = "Images made for sites, answered"
+    answered = partial(answered_images, answers.images, answers.sites, title=title)
     quantities = pd.DataFrame({"quantity": list(n), "value": list(n.values())})
     return Section(
         "Images made for sites, and what they answered",
         text,
         {"Beyond the best library image": quantities, "By site, spikes/s": found.table},
-        pictures,
+        _pictures(folder, {"effective_answers": answered, **drawn}),
     )
 
 
@@ -199,7 +204,8 @@ def _published(results: AxisResults, table: pd.DataFrame) -> Section:
 
 def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Section:
     imagery = states.imagery
-    scatter = imagery_scatter(
+    scatter = partial(
+        imagery_scatter,
         imagery.held.projected,
         imagery.imagined,
         reactivated=imagery.sites["reactivated"].to_numpy(bool),
@@ -207,7 +213,7 @@ def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Sect
         scale=imagery.sites["imagery_scale"].to_numpy(float),
         title="Imagery on the axis measured in perception",
     )
-    curve = reality_curve(states.reality, title="Reality monitoring")
+    curve = partial(reality_curve, states.reality, title="Reality monitoring")
     shown = {k: v for k, v in flat.items() if k.startswith("imagery/") and k.count("/") == 1}
     quantities = [k.removeprefix("imagery/") for k in shown]
     return Section(
@@ -222,9 +228,11 @@ def _imagery(states: States, flat: Mapping[str, Any], folder: RunFolder) -> Sect
             "Cross-decoding of objects": states.cross,
             "Perceived or imagined": states.reality,
         },
-        [_picture(folder, "imagery_scatter", scatter), _picture(folder, "reality", curve)],
+        _pictures(folder, {"imagery_scatter": scatter, "reality": curve}),
     )
 
 
-def _picture(folder: RunFolder, name: str, figure: Figure) -> Picture:
-    return Picture(figures.save(figure, folder.figure(f"{name}.png")), _CAPTIONS[name])
+def _pictures(folder: RunFolder, drawings: Mapping[str, Drawing]) -> list[Picture]:
+    """Those that could be drawn, and what they show."""
+    paths = {name: write_figure(name, drawing, folder) for name, drawing in drawings.items()}
+    return [Picture(path, _CAPTIONS[name]) for name, path in paths.items() if path is not None]

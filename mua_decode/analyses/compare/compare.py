@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from mua_decode.analyses.compare.plan import ComparePlan
 from mua_decode.analyses.compare.statistics import paired_over_conditions
 from mua_decode.data.independence import condition_groups
 from mua_decode.runs.config import groups, load_option
+from mua_decode.runs.drawn import Drawing
 from mua_decode.runs.findings import Findings, headlines, only_decoder, score_table, stamp
 from mua_decode.runs.run import Run
 from mua_decode.runs.variants import Variant, run_variants, score_unvaried
@@ -70,9 +72,10 @@ def compare(source: Run, plan: ComparePlan, folder: Path) -> Findings:
     values, title = _drawn(table), "Pixel correlation of each colour channel"
     channel = values["metric"].isin(CHANNELS)
     bars = "lowest to highest condition"
-    drawn = {"models": figures.comparison(values[~channel], title=_TITLE, bars=bars)}
+    draw = partial(figures.comparison, bars=bars)
+    drawn: dict[str, Drawing] = {"models": partial(draw, values[~channel], title=_TITLE)}
     if channel.any():
-        drawn["channels"] = figures.comparison(values[channel], title=title, bars=bars)
+        drawn["channels"] = partial(draw, values[channel], title=title)
     screen = [score_table(headlines(table), title=f"{_TITLE}: single trials", names=["run"])]
     return Findings(results=table, metrics=metrics, tests=tests, figures=drawn, screen=screen)
 

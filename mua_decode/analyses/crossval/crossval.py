@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -59,8 +60,11 @@ def crossval(source: Run, plan: CrossvalPlan, folder: Path) -> Findings:
     unit = str(split.unit).replace("_", " ")
     title = f"{len(outcome.found)} of {plan.n_folds} folds of {unit}s{source.leaks.mark}"
     single = whole(summary[summary["trial"] == "single_trial"]).rename(columns={"mean": "value"})
-    drawn = figures.comparison(
-        _drawn(summary), title=f"{title}, mean over folds", bars="± s.d. over folds"
+    drawn = partial(
+        figures.comparison,
+        _drawn(summary),
+        title=f"{title}, mean over folds",
+        bars="± s.d. over folds",
     )
     said, few = f"{title}, single trials, mean ± s.d.", [m for m in SHOWN if m != "direction_error"]
     return Findings(

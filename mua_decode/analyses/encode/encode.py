@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -15,6 +15,7 @@ from mua_decode.analyses.encode.plan import EncodePlan
 from mua_decode.analyses.encode.score import ENCODER, EncodingScores, score_encoding
 from mua_decode.analyses.encode.trace_figure import spectra, traces
 from mua_decode.data import DecodingData
+from mua_decode.runs.drawn import Drawing
 from mua_decode.runs.findings import Findings
 from mua_decode.runs.progress import console, track, working
 from mua_decode.runs.run import Run
@@ -71,7 +72,7 @@ def score_trained(run: Run, plan: EncodePlan) -> Findings:
     metrics = _about(run, plan) | _flat(scores.table)
     drawn = _drawn(scores, plan, stamp=data.leaks.stamp)
     if folder.log.is_file():
-        drawn["loss"] = figures.loss_curves(folder.log)
+        drawn["loss"] = partial(figures.loss_curves, folder.log)
     bands = [f"{k.replace('bands/', 'band ')}: {v}" for k, v in metrics.items() if "bands/" in k]
     return Findings(
         results=scores.table,
@@ -83,14 +84,16 @@ def score_trained(run: Run, plan: EncodePlan) -> Findings:
     )
 
 
-def _drawn(scores: EncodingScores, plan: EncodePlan, *, stamp: str) -> dict[str, Figure]:
+def _drawn(scores: EncodingScores, plan: EncodePlan, *, stamp: str) -> dict[str, Drawing]:
     title = f"Activity predicted from the video, test part{stamp}"
-    drawn = {"encoding": encoding(scores.table, scores.sites, title=title)}
+    drawn: dict[str, Drawing] = {
+        "encoding": partial(encoding, scores.table, scores.sites, title=title)
+    }
     if len(scores.traces):
         what = f"Averages over trials and sites of a region, test part{stamp}"
-        drawn["traces"] = traces(scores.traces, title=what)
+        drawn["traces"] = partial(traces, scores.traces, title=what)
     what = f"Power of averages over trials and sites, mean over conditions{stamp}"
-    drawn["spectra"] = spectra(scores.spectra, bands=plan.bands, title=what)
+    drawn["spectra"] = partial(spectra, scores.spectra, bands=plan.bands, title=what)
     return drawn
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ _COLOURS = (
     panels.BLACK,
 )  # fmt: skip
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_MOST_INSIDE = 8  # regions whose legend stands inside the panel
 _NEEDED = ("region", "encoder_r_trial_average", "noise_ceiling_trial_average")
 _METRIC = "encoding_r_region"
 _BESIDE = {  # runs drawn beside the bar: label, marker, place
@@ -49,18 +50,28 @@ def encoding(table: ResultTable, sites: pd.DataFrame, *, title: str = "") -> Fig
     regions = [region_of(mask) for mask in own["mask"]]
     if not regions:
         raise InputError(f"encoding: no row of metric '{_METRIC}' for run 'encoder'")
-    width = 1.6 + 0.75 * len(regions)
-    figure = Figure(figsize=(max(8.0, 4.0 + width), 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(4.2, max(width, 3.2)))
-    _sites(left, sites, regions)
-    _regions(right, rows, regions)
-    for ax in (left, right):
+    width = max(3.2, 1.6 + 0.75 * len(regions))
+    sizes = ((max(4.0, 7.2 - width), 4.6), (width, 4.6))
+    lines = 0.2 * math.ceil(len(regions) / 3)
+    figure, places = panels.side_by_side(sizes, extra=(lines, 0.9))
+    (_, left), (_, right) = places
+    legends = _sites(left, sites, regions), _regions(right, rows, regions)
+    for (place, ax), handles in zip(places, legends, strict=True):
         ax.spines[["top", "right"]].set_visible(False)
+        if panels.width_given():
+            panels.legend_below(place, handles, 6 if ax is left else 2, size=8)
+        elif ax is left and len(regions) <= _MOST_INSIDE:
+            ax.legend(handles=handles, fontsize=8, frameon=False, loc="upper left",
+                      handletextpad=0.3)  # fmt: skip
+        else:
+            ax.legend(handles=handles, fontsize=8, frameon=False, loc="upper center",
+                      bbox_to_anchor=(0.5, -0.14), ncols=5 if ax is left else 2,
+                      handletextpad=0.5)  # fmt: skip
     panels.heading(figure, title)
     return figure
 
 
-def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
+def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> list[Any]:
     r = sites["encoder_r_trial_average"].to_numpy(float)
     ceiling = sites["noise_ceiling_trial_average"].to_numpy(float)
     low = min(-0.1, float(np.nanmin(r, initial=0)) - 0.05)
@@ -68,8 +79,9 @@ def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
     ax.annotate("ceiling", (0.62, 0.62), (-4, 3), textcoords="offset points", rotation=45,
                 color="0.45", fontsize=8, ha="center", rotation_mode="anchor")  # fmt: skip
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    styles = cycle(zip(_COLOURS, _MARKERS, strict=True))
-    for region, (colour, marker) in zip(regions, styles, strict=False):
+    n = len(_COLOURS)
+    for i, region in enumerate(regions):  # told apart by pairs where colours come again
+        colour, marker = _COLOURS[i % n], _MARKERS[(i + i // n) % n]
         mine = (sites["region"] == region).to_numpy()
         style: dict[str, Any] = {"color": colour, "marker": marker, "ms": 4.5, "ls": "none"}
         label = f"{region} ({mine.sum()})"
@@ -89,10 +101,10 @@ def _sites(ax: Axes, sites: pd.DataFrame, regions: list[str]) -> None:
     ax.set_xlabel("noise ceiling of the site, √reliability")
     ax.set_ylabel("r of predicted and recorded activity")
     ax.set_title("sites, averages over trials", fontsize=10)
-    ax.legend(fontsize=8, frameon=False, loc="upper left", handletextpad=0.3)
+    return ax.get_legend_handles_labels()[0]
 
 
-def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
+def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> list[Any]:
     x = np.arange(len(regions))
     value, low, high = _values(rows, "encoder", regions)
     ax.bar(x, value, 0.72, color=panels.SKY, label="encoding model, 95 % CI over conditions")
@@ -112,13 +124,14 @@ def _regions(ax: Axes, rows: pd.DataFrame, regions: list[str]) -> None:
                     label=label)  # fmt: skip
     ax.axhline(0, color="0.3", linewidth=0.8)
     ax.set_xticks(x, regions)
+    if len(regions) > _MOST_INSIDE:
+        ax.tick_params(axis="x", rotation=90, labelsize=8)
     ax.set_ylim(top=1.04)
     ax.set_ylabel("r over time × conditions")
     ax.set_title("regions, averages over sites and trials", fontsize=10)
-    ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2,
-              handletextpad=0.5)  # fmt: skip
     ax.grid(axis="y", alpha=0.3)
     ax.set_axisbelow(True)
+    return ax.get_legend_handles_labels()[0]
 
 
 def _values(rows: pd.DataFrame, run: str, regions: list[str]) -> np.ndarray:

@@ -22,12 +22,15 @@ _STYLES: dict[str, dict[str, Any]] = {
 def traces(table: pd.DataFrame, *, title: str = "") -> Figure:
     """Draw a row of panels per region, a column per rule by which a condition is chosen.
 
+    On paper of a given width the first rules alone, as many as it has room for.
+
     ``table`` as of :func:`mua_decode.analyses.encode.traces.typical_traces`; ``InputError`` if it
     is empty.
     """
     if table.empty:
         raise InputError("traces: no region whose prediction and recording vary")
     regions, rules = (list(dict.fromkeys(table[c])) for c in ("region", "rule"))
+    rules = rules[: panels.how_many(len(rules), 1.1, 0.4)]
     figure, axes = panels.grid(
         len(regions) * len(rules), (3.1, 1.55), around=(0.4, 0.9), n_columns=len(rules),
         sharex=True, sharey="row",
@@ -39,6 +42,7 @@ def traces(table: pd.DataFrame, *, title: str = "") -> Figure:
         for name, style in _STYLES.items():
             ax.plot(part["time_s"], part[name], label=name, **style)
         top = f"{rule}\n" if i < len(rules) else ""
+        ax.tick_params(labelsize=6 if panels.width_given() and len(regions) > 6 else 10)
         ax.set_title(f"{top}{part['condition'].iloc[0]}, r = {part['r'].iloc[0]:.2f}", fontsize=8)
         ax.axhline(0, color="0.85", linewidth=0.8, zorder=0)
         ax.spines[["top", "right"]].set_visible(False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +43,7 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
     Parameters
     ----------
     folder
-        Where the films of true and decoded frames are written, and networks trained.
+        Where networks are trained.
 
     Raises InputError if the run's films are not cut (``data.cut``).
     """
@@ -70,8 +73,8 @@ def film(run: Run, plan: FilmPlan, folder: Path) -> Findings:
     for table in (observed, null):
         starts = {b: films.start_s[blocks == b].min() for b in np.unique(blocks)}
         table.insert(1, "start_s", table["block"].map(starts))
-    _write_films(trained, found, folder, plan.film_s)
-    return _findings(trained, lag, curve, observed, null, _names(trained, films, blocks))
+    made = _findings(trained, lag, curve, observed, null, _names(trained, films, blocks))
+    return replace(made, animations=_films(trained, found, plan.film_s))
 
 
 def _trained_at(run: Run, lag_s: float, folder: Path) -> Run:
@@ -147,7 +150,7 @@ def _findings(
     }
     identified = curve[curve["trial"] == "single_trial"]
     title = f"Continuous film, {data.plan.unit.replace('_', ' ')}s held out{data.leaks.stamp}"
-    drawn = film_figure(lag, _drawn(observed), _drawn(null), identified, title=title)
+    drawn = partial(film_figure, lag, _drawn(observed), _drawn(null), identified, title=title)
     lengths = [f"{s:g} s" for s in dict.fromkeys(identified["length_s"])]
     return Findings(
         results=ResultTable.from_rows(_rows(observed, names, part)),
@@ -212,12 +215,14 @@ def _rows(observed: pd.DataFrame, names: dict[int, str], part: str) -> list[dict
     return rows
 
 
-def _write_films(run: Run, found: dict[str, Decoded], folder: Path, film_s: float) -> None:
+def _films(
+    run: Run, found: dict[str, Decoded], film_s: float
+) -> dict[str, Callable[[Path], object]]:
     """The first seconds of the test part, true beside decoded: a single trial, the average.
 
     Of the network and of ridge, which knows no stretch of the film by heart.
     """
-    (folder / "figures").mkdir(exist_ok=True)
+    films: dict[str, Callable[[Path], object]] = {}
     stimuli = run.data.stimuli
     most = max(1, int(film_s / (stimuli.n_frames * stimuli.frame_s) + 1e-6))
     for name in ("decoder", "floor/ridge"):
@@ -230,15 +235,16 @@ def _write_films(run: Run, found: dict[str, Decoded], folder: Path, film_s: floa
             Segment(stimuli.names[k], i * stimuli.n_frames, (i + 1) * stimuli.n_frames)
             for i, k in enumerate(decoded.conditions)
         ]
-        figures.write_video(
-            folder / "figures" / f"film_{name.rsplit('/', 1)[-1]}.gif",
-            np.stack([true, true]),
-            pair,
+        films[f"film_{name.rsplit('/', 1)[-1]}"] = partial(
+            figures.write_video,
+            true=np.stack([true, true]),
+            predicted=pair,
             names=["single trial", f"average of {len(decoded.trials)} trials"],
             segments=segments,
             frame_s=stimuli.frame_s,
             least_px=96,
         )
+    return films
 
 
 def _along(videos: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mua_decode.analyses.generalise.held_out import (
     label_held_out,
 )
 from mua_decode.analyses.generalise.plan import GeneralisePlan
+from mua_decode.runs.drawn import Drawing
 from mua_decode.runs.findings import Findings, relabel, score_table, stamp
 from mua_decode.runs.progress import console, hushed
 from mua_decode.runs.run import Run
@@ -66,18 +68,20 @@ def generalise(source: Run, plan: GeneralisePlan, folder: Path) -> Findings:
     known = {s: found[v.name][0] for s, v in sets.items() if v.name in found}
     tables = [own, *(relabel(table, mask=p.mask) for p, (table, _) in scored.items())]
     metrics: dict[str, Any] = stamp(source, outcome.failures)
-    drawn, written, screen = {}, {}, []
+    drawn: dict[str, Drawing] = {}
+    written, screen = {}, []
     if known:
         left_out, shown = label_held_out(known, own, stimuli.names)
         tables.append(left_out)
         metrics |= held_out_metrics(known, shown)
         title, few = "Conditions never trained on, single trials", shown["metric"].isin(_DRAWN)
-        drawn["held_out"] = figures.comparison(shown[few], title=title)
+        drawn["held_out"] = partial(figures.comparison, shown[few], title=title)
         screen = [score_table(shown, title=title, names=["row", "run"], metrics=_HELD_OUT)]
     if scored:
         curves = written["curves"] = curve_table(scored, own, data)
         metrics |= curve_metrics(curves)
-        drawn["learning_curves"] = learning_curve(
+        drawn["learning_curves"] = partial(
+            learning_curve,
             drawn_curves(curves, _CURVES),
             title="Learning curves, single trials of the same test trials",
             bars="± s.d. over draws" if plan.curves.draws > 1 else "",

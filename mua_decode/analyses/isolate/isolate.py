@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -102,11 +103,13 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
     measures = pd.concat([t.measures for t in networks_tested], ignore_index=True)
     equal = plan.equal_sites
     title = "One region alone" + ("" if equal is None else f", {equal} sites each")
-    drawn = figures.comparison(
+    drawn = partial(
+        figures.comparison,
         shown[shown["run"].isin(_DRAWN)].rename(columns={"run": "series"}),
         title=f"{title}: single trials",
         bars="± s.d. over draws of sites" if equal else "",
     )
+    seen = partial(_pictures, source, networks, outcome.found, title)
     mine, said = shown[shown["run"] == "decoder"], f"{title}: single trials of the decoder"
     screen = [score_table(mine, title=said, names=["row"])]
     return Findings(
@@ -114,7 +117,7 @@ def isolate(source: Run, plan: IsolatePlan, folder: Path) -> Findings:
         metrics=metrics,
         tests=tests,
         tables={"measures": measures, "alone": summarise(measures, seed=source.seed)},
-        figures={"regions": drawn, "seen": _pictures(source, networks, outcome.found, title)},
+        figures={"regions": drawn, "seen": seen},
         screen=screen,
     )
 

@@ -12,7 +12,7 @@ from mua_decode.report import Picture
 from mua_decode.report.paper import TITLES, PaperTable, Results
 
 _ABOUT = ("x", "y", "space", "dimension", "part", "explained")
-_METHODS = {"pca": "PCA", "tsne": "t-SNE"}
+METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 def separation(results: Results) -> PaperTable:
@@ -21,31 +21,28 @@ def separation(results: Results) -> PaperTable:
     return results.table("S19_separation", title, "latents/tests.csv")
 
 
-def embeddings(results: Results, protocol: str, name: str) -> list[Picture]:
-    """PCA and t-SNE of one space."""
-    found: list[Picture] = []
+def embeddings(results: Results, protocol: str, name: str, method: str) -> list[Picture]:
+    """Map of one space by one of the ``METHODS``, where its points were written."""
+    points = results.read(protocol, f"latents/points_{name}_{method}.csv")
+    if points is None:
+        return []
     scores = results.read(protocol, "latents/results.csv")
-    for method in _METHODS:
-        points = results.read(protocol, f"latents/points_{name}_{method}.csv")
-        if points is None:
-            continue
-        space = str(points["space"].iloc[0])
-        explained = json.loads(points["explained"].iloc[0])  # null of t-SNE
-        dimension, part = points["dimension"].iloc[0], points["part"].iloc[0]
-        labels = points.drop(columns=list(_ABOUT)).astype(str)
-        silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])
-        figure = embedding(
-            points[["x", "y"]].to_numpy(),
-            labels,
-            method=method,
-            explained=tuple(explained) if explained else None,
-            silhouettes=silhouettes,
-            chance=chance,
-            title=f"{space}, {dimension} dimensions, {protocol}",
-        )
-        caption = f"{_METHODS[method]} of {space} ({dimension} dimensions), part {part}"
-        found.append(Picture(figure, f"{caption}, {TITLES[protocol]}."))
-    return found
+    space = str(points["space"].iloc[0])
+    explained = json.loads(points["explained"].iloc[0])  # null of t-SNE
+    dimension, part = points["dimension"].iloc[0], points["part"].iloc[0]
+    labels = points.drop(columns=list(_ABOUT)).astype(str)
+    silhouettes, chance = _silhouettes(scores, space, method, [str(c) for c in labels.columns])
+    figure = embedding(
+        points[["x", "y"]].to_numpy(),
+        labels,
+        method=method,
+        explained=tuple(explained) if explained else None,
+        silhouettes=silhouettes,
+        chance=chance,
+        title=f"{space}, {dimension} dimensions, {protocol}",
+    )
+    caption = f"{METHODS[method]} of {space} ({dimension} dimensions), part {part}"
+    return [Picture(figure, f"{caption}, {TITLES[protocol]}.")]
 
 
 def _silhouettes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from mua_decode.analyses.likelihood.figure import identification_curve
 from mua_decode.analyses.likelihood.identify import above_chance, curve
 from mua_decode.analyses.likelihood.likelihood import LikelihoodResults
 from mua_decode.figures.image_gallery import image_gallery
+from mua_decode.runs.drawn import Drawing
 from mua_decode.runs.findings import Findings
 from mua_decode.statistics import Units, correct, unit_t
 from mua_decode.types import HypothesisTable, Question, ResultTable, Stream
@@ -29,11 +31,13 @@ def findings(results: LikelihoodResults) -> Findings:
     tests = identification_tests(results.trials, results.groups.name)
     said = _said(found, results.responses.of)
     flat = _flat(results, found, tests) | {"said": said}
-    drawn = {"identification": identification_curve(found, of=results.responses.of)}
+    drawn: dict[str, Drawing] = {
+        "identification": partial(identification_curve, found, of=results.responses.of)
+    }
     if results.made:
         middle = {n: v[:_DRAWN, v.shape[1] // 2] for n, v in results.made.items()}
         title = f"Never shown, {results.responses.of}; the frame in the middle"
-        drawn["videos"] = image_gallery(middle, title=title)
+        drawn["videos"] = partial(image_gallery, middle, title=title)
     return Findings(
         results=_result_table(found, results),
         metrics=flat,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +55,8 @@ def repeat(source: Run, plan: RepeatPlan, folder: Path) -> Findings:
         run = f"{row['run']}_minus_{row['minus']}" if row["minus"] else row["run"]
         name = key(run, row["trial"], row["metric"])
         metrics |= {f"{name}/{part}": number(row[part]) for part in _NUMBERS}
-    drawn = figures.comparison(
+    drawn = partial(
+        figures.comparison,
         scores.rename(columns={"mean": "value", "trial": "row", "run": "series"}),
         title=f"Mean over {title}",
         bars="95 % over seeds and conditions",

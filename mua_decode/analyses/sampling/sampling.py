@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from mua_decode import figures
 from mua_decode.analyses.sampling.plan import SamplingPlan
+from mua_decode.runs.drawn import write_animation
 from mua_decode.runs.findings import Findings, headlines, relabel, score_table, stamp
 from mua_decode.runs.folder import RunFolder
 from mua_decode.runs.run import Run
@@ -50,8 +52,8 @@ def sampling(source: Run, plan: SamplingPlan, folder: Path) -> Findings:
     place = RunFolder(folder)
 
     def scored_with_film(variant: Variant, scored: Scored) -> tuple[ResultTable, int]:
-        film = place.figure(f"film_{_ms(variants[variant])}ms.gif")
-        _film(scored.run, film)
+        name = f"film_{_ms(variants[variant])}ms"
+        write_animation(name, partial(_film, scored.run), place)
         label = f"step {_ms(variants[variant])} ms"
         return relabel(scored.counted, mask=label), scored.run.data.n_bins
 

@@ -31,9 +31,11 @@ def trials(results: Results) -> PaperTable:
     return results.table("S34_similarity_trials", title, "similarity/trials.csv")
 
 
-def drawn_similarity(table: pd.DataFrame, distributions: pd.DataFrame, protocol: str) -> Picture:
+def drawn_similarity(
+    table: pd.DataFrame, distributions: pd.DataFrame, protocol: str
+) -> list[Picture]:
     """Correlations of single pairs of trials, and their means."""
     title = f"Similarity, {protocol}"
     figure = draw(ResultTable(table), distributions, title=title)
     caption = "Pearson r of pairs of trials: every pair (violins) and means (marks)."
-    return Picture(figure, f"{caption} {TITLES[protocol].capitalize()}.")
+    return [Picture(figure, f"{caption} {TITLES[protocol].capitalize()}.")]

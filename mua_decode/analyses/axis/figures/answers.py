@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError
 
 # Okabe and Ito
@@ -27,8 +28,8 @@ def answered_images(images: pd.DataFrame, sites: pd.DataFrame, *, title: str) ->
     if needed or "answered_library_best" not in sites:
         missing = sorted(needed) or ["answered_library_best"]
         raise InputError(f"answered images: the table lacks {missing[0]}")
-    figure = Figure(figsize=(9.5, 4.0), layout="constrained")
-    cloud, order = figure.subplots(1, 2)
+    figure, places = panels.side_by_side(((4.75, 4.0), (4.75, 4.0)), extra=(0.6, 0.5))
+    cloud, order = (ax for _, ax in places)
     for kind, (label, colour, marker) in _LOOKS.items():
         some = images[images["kind"].str.startswith(kind)]
         if len(some):
@@ -46,7 +47,7 @@ def answered_images(images: pd.DataFrame, sites: pd.DataFrame, *, title: str) ->
     ends = [float(np.nanmin(values)), float(np.nanmax(values))]
     cloud.plot(ends, ends, color="0.3", linewidth=0.8, linestyle=":", label="equal")
     cloud.set(xlabel="predicted, spikes/s", ylabel="answered, spikes/s")
-    cloud.legend(fontsize=7, frameon=False)
+    panels.legend(places[0][0], cloud, fontsize=7)
     best = sites["answered_library_best"].to_numpy(float)
     for kind in ("orthogonal", "synthesised"):
         if f"answered_{kind}" not in sites:
@@ -66,7 +67,7 @@ def answered_images(images: pd.DataFrame, sites: pd.DataFrame, *, title: str) ->
     order.set(
         xlabel="sites, each sorted", ylabel="answer less that to the best\nlibrary image, spikes/s"
     )
-    order.legend(fontsize=7, frameon=False)
+    panels.legend(places[1][0], order, n_columns=1, fontsize=7)
     for ax in (cloud, order):
         ax.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=11)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError
 
 _COLOUR = "#D55E00"  # Okabe and Ito
@@ -32,8 +33,7 @@ def imagery_scatter(
             f"imagery scatter: found projections {projected.shape}, responses {imagined.shape} "
             f"and {reactivated.shape} sites"
         )
-    figure = Figure(figsize=(10.5, 3.3), layout="constrained")
-    cloud, history, sizes = figure.subplots(1, 3)
+    figure, (cloud, history, sizes) = panels.grid(3, (3.5, 3.3))
     for mask, colour, label in (
         (~reactivated, "0.7", "other sites"),
         (reactivated, _COLOUR, "reactivated, tuned"),
@@ -41,15 +41,15 @@ def imagery_scatter(
         x = projected[:, mask] - projected[:, mask].mean(axis=0)
         y = imagined[:, mask] - imagined[:, mask].mean(axis=0)
         cloud.plot(x.ravel(), y.ravel(), ".", color=colour, markersize=3, alpha=0.5, label=label)
-        history.hist(correlation[mask], np.linspace(-1, 1, 21), color=colour, alpha=0.7)
+        history.hist(correlation[mask], np.linspace(-1, 1, 21).tolist(), color=colour, alpha=0.7)
     low, high = cloud.get_xlim()
     cloud.plot([low, high], [low, high], color="0.4", linewidth=0.8, linestyle=":", label="equal")
     cloud.set_xlabel("perception: projection on the axis,\nspikes/s about the site's mean")
     cloud.set_ylabel("imagery: response,\nspikes/s about the site's mean")
-    cloud.legend(fontsize=7, frameon=False)
+    panels.legend(figure, cloud, n_columns=3, fontsize=7)
     history.set(xlabel="imagined response and projection, r over objects", ylabel="sites")
     finite = scale[reactivated & np.isfinite(scale)]
-    sizes.hist(np.clip(finite, -1, 2), bins=np.linspace(-1, 2, 31), color=_COLOUR)
+    sizes.hist(np.clip(finite, -1, 2), bins=np.linspace(-1, 2, 31).tolist(), color=_COLOUR)
     sizes.axvline(1, color="0.4", linestyle=":", linewidth=0.8)
     if len(finite):
         sizes.axvline(float(np.median(finite)), color="0.1", linewidth=1.5)
@@ -66,8 +66,7 @@ def reality_curve(table: pd.DataFrame, *, title: str) -> Figure:
 
     Of ``table``: ``n_sites``, ``accuracy``, ``sd_over_subsets``, ``null_95``, one row per number.
     """
-    figure = Figure(figsize=(4.4, 3.2), layout="constrained")
-    ax = figure.subplots()
+    figure, (ax,) = panels.grid(1, (4.4, 3.2))
     n, accuracy, sd = table["n_sites"], table["accuracy"], table["sd_over_subsets"]
     low, high, label = accuracy - sd, (accuracy + sd).clip(upper=1), "s.d. over subsets"
     ax.fill_between(n, low, high, color=_COLOUR, alpha=0.25, linewidth=0, label=label)
@@ -78,7 +77,7 @@ def reality_curve(table: pd.DataFrame, *, title: str) -> Figure:
     ax.set_xticks(n, [str(v) for v in n])
     ax.minorticks_off()
     ax.set(ylim=(0.4, 1.02), xlabel="number of sites", ylabel="perceived or imagined, accuracy")
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    panels.legend(figure, ax, fontsize=8, loc="lower right")
     ax.spines[["top", "right"]].set_visible(False)
     ax.set_title(title, fontsize=11)
     return figure

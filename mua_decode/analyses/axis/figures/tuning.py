@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mua_decode.figures import panels
 from mua_decode.types import InputError
 
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
@@ -43,8 +44,8 @@ def axis_ramps(
     chosen = chosen[np.argsort(-np.nan_to_num(correlation[chosen]), kind="stable")]
     number = min(n_examples, len(chosen))
     picks = chosen[np.linspace(0, len(chosen) - 1, number).round().astype(int)]
-    figure = Figure(figsize=(2.1 * (number + 1) + 0.6, 2.7), layout="constrained")
-    axes = figure.subplots(1, number + 1, squeeze=False)[0]
+    n_columns = None if panels.width_given() else number + 1
+    figure, axes = panels.grid(number + 1, (2.1, 2.7), around=(0.6, 0), n_columns=n_columns)
     for ax, site in zip(axes, picks, strict=False):
         _curves(ax, position, preferred[site : site + 1], orthogonal[site : site + 1])
         ax.set_title(f"{names[site]}, r = {correlation[site]:.2f}", fontsize=9)
@@ -56,8 +57,14 @@ def axis_ramps(
     axes[-1].set_title(f"mean of {len(chosen)} {kind}", fontsize=9)
     axes[-1].set_ylabel("z-scored response")
     axes[0].set_ylabel("spikes/s")
-    axes[0].legend(fontsize=7, frameon=False)
-    figure.supxlabel("projection of the held-out image (s.d.)", fontsize=10)
+    if not panels.width_given():
+        axes[0].legend(fontsize=7, frameon=False)
+    below = "projection of the held-out image (s.d.)"
+    if panels.width_given():
+        handles = axes[0].get_legend_handles_labels()[0]
+        panels.legend_below(figure, handles, 2, note=below, size=8)
+    else:
+        figure.supxlabel(below, fontsize=10)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -90,8 +97,9 @@ def tuning_shares(shares: pd.DataFrame, sites: pd.DataFrame, *, title: str) -> F
     spaces = list(dict.fromkeys(shares["space"]))
     regions = [r for r in dict.fromkeys(shares["region"]) if r != "all"]
     width = 0.8 / len(spaces)
-    figure = Figure(figsize=(2.6 + 2.2 * max(1, len(regions)), 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    wide = 1.3 + 1.1 * max(1, len(regions))
+    figure, places = panels.side_by_side(((wide, 3.2), (wide, 3.2)), extra=(0.3, 0))
+    (place, left), (_, right) = places
     for i, space in enumerate(spaces):
         colour = _COLOURS[i % len(_COLOURS)]
         at = np.arange(len(regions)) + width * (i - (len(spaces) - 1) / 2)
@@ -112,7 +120,7 @@ def tuning_shares(shares: pd.DataFrame, sites: pd.DataFrame, *, title: str) -> F
         ax.set_xticks(range(len(regions)), [f"{r}\n{int(sizes[r])} sites" for r in regions])
         ax.spines[["top", "right"]].set_visible(False)
     left.set(ylim=(0, 1.05), ylabel="share of axis-tuned sites, 95 % CI")
-    left.legend(fontsize=8, loc="lower center")
+    panels.legend(place, left, frameon=True, fontsize=8, loc="lower center")
     right.axhline(0, color="0.6", linewidth=0.8)
     right.set_ylabel("held-out correlation (line: median)")
     figure.suptitle(title, fontsize=11)
