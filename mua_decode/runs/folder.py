@@ -134,6 +134,7 @@ class RunFolder:
                 line += "; give out_dir=FOLDER for results elsewhere"  # the run is another's
             raise InputError(line) from error
         if not shared:
+            _keep_inside(cls(path), option)
             lock(path)
         return cls(path)
 
@@ -142,7 +143,7 @@ class RunFolder:
         """Return the folder of a run that was trained.
 
         Raises InputError if there is no run in it, or what is no file: a pipe or a device, which
-        would be waited for, or read without end.
+        would be waited for, or read without end; or a link to a folder elsewhere.
         """
         if not run_dir:
             raise InputError("run_dir is not set; give the folder of a run: run_dir=runs/NAME")
@@ -151,6 +152,7 @@ class RunFolder:
             raise InputError(f"run_dir: {run.path} holds no run (no config.yaml)")
         if odd := no_file(run.path):
             raise InputError(f"run_dir: {odd} is a pipe, a socket or a device; refused")
+        _keep_inside(run, "run_dir")
         return run
 
     def save_config(self, cfg: DictConfig) -> None:
@@ -250,6 +252,21 @@ def no_file(folder: Path) -> Path | None:
         elif not entry.is_file() and not entry.is_dir() and Path(entry.path).exists():
             return Path(entry.path)
     return None
+
+
+def _keep_inside(run: RunFolder, option: str) -> None:
+    """Refuse a run that has a link for a folder: what is written there would lie elsewhere.
+
+    Links to folders of the run itself pass.
+    """
+    root = run.path.resolve()
+    for at, folders, _ in os.walk(run.path) if run.config.is_file() else ():
+        for found in (Path(at, name) for name in folders):
+            if found.is_symlink() and not found.resolve().is_relative_to(root):
+                raise InputError(
+                    f"{option}: {found} is a link to {found.resolve()}, where nothing of a run is "
+                    "written; put a folder in its place"
+                )
 
 
 def begun_in(checkpoint: Path) -> RunFolder | None:

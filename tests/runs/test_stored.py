@@ -355,6 +355,21 @@ def test_weights_are_drawn_the_same_where_their_memory_is_counted() -> None:
         torch.nn.Linear(2**20, 2**21)
 
 
+def test_no_folder_of_a_run_leads_elsewhere(tmp_path: Path) -> None:
+    run, away = tmp_path / "run", tmp_path / "away"
+    write_run(run)
+    away.mkdir()
+    (run / "wandb").mkdir()
+    (run / "wandb" / "latest").symlink_to(run / "checkpoints")  # its own
+    assert Run.open(run).folder.path == run
+    (run / "figures").symlink_to(away)
+    with pytest.raises(InputError, match=r"figures is a link to .*away, where nothing of a run"):
+        Run.open(run)
+    with pytest.raises(InputError, match=r"run_dir: .*figures is a link"):
+        RunFolder.create(str(run), "run")
+    assert list(away.iterdir()) == []
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
 def test_what_is_no_file_is_neither_waited_for_nor_read(
