@@ -22,8 +22,8 @@ from mua_decode.types import InputError
 def run(cfg: DictConfig) -> None:
     """List sessions, sites per region, trials per condition, missing data and problems.
 
-    activity=true or rates.png: whether units tell the conditions apart, without any video. Of a
-    file that does not say what its trials and conditions are: what it holds, what to type next.
+    Of a file that does not say itself what its trials and conditions are: what it holds, what to
+    type next. activity=true or rates.png: whether units tell conditions apart, without any video.
     """
     out = Screen()
     try:

@@ -19,7 +19,7 @@ from textwrap import indent
 from typing import Any, NoReturn
 
 from mua_decode import __version__
-from mua_decode.limits import memory_refused, no_memory
+from mua_decode.limits import check_room, memory_refused, no_memory
 from mua_decode.runs.command_line import HYDRA_HELP, CommandLine
 from mua_decode.runs.ending import (
     LAST_WORDS,
@@ -40,6 +40,7 @@ _HERE = (
     *("simulate", "convert", "inspect", "train", "adopt", "evaluate", "decode", "export"),
     *("report", "plugins"),
 )
+_ROOM = 256 << 20  # bytes that every command takes once it is loaded
 _OWN_ROOM = ("reproduce", "leaderboard", "sweep", "benchmark")
 
 COMMANDS = {
@@ -159,6 +160,8 @@ def _in_search_path(line: CommandLine) -> None:
         check_targets(cfg)
         run = entry(command)  # takes seconds, so that what is typed wrongly is said before
     quiet()
+    # Where memory ends inside a compiled library that does not look, the process would crash.
+    check_room(_ROOM, command)
     with carried_out(command, overrides, cfg):
         found = run(cfg)
     if failed(found):

@@ -60,8 +60,12 @@ def compose(
     Raises InputError in one line, with the nearest right name, if an override cannot be applied.
     """
     if command == "inspect" and any(name_of(o) == "experiment" for o in overrides):
-        trained = compose("train", overrides, config_name=config_name)
-        return OmegaConf.masked_copy(trained, sorted(declared(command)))
+        own = declared(command) - declared("train")
+        alone = [o for o in overrides if name_of(o).split(".")[0] in own]
+        rest = [o for o in overrides if o not in alone]
+        trained = compose("train", rest, config_name=config_name)
+        found = {**trained, **{name: compose(command, alone)[name] for name in own}}
+        return OmegaConf.create({name: found[name] for name in sorted(declared(command))})
     check_lists(overrides)
     folders, overrides = folders_asked(overrides, config_name)
     with searching(folders, option="hydra.searchpath"):

@@ -63,7 +63,7 @@ def summarise(sweep: Sweep, shared: SharedStudy) -> Summary:
     sweep.plan.space.check(best.trial.params)
     run = sweep.varied(best.trial.params, "best")
     line = shlex.join(["mua-decode", "train", *train_line(run.cfg)])
-    _draw(shared, table, folder)
+    drawn = _draw(shared, table, folder)
     count = ", ".join(f"{n} {state}" for state, n in table["state"].value_counts().items())
     for text in (
         f"{len(slots)} trials: {count}",
@@ -71,7 +71,7 @@ def summarise(sweep: Sweep, shared: SharedStudy) -> Summary:
         + " ".join(overrides(best.trial.params)),
         f"score it mua-decode evaluate run_dir={sweep.trial_folder(best.number)}",
         f"train it {line}",
-        f"look at  {folder / 'figures' / 'parallel.png'}",
+        *(f"look at  {folder / 'figures' / f'{name}.png'}" for name in drawn[:1]),
         f"numbers  {folder / 'trials.csv'}",
     ):
         console.print(text, highlight=False, soft_wrap=True, markup=False)
@@ -102,7 +102,8 @@ def trial_table(sweep: Sweep, shared: SharedStudy) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _draw(shared: SharedStudy, table: pd.DataFrame, folder: Path) -> None:
+def _draw(shared: SharedStudy, table: pd.DataFrame, folder: Path) -> list[str]:
+    """Names of the figures that were drawn."""
     names = list(table.columns[6:-3])
     drawn: dict[str, Drawing] = {
         "parallel": partial(sweep_parallel, table, names),
@@ -112,7 +113,7 @@ def _draw(shared: SharedStudy, table: pd.DataFrame, folder: Path) -> None:
         write_text(folder / "importance.csv", shares.to_csv(index=False))
         n_trials = int((table["state"] == "finished").sum())
         drawn["importance"] = partial(sweep_importance, shares, n_trials=n_trials)
-    write_figures(drawn, RunFolder(folder))
+    return write_figures(drawn, RunFolder(folder))
 
 
 def _importance(shared: SharedStudy, table: pd.DataFrame) -> pd.DataFrame | None:

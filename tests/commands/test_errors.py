@@ -136,7 +136,10 @@ def test_inspect_takes_the_line_of_a_training(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     line = ["experiment=noise_canary", "recording.population.trials_per_condition=4", "seed=3"]
-    main(["inspect", *line, "trainer.max_epochs=1", f"run_dir={tmp_path / 'r'}"])
+    shown = tmp_path / "rates.png"
+    ignored = ["trainer.max_epochs=1", f"run_dir={tmp_path / 'r'}"]
+    main(["inspect", *line, *ignored, f"activity={shown}"])
+    assert shown.is_file()
     text = capsys.readouterr().out
     assert "16 conditions" in text
     assert "mua-decode train experiment=noise_canary" in text

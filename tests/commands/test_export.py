@@ -143,7 +143,7 @@ def test_where_memory_ends_one_line_says_so(folder: Path, tmp_path: Path) -> Non
     assert done.returncode == 2, done.stderr
     said = done.stderr.strip().splitlines()[-1]
     assert "not enough memory, of which this process may fill" in said
-    assert said.endswith("the export is not begun with less than 128 MiB of memory")
+    assert said.endswith("export is not begun with less than 256 MiB of memory")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -294,7 +294,7 @@ def test_the_line_gives_back_the_config() -> None:
 
 def test_a_sweep_in_this_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    main(["sweep", *SMALL, "sweep.n_trials=4", f"out_dir={out}"])
+    main(["sweep", *SMALL, "sweep.n_trials=4", "figures.draw=true", f"out_dir={out}"])
     table = read_table(out / "trials.csv")
     assert list(table["state"]) == ["finished"] * 4
     assert table["task.optimizer.lr"].nunique() == 4
