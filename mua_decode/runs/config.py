@@ -64,7 +64,7 @@ def compose(
         alone = [o for o in overrides if name_of(o).split(".")[0] in own]
         rest = [o for o in overrides if o not in alone]
         trained = compose("train", rest, config_name=config_name)
-        found = {**trained, **{name: compose(command, alone)[name] for name in own}}
+        found: dict[Any, Any] = {**trained, **{name: compose(command, alone)[name] for name in own}}
         return OmegaConf.create({name: found[name] for name in sorted(declared(command))})
     check_lists(overrides)
     folders, overrides = folders_asked(overrides, config_name)
