@@ -62,10 +62,10 @@ def compose(
     if command == "inspect" and any(name_of(o) == "experiment" for o in overrides):
         own = declared(command) - declared("train")
         alone = [o for o in overrides if name_of(o).split(".")[0] in own]
-        rest = [o for o in overrides if o not in alone]
-        trained = compose("train", rest, config_name=config_name)
-        found: dict[Any, Any] = {**trained, **{name: compose(command, alone)[name] for name in own}}
-        return OmegaConf.create({name: found[name] for name in sorted(declared(command))})
+        others = [o for o in overrides if o not in alone]
+        trained = compose("train", others, config_name=config_name)
+        here, known = compose(command, alone), sorted(declared(command))
+        return OmegaConf.create({n: (here if n in own else trained)[n] for n in known})
     check_lists(overrides)
     folders, overrides = folders_asked(overrides, config_name)
     with searching(folders, option="hydra.searchpath"):
