@@ -222,6 +222,7 @@ def _multirun(line: CommandLine) -> None:
     with loading():
         from mua_decode.sweep.multirun import multirun
     quiet()
+    check_room(_ROOM, line.command)
     bad = (multirun(line.overrides, config_name=line.config_name)["failed"] != "").sum()
     if bad:
         _in_part(f"{bad} runs failed")
